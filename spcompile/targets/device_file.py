@@ -1,0 +1,105 @@
+"""Device files (TOML) -> Target: one schema, every mistake one line that names the file and the field.
+
+A number is `clock_hz = 1.5e9`, or `clock_hz = { value = 1.5e9, source = "where it comes from" }`. `base = "cortex-a72"` takes what the
+file does not say from a shipped device.
+"""
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from spcompile.errors import TargetError
+from spcompile.targets.target import Cache, Target
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEVICES = Path(__file__).parent / "devices"
+FAMILIES = ("cpu",)
+TRIPLES = ("x86_64-linux-gnu", "aarch64-linux-gnu")
+NOT_IN_TARGET = ("base", "recognised_by")  # for `read_table` and host.py; a base's own are not handed down
+LEAST = {"clock_hz": 1e6, "memory_bytes_per_second": 1e6, "memory_bytes_per_second_shared": 1e6}  # below: not given in Hz or bytes
+
+
+def read_table(path: Path) -> dict:
+    """A device file with its bases filled in: field -> plain value or {value, source}; a base's numbers keep their sources."""
+    return _fill(path, ())
+
+
+def parse_target(table: dict, origin: str) -> Target:
+    """Checked Target from a table as `read_table` gives it. `origin` names the file in errors."""
+    known = {item.name: item.type for item in fields(Target) if item.name != "sources"}
+    for name in table:
+        _demand(name in known or name in NOT_IN_TARGET, origin, name, f"is not a field of a device file (allowed: {', '.join(sorted(known))})")
+    for name in known:
+        _demand(name in table, origin, name, f"is missing ({_expected(known[name])} expected)")
+    sources, values = {}, {}
+    for name, kind in known.items():
+        if name == "caches":
+            values[name] = _caches(table[name], origin, sources)
+        else:
+            values[name] = _checked(table[name], kind, origin, name, sources)
+    _demand(values["family"] in FAMILIES, origin, "family", f"is {values['family']!r}; allowed: {', '.join(FAMILIES)}")
+    _demand(values["triple"] in TRIPLES, origin, "triple", f"is {values['triple']!r}; allowed: {', '.join(TRIPLES)}")
+    return Target(**values, sources=tuple(sources.items()))
+
+
+def _fill(path: Path, seen: tuple[Path, ...]) -> dict:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise TargetError(f"device file {path}: cannot be read ({error}); give a name from `spcompile targets` or a TOML file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise TargetError(f"device file {path}: not TOML ({error})") from error
+    table = {"name": path.stem} | {name: _sourced(value, path) for name, value in table.items()}
+    if "base" not in table:
+        return table
+    base = DEVICES / f"{table['base']}.toml"
+    known = sorted(file.stem for file in DEVICES.glob("*.toml"))
+    _demand(base.stem in known and base not in seen, str(path), "base", f"is {table['base']!r}; allowed: {', '.join(known)}")
+    return {name: value for name, value in _fill(base, (*seen, path)).items() if name not in NOT_IN_TARGET} | table
+
+
+def _sourced(value, path: Path):
+    """Plain numbers of a file get the file itself as their source."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"value": value, "source": f"given in {path.name}"}
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        return [{name: _sourced(item, path) for name, item in entry.items()} for entry in value]
+    return value
+
+
+def _caches(entries, origin: str, sources: dict) -> tuple[Cache, ...]:
+    known = {item.name: item.type for item in fields(Cache)}
+    _demand(isinstance(entries, list) and entries, origin, "caches", "must be one [[caches]] table a level, L1 data first")
+    for level, entry in enumerate(entries):
+        _demand(isinstance(entry, dict) and set(entry) == set(known), origin, f"caches.{level}", f"must hold exactly {', '.join(known)}")
+    return tuple(
+        Cache(**{name: _checked(entry[name], kind, origin, f"caches.{level}.{name}", sources) for name, kind in known.items()})
+        for level, entry in enumerate(entries)
+    )
+
+
+def _checked(raw, kind, origin: str, name: str, sources: dict):
+    value = raw
+    if isinstance(raw, dict):
+        _demand(set(raw) == {"value", "source"} and isinstance(raw["source"], str), origin, name, 'must be a value or { value = ..., source = "..." }')
+        value, sources[name] = raw["value"], raw["source"]
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    whole = number and float(value).is_integer()
+    least = LEAST.get(name, 0)
+    fits = {str: isinstance(value, str), bool: isinstance(value, bool), float: number and least < value < float("inf"), int: whole and value > 0}
+    strings = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    _demand(fits.get(kind, strings), origin, name, f"is {value!r}; {_expected(kind, least)} expected")
+    return kind(value) if kind in fits else tuple(value)
+
+
+def _expected(kind, least: float = 0) -> str:
+    return {str: "a text", bool: "true or false", float: f"a number above {least:g}", int: "a whole number above 0"}.get(kind, "a list")
+
+
+def _demand(condition, origin: str, name: str, problem: str):
+    if not condition:
+        raise TargetError(f"device file {origin}: field {name!r} {problem}")

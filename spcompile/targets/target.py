@@ -1,0 +1,61 @@
+"""The device that code is made for: numbers with units in their names and a source for each; no behaviour of its own."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Cache:
+    """One level, as one core sees it. `bytes_per_cycle` is what one core reads out of it, sustained, at `Target.clock_hz`."""
+
+    bytes: int
+    bytes_per_cycle: float
+    shared: bool  # by all cores, else each has its own
+
+
+@dataclass(frozen=True)
+class Target:
+    """One CPU. "Vector" is one whole register of `lanes_fp32` floats; rates are per core and cycle, sustained."""
+
+    name: str
+    description: str
+    family: str  # "cpu"; which cost model reads the numbers
+    triple: str  # "x86_64-linux-gnu", "aarch64-linux-gnu"
+    mcpu: str  # LLVM's name of the core that code is made for
+    features: tuple[str, ...]  # LLVM attributes beyond mcpu's own: "+avx512vl", "-aes"
+    scheduling_model: str  # LLVM's name of the core whose scheduling model llvm-mca is to use; "" = there is no fitting one
+    lanes_fp32: int  # fp32 lanes of one vector register as code is generated
+    vector_registers: int
+    fma_per_cycle: float  # vectors
+    fma_latency_cycles: float  # from one accumulation to the next into the same register
+    loads_per_cycle: float  # vectors, from L1
+    stores_per_cycle: float  # vectors, to L1
+    folds_broadcast: bool  # a scalar operand is spread over the lanes by the FMA itself (AVX-512 {1toN}, NEON by element)
+    issue_width: float  # instructions
+    out_of_order: bool  # does it look past a waiting instruction?
+    mispredict_cycles: float  # a wrongly predicted branch
+    clock_hz: float  # under sustained vector load
+    cores: int  # of the kind described
+    caches: tuple[Cache, ...]  # L1 data first
+    memory_bytes_per_second: float  # one core reading
+    memory_bytes_per_second_shared: float  # all cores together
+    sources: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)  # (field, where its value comes from)
+
+    def __post_init__(self):
+        assert self.family == "cpu" and self.caches and self.cores > 0 and self.clock_hz > 0, self.name
+
+    def source(self, name: str) -> str:
+        """Where the number called `name` ("clock_hz", "caches.1.bytes") comes from."""
+        return dict(self.sources)[name]
+
+    @property
+    def x86(self) -> bool:
+        return self.triple.startswith("x86_64")
+
+    @property
+    def peak_flops(self) -> float:
+        """fp32 FLOP/s of one core."""
+        return 2 * self.lanes_fp32 * self.fma_per_cycle * self.clock_hz
+
+    def tvm_target(self) -> dict:
+        """What `tvm.target.Target` takes."""
+        return {"kind": "llvm", "mtriple": self.triple, "mcpu": self.mcpu} | ({"mattr": list(self.features)} if self.features else {})
