@@ -18,7 +18,7 @@ class Notation:
     known: tuple[Pattern, ...]
 
     def pattern(self, text: str) -> Pattern:
-        """"2:4" -> the pattern of that notation; NotationError names near matches."""
+        """The pattern spelled "2:4"; NotationError names near matches."""
         by_notation = {pattern.notation: pattern for pattern in self.known}
         name = text.strip()
         if name in by_notation:
@@ -28,11 +28,11 @@ class Notation:
         raise NotationError(f"unknown pattern '{text}': {hint}patterns are {', '.join(by_notation)}")
 
     def patterns(self, text: str) -> tuple[Pattern, ...]:
-        """"2:4,block4x1" -> those patterns, each once, in the order written."""
+        """The patterns of "2:4,block4x1", each once, in the order written."""
         return tuple(dict.fromkeys(self.pattern(name) for name in text.split(",")))
 
     def choice(self, text: str) -> Choice:
-        """"block4x1@0.8", "block4x1@80%", "2:4", "dense" -> a pattern at a level; the number is the share of zeros."""
+        """The pattern and level of "block4x1@0.8", "block4x1@80%", "2:4" or "dense"; the number is the share of zeros."""
         name, at, level = text.partition("@")
         pattern = self.pattern(name)
         fixed = pattern.fixed_sparsity
