@@ -1,17 +1,28 @@
 """The face every kernel shows: a value that names itself, counts its work and emits its code."""
 
+import zlib
 from abc import ABC, abstractmethod
 
 from spcompile.kernels.work import Work
 
 
 class Kernel(ABC):
-    """Subclasses are frozen dataclasses whose fields fix the code completely; equal kernels share one compiled function."""
+    """Subclasses are frozen dataclasses. Kernels with equal names share one compiled function."""
 
     @property
     @abstractmethod
+    def title(self) -> str:
+        """A C identifier for people: dtype, operation, pattern, tile, shape."""
+
+    @property
+    @abstractmethod
+    def code(self) -> tuple:
+        """Everything the emitted code depends on. Counts of non-zeros are data and stay out."""
+
+    @property
     def name(self) -> str:
-        """A C identifier that spells dtype, operation, pattern, tile and shape; unique to the code."""
+        """The title with a digest of the code, the same in every process."""
+        return f"{self.title}_{zlib.crc32(repr((type(self).__name__, self.code)).encode()):08x}"
 
     @abstractmethod
     def emit(self, threads: int):

@@ -1,0 +1,122 @@
+"""Elementwise arithmetic as a value: nested tuples that a kernel turns into code and that compare and hash as data.
+
+An expression is ("operand", k), ("const", number) or (operation, argument, ...), e.g. max(a + b, 0) is
+("max", ("add", ("operand", 0), ("operand", 1)), ("const", 0.0)).
+"""
+
+Expression = tuple
+
+ACCUMULATOR: Expression = ("operand", 0)
+
+
+def operand(index: int) -> Expression:
+    return ("operand", index)
+
+
+def constant(value: float) -> Expression:
+    return ("const", float(value))
+
+
+def substitute(expression: Expression, replacement: dict[int, Expression]) -> Expression:
+    """Replace operands by expressions; operands that are not named stay."""
+    if expression[0] == "operand":
+        return replacement.get(expression[1], expression)
+    if expression[0] == "const":
+        return expression
+    return (expression[0], *(substitute(argument, replacement) for argument in expression[1:]))
+
+
+def operations(expression: Expression) -> int:
+    """Arithmetic operations in the tree, for counting work."""
+    if expression[0] in ("operand", "const"):
+        return 0
+    return COSTS.get(expression[0], 1) + sum(operations(argument) for argument in expression[1:])
+
+
+# Vector instructions of the functions that expand into polynomials, counted from the code below.
+COSTS = {"exp": 14, "sigmoid": 17, "tanh": 19, "erf": 25, "log": 20, "div": 4, "sqrt": 4, "pow": 36, "reciprocal": 4}
+
+
+def evaluate(expression: Expression, operands: list):
+    """-> TIR expression over scalar TIR operands; vectorised by the loop around it."""
+    if expression[0] == "operand":
+        return operands[expression[1]]
+    if expression[0] == "const":
+        from tvm import tirx
+
+        return tirx.const(expression[1], "float32")
+    arguments = [evaluate(argument, operands) for argument in expression[1:]]
+    return _functions()[expression[0]](*arguments)
+
+
+def _functions():
+    from tvm import tirx
+
+    number = lambda value: tirx.const(value, "float32")  # noqa: E731
+
+    def exp(x):
+        """Cody-Waite reduction and a degree-5 polynomial (Cephes expf, 2 ulp): exp(x) = 2^n * p(x - n ln 2)."""
+        x = tirx.min(tirx.max(x, number(-87.33654)), number(88.37626))
+        n = tirx.floor(x * number(1.44269504088896341) + number(0.5))
+        r = x - n * number(0.693359375) + n * number(2.12194440e-4)
+        p = number(1.9875691500e-4)
+        for c in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
+            p = p * r + number(c)
+        p = p * r * r + r + number(1.0)
+        power = tirx.reinterpret("float32", (tirx.Cast("int32", n) + 127) * (1 << 23))
+        return p * power
+
+    def sigmoid(x):
+        return number(1.0) / (number(1.0) + exp(number(0.0) - x))
+
+    def tanh(x):
+        """tanh(x) = 1 - 2 / (exp(2x) + 1); near zero its odd series avoids cancellation."""
+        square = x * x
+        series = x * (number(1.0) + square * (number(-1 / 3) + square * (number(2 / 15) + square * number(-17 / 315))))
+        return tirx.Select(tirx.abs(x) < number(0.2), series, number(1.0) - number(2.0) / (exp(x + x) + number(1.0)))
+
+    def erf(x):
+        """Rational approximation of Eigen's erf (generic_fast_erf_float), x clamped to [-4, 4], 1e-7 absolute."""
+        x = tirx.min(tirx.max(x, number(-4.0)), number(4.0))
+        square = x * x
+        p = number(-2.72614225801306e-10)
+        for c in (2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02):
+            p = p * square + number(c)
+        q = number(-1.45660718464996e-05)
+        for c in (-2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02):
+            q = q * square + number(c)
+        return x * p / q
+
+    def hard_sigmoid(x, alpha, beta):
+        return tirx.max(number(0.0), tirx.min(number(1.0), x * alpha + beta))
+
+    def log(x):
+        return tirx.log(x)
+
+    return {
+        "add": lambda a, b: a + b,
+        "sub": lambda a, b: a - b,
+        "mul": lambda a, b: a * b,
+        "div": lambda a, b: a / b,
+        "max": tirx.max,
+        "min": tirx.min,
+        "neg": lambda a: number(0.0) - a,
+        "abs": tirx.abs,
+        "relu": lambda a: tirx.max(a, number(0.0)),
+        "clip": lambda a, low, high: tirx.min(tirx.max(a, low), high),
+        "leaky_relu": lambda a, slope: tirx.Select(a >= number(0.0), a, a * slope),
+        "exp": exp,
+        "log": log,
+        "sqrt": tirx.sqrt,
+        "reciprocal": lambda a: number(1.0) / a,
+        "square": lambda a: a * a,
+        "pow": tirx.pow,
+        "floor": tirx.floor,
+        "sigmoid": sigmoid,
+        "tanh": tanh,
+        "erf": erf,
+        "hard_sigmoid": hard_sigmoid,
+        "gelu": lambda a: number(0.5) * a * (number(1.0) + erf(a * number(0.7071067811865476))),
+        "greater_equal_zero": lambda a: tirx.Select(a >= number(0.0), number(1.0), number(0.0)),
+        "where": lambda c, a, b: tirx.Select(c != number(0.0), a, b),
+    }

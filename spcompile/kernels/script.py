@@ -1,0 +1,45 @@
+"""The frame around every kernel's code, written with TVM's script builder."""
+
+from collections.abc import Callable
+
+UNBOUNDED = 1 << 30  # kernels index through flat pointers; their extent is the caller's promise
+
+
+def kernel_function(name: str, parameters: dict[str, str], body: Callable):
+    """-> private PrimFunc(pointer, ...) -> int32 0.
+
+    parameters: name -> dtype of what it points to. body(**buffers) writes the statements; each buffer is flat.
+    A TVM function that launches threads returns a status, hence the int32.
+    """
+    import tvm
+    from tvm import tirx
+    from tvm.script.ir_builder import IRBuilder
+    from tvm.tirx.script.builder import ir as T
+
+    with IRBuilder() as builder:
+        with T.prim_func(is_private=True, s_tir=True):
+            T.func_name(name)
+            T.func_attr({"tirx.noalias": True})
+            T.func_ret(tvm.ir.PrimType("int32"))
+            pointers = {key: T.arg(key, T.handle(dtype)) for key, dtype in parameters.items()}
+            body(**{key: T.decl_buffer((UNBOUNDED,), parameters[key], data=pointer) for key, pointer in pointers.items()})
+            T.Return(tirx.const(0, "int32"))
+    return builder.get()
+
+
+def outer_loop(extent: int, threads: int):
+    """-> a loop over `extent`, its iterations split evenly over `threads` when there are several."""
+    from tvm.tirx.script.builder import ir as T
+
+    return T.parallel(0, extent) if threads > 1 and extent > 1 else T.serial(0, extent)
+
+
+def registers(count: int):
+    """-> a local buffer of `count` fp32 that LLVM keeps in registers.
+
+    The annotation leaves it a stack slot: TVM would otherwise ask on which device this private function runs, which only
+    packed functions are told.
+    """
+    from tvm.tirx.script.builder import ir as T
+
+    return T.alloc_buffer((count,), "float32", scope="local", annotations={"disable_lower_builtin": True})
