@@ -25,7 +25,7 @@ class Notation:
             return by_notation[name]
         near = get_close_matches(name.lower(), by_notation, n=3)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise NotationError(f"unknown pattern '{text}': {hint}patterns are {', '.join(by_notation)}")
+        raise NotationError(f"unknown pattern {text!r}: {hint}patterns are {', '.join(by_notation)}")
 
     def patterns(self, text: str) -> tuple[Pattern, ...]:
         """The patterns of "2:4,block4x1", each once, in the order written."""
@@ -37,14 +37,14 @@ class Notation:
         pattern = self.pattern(name)
         fixed = pattern.fixed_sparsity
         if fixed is not None and at:
-            raise NotationError(f"'{text}': {pattern.notation} has one level ({fixed:g} zeros), write '{pattern.notation}' without a number")
+            raise NotationError(f"{text!r}: {pattern.notation} has one level ({fixed:g} zeros), write '{pattern.notation}' without a number")
         if fixed is None and not at:
-            raise NotationError(f"'{text}' needs its share of zeros: write for example '{pattern.notation}@0.8'")
+            raise NotationError(f"{text!r} needs its share of zeros: write for example '{pattern.notation}@0.8'")
         return Choice(pattern, fixed if fixed is not None else self._sparsity(text, level))
 
     def _sparsity(self, text: str, level: str) -> float:
         match = LEVEL.fullmatch(level.strip())
         sparsity = float(match[1]) / (100 if match[2] else 1) if match else -1.0
         if not 0 < sparsity < 1:
-            raise NotationError(f"'{text}': the share of zeros after @ must lie between 0 and 1, as 0.8 or 80%")
+            raise NotationError(f"{text!r}: the share of zeros after @ must lie between 0 and 1, as 0.8 or 80%")
         return sparsity
