@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spcompile.errors import TargetError
 from spcompile.targets.device_file import parse_target
-from spcompile.targets.target import Cache, Target
+from spcompile.targets.target import Target
 
 
 def host_target(devices: list[tuple[str, dict]], root: Path = Path("/")) -> Target:
