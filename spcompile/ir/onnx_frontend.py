@@ -14,6 +14,8 @@ from spcompile.ir.input_shapes import fix_input_shapes
 
 IR_VERSION_FIELD = b"\x08"  # protobuf's tag of ModelProto.ir_version, which every writer puts first
 
+FREE_INITIALIZERS = 4  # the file format's first version in which an initializer need not be an input
+
 
 def load_onnx(source: str | os.PathLike | onnx.ModelProto, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> ir.Model:
     """Read an ONNX file or proto, opset 9 to the newest. A proto handed in is not changed.
@@ -33,6 +35,7 @@ def load_onnx(source: str | os.PathLike | onnx.ModelProto, input_shapes: Mapping
     except (ir.serde.SerdeError, UnicodeDecodeError) as error:
         raise ModelError(f"{name} is damaged: its graph, or a name in it, cannot be read; fetch or export it again") from error
     _read_external_data(model, name, folder)
+    model.ir_version = max(model.ir_version, FREE_INITIALIZERS)
     RemoveInitializersFromInputsPass()(model)
     fix_input_shapes(model, input_shapes)
     return model

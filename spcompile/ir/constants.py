@@ -1,0 +1,29 @@
+"""Constants of a graph: reading them, adding new ones."""
+
+import numpy as np
+import onnx_ir as ir
+
+
+def constant(value: ir.Value | None) -> np.ndarray | None:
+    """The array of an initializer; None for anything computed, fed or absent. Do not write to it: models share their tensors."""
+    if value is None or value.const_value is None or value.is_graph_input():
+        return None
+    return value.const_value.numpy()
+
+
+def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
+    """A new initializer called `name`, or `name_1`, `name_2`, ... when the name is taken."""
+    name = free_name(graph, name)
+    value = ir.Value(name=name, const_value=ir.tensor(np.ascontiguousarray(array), name=name))
+    value.shape, value.dtype = value.const_value.shape, value.const_value.dtype
+    graph.register_initializer(value)
+    return value
+
+
+def free_name(graph: ir.Graph, name: str) -> str:
+    taken = ir.convenience.create_value_mapping(graph)
+    candidate, count = name, 0
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    return candidate

@@ -1,0 +1,67 @@
+"""Nodes that hand their input on unchanged."""
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.ir.constants import constant
+from spcompile.ir.rewiring import bypass
+from spcompile.passes.base import NodePass, nodes_of
+
+
+class DropNoOps(NodePass):
+    """Before: Relu(Identity(Pad(x, zeros))) -> after: Relu(x). Only the Identity that joins an input or a constant to an output stays."""
+
+    op_types = ("Identity", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Cast", "Concat", "Pad", "Slice", "Transpose", "Mul", "Div", "Add", "Sub")
+
+    def rewrite(self, node: ir.Node) -> bool:
+        if not _is_no_op(node):
+            return False
+        return bypass(node)
+
+    def ensures(self, model: ir.Model) -> None:
+        for node in nodes_of(model, ("Identity",)):
+            source = node.inputs[0]
+            assert node.outputs[0].is_graph_output() and (source.producer() is None or source.is_graph_output()), node.name
+        assert not nodes_of(model, ("Dropout",))
+
+
+def _is_no_op(node: ir.Node) -> bool:
+    if node.op_type == "Identity":
+        return True
+    if node.op_type == "Dropout":
+        training = node.inputs[2] if len(node.inputs) > 2 else None
+        return training is None or constant(training) is not None and not constant(training)
+    return _same_type(node) and _TESTS.get(node.op_type, lambda node: True)(node)
+
+
+def _same_type(node: ir.Node) -> bool:
+    source, target = node.inputs[0], node.outputs[0]
+    known = source is not None and source.shape is not None and source.shape.is_static() and source.shape == target.shape
+    return known and source.dtype == target.dtype
+
+
+def _all_are(number: float, start: int):
+    """A test that the inputs from `start` on are constants of this one number; an absent input counts as that."""
+
+    def test(node: ir.Node) -> bool:
+        arrays = [constant(value) for value in node.inputs[start : start + 1]]
+        return all(array is not None and np.all(array == number) for array in arrays)
+
+    return test
+
+
+def _keeps_order(node: ir.Node) -> bool:
+    order = list(node.attributes.get_ints("perm", range(len(node.inputs[0].shape))[::-1]))
+    return order == sorted(order)
+
+
+_TESTS = {  # beyond equal shape and type; operators not named here need no more
+    "Concat": lambda node: len(node.inputs) == 1,
+    "Pad": _all_are(0, start=1),
+    "Slice": lambda node: len(node.inputs) < 5 or _all_are(1, start=4)(node),
+    "Transpose": _keeps_order,
+    "Mul": _all_are(1, start=1),
+    "Div": _all_are(1, start=1),
+    "Add": _all_are(0, start=1),
+    "Sub": _all_are(0, start=1),
+}
