@@ -1,6 +1,7 @@
 """The frame around every kernel's code, written with TVM's script builder."""
 
 from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
 
 UNBOUNDED = 1 << 30  # kernels index through flat pointers; their extent is the caller's promise
 
@@ -43,3 +44,12 @@ def registers(count: int):
     from tvm.tirx.script.builder import ir as T
 
     return T.alloc_buffer((count,), "float32", scope="local", annotations={"disable_lower_builtin": True})
+
+
+@contextmanager
+def nest(extents, threads: int):
+    """Nested loops over `extents`, the outermost split over threads; yields their indices."""
+    from tvm.tirx.script.builder import ir as T
+
+    with ExitStack() as stack:
+        yield [stack.enter_context(outer_loop(extent, threads) if depth == 0 else T.serial(0, extent)) for depth, extent in enumerate(extents)]

@@ -1,0 +1,106 @@
+"""Elementwise arithmetic over strided views: activations, sums, copies between layouts, transposes, slices.
+
+    y[i...] = expression(x0[i...], x1[i...], ...)
+
+A stride of 0 broadcasts. Axes are sorted and merged by `Elementwise.over` so that equal loops are equal kernels.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spcompile.kernels.cpu.offset_spmm import BYTES
+from spcompile.kernels.expression import Expression, evaluate, operations
+from spcompile.kernels.kernel import Kernel
+from spcompile.kernels.work import Stream, Work
+
+
+@dataclass(frozen=True)
+class Elementwise(Kernel):
+    """Pointers: y, then one per input, each at its first element. Strides in elements, outermost axis first, the last one innermost."""
+
+    shape: tuple[int, ...]
+    y_strides: tuple[int, ...]
+    x_strides: tuple[tuple[int, ...], ...]
+    expression: Expression
+    lanes: int  # of the target
+    x_dtypes: tuple[str, ...]
+
+    @classmethod
+    def over(cls, shape, y_strides, x_strides: Sequence[Sequence[int]], expression, lanes, x_dtypes=None) -> "Elementwise":
+        """Sort axes by the output's stride, merge those that run on, drop those of extent 1."""
+        axes = sorted(
+            (axis for axis in zip(shape, y_strides, *x_strides, strict=True) if axis[0] != 1),
+            key=lambda axis: (axis[1], axis[2:]),
+            reverse=True,
+        )
+        merged: list[tuple] = []
+        for axis in axes:
+            extent = axis[0]
+            if merged and all(outer == inner * extent for outer, inner in zip(merged[-1][1:], axis[1:], strict=True)):
+                merged[-1] = (merged[-1][0] * extent, *axis[1:])
+            else:
+                merged.append(axis)
+        columns = list(zip(*merged, strict=True)) or [()] * (2 + len(x_strides))
+        return cls(columns[0], columns[1], tuple(columns[2:]), expression, lanes, tuple(x_dtypes or ("float32",) * len(x_strides)))
+
+    @property
+    def code(self) -> tuple:
+        return (self.shape, self.y_strides, self.x_strides, self.expression, self.lanes, self.x_dtypes)
+
+    @property
+    def title(self) -> str:
+        return f"f32_elementwise_{self.expression[0]}_{'x'.join(map(str, self.shape)) or '1'}"
+
+    @property
+    def register_lanes(self) -> int:
+        """Lanes that the innermost axis can fill; 1 where an operand is neither contiguous nor repeated."""
+        strides = [self.y_strides[-1:], *(s[-1:] for s in self.x_strides)]
+        if not self.shape or self.y_strides[-1] != 1 or any(s[0] not in (0, 1) for s in strides) or set(self.x_dtypes) - {"float32"}:
+            return 1
+        lanes = self.lanes
+        while lanes > self.shape[-1]:
+            lanes //= 2
+        return lanes
+
+    def work(self) -> Work:
+        cells = math.prod(self.shape) / self.register_lanes
+        bytes_out = math.prod(self.shape) * BYTES
+        return Work(
+            arithmetic=cells * operations(self.expression),
+            loads=cells * len(self.x_strides),
+            stores=cells,
+            scalar=cells * 2,
+            loops=math.prod(self.shape[:-1]),
+            streams=tuple(Stream(bytes_out, math.prod(n for n, s in zip(self.shape, strides, strict=True) if s) * BYTES) for strides in self.x_strides)
+            + (Stream(bytes_out, bytes_out),),
+            units=self.shape[0] if self.shape else 1,
+        )
+
+    def emit(self, threads: int):
+        from tvm import tirx
+        from tvm.tirx.script.builder import ir as T
+
+        from spcompile.kernels.script import kernel_function, nest
+
+        lanes = self.register_lanes
+        extent = self.shape[-1] if self.shape else 1
+
+        def body(y, **inputs):
+            def cell(indices):
+                loaded = []
+                for buffer, strides, dtype in zip(inputs.values(), self.x_strides, self.x_dtypes, strict=True):
+                    value = buffer[sum(i * s for i, s in zip(indices, strides, strict=True))]
+                    loaded.append(value if dtype == "float32" else tirx.Cast("float32", value))
+                T.buffer_store(y, evaluate(self.expression, loaded), [sum(i * s for i, s in zip(indices, self.y_strides, strict=True))])
+
+            with nest(self.shape[:-1], threads) as outer:
+                if lanes == 1:
+                    with T.serial(0, extent) as i:
+                        cell([*outer, i] if self.shape else [])
+                else:
+                    with T.serial(0, -(-extent // lanes)) as t, T.vectorized(0, lanes) as i:
+                        cell([*outer, T.min(t * lanes, extent - lanes) + i])
+
+        pointers = {f"x{index}": dtype for index, dtype in enumerate(self.x_dtypes)}
+        return kernel_function(self.name, {"y": "float32"} | pointers, body)

@@ -1,0 +1,137 @@
+"""Reductions over axes of a strided view: means, sums, maxima, as in global pooling, softmax and normalisation.
+
+    y[o...] = finish( reduce_r element(x[o..., r...]) )
+
+Lanes run over an outer axis that is contiguous in x, else over a contiguous reduced axis, else there is one lane.
+"""
+
+import math
+from dataclasses import dataclass
+
+from spcompile.kernels.cpu.offset_spmm import BYTES
+from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
+from spcompile.kernels.kernel import Kernel
+from spcompile.kernels.work import Stream, Work
+
+START = {"add": 0.0, "max": -3.4028234663852886e38, "min": 3.4028234663852886e38}
+
+
+@dataclass(frozen=True)
+class Reduce(Kernel):
+    """Pointers: x, y. Axes are (extent, x stride, y stride) outside, (extent, x stride) inside, outermost first; extents > 1."""
+
+    reduction: str
+    outer: tuple[tuple[int, int, int], ...]
+    inner: tuple[tuple[int, int], ...]
+    lanes: int
+    element: Expression = ACCUMULATOR
+    finish: Expression = ACCUMULATOR
+
+    @classmethod
+    def over(cls, reduction, outer, inner, lanes, element=ACCUMULATOR, finish=ACCUMULATOR) -> "Reduce":
+        """Drop axes of extent 1, order each group by x stride, merge reduced axes that run on."""
+        kept = tuple(sorted((axis for axis in outer if axis[0] > 1), key=lambda axis: -axis[1]))
+        merged: list[tuple[int, int]] = []
+        for extent, stride in sorted((axis for axis in inner if axis[0] > 1), key=lambda axis: -axis[1]):
+            if merged and merged[-1][1] == stride * extent:
+                merged[-1] = (merged[-1][0] * extent, stride)
+            else:
+                merged.append((extent, stride))
+        return cls(reduction, kept, tuple(merged), lanes, element, finish)
+
+    @property
+    def code(self) -> tuple:
+        return (self.reduction, self.outer, self.inner, self.lanes, self.element, self.finish)
+
+    @property
+    def title(self) -> str:
+        return f"f32_reduce_{self.reduction}_{'x'.join(str(a[0]) for a in self.outer) or '1'}_of_{'x'.join(str(a[0]) for a in self.inner) or '1'}"
+
+    @property
+    def outer_lanes(self) -> int:
+        """Lanes over the last outer axis, 1 if it is not contiguous in x."""
+        return _fitting(self.lanes, self.outer[-1][0]) if self.outer and self.outer[-1][1] == 1 else 1
+
+    @property
+    def inner_lanes(self) -> int:
+        return _fitting(self.lanes, self.inner[-1][0]) if self.outer_lanes == 1 and self.inner and self.inner[-1][1] == 1 else 1
+
+    def work(self) -> Work:
+        outside, inside = math.prod(a[0] for a in self.outer), math.prod(a[0] for a in self.inner)
+        cells = outside * inside / max(self.outer_lanes, self.inner_lanes)
+        return Work(
+            arithmetic=cells * (1 + operations(self.element)) + outside / self.outer_lanes * operations(self.finish),
+            loads=cells,
+            stores=outside / self.outer_lanes,
+            scalar=cells * 2,
+            loops=outside / self.outer_lanes,
+            streams=(Stream(outside * inside * BYTES, outside * inside * BYTES),),
+            units=self.outer[0][0] if self.outer else 1,
+        )
+
+    def emit(self, threads: int):
+        return _emit(self, threads)
+
+
+def _fitting(lanes: int, extent: int) -> int:
+    while lanes > extent:
+        lanes //= 2
+    return lanes
+
+
+def _emit(k: Reduce, threads: int):
+    from tvm.tirx.script.builder import ir as T
+
+    from spcompile.kernels.script import kernel_function, nest, registers
+
+    combine = {"add": lambda a, b: a + b, "max": T.max, "min": T.min}[k.reduction]
+    start = T.float32(START[k.reduction])
+    outer_lanes, inner_lanes = k.outer_lanes, k.inner_lanes
+    lanes = max(outer_lanes, inner_lanes)
+
+    def at(indices, axes, column):
+        return sum(i * axis[column] for i, axis in zip(indices, axes, strict=True))
+
+    def body(x, y):
+        def absorb(acc, address, count):
+            with T.vectorized(0, count) as i:
+                T.buffer_store(acc, combine(acc[i], evaluate(k.element, [x[address + i]])), [i])
+
+        def absorb_one(acc, address):
+            T.buffer_store(acc, combine(acc[0], evaluate(k.element, [x[address]])), [0])
+
+        def reduce_inner(acc, base):
+            if inner_lanes == 1:
+                with nest([axis[0] for axis in k.inner], 1) as inside:
+                    address = base + at(inside, k.inner, 1)
+                    absorb(acc, address, outer_lanes) if outer_lanes > 1 else absorb_one(acc, address)
+                return
+            extent = k.inner[-1][0]
+            with nest([axis[0] for axis in k.inner[:-1]], 1) as inside:
+                row = base + at(inside, k.inner[:-1], 1)
+                with T.serial(0, extent // inner_lanes) as t:
+                    absorb(acc, row + t * inner_lanes, inner_lanes)
+                with T.serial(0, extent % inner_lanes) as rest:
+                    absorb_one(acc, row + extent // inner_lanes * inner_lanes + rest)
+
+        def cell(outside):
+            acc = registers(lanes)
+            with T.vectorized(0, lanes) as i:
+                T.buffer_store(acc, start, [i])
+            reduce_inner(acc, at(outside, k.outer, 1))
+            if inner_lanes > 1:
+                with T.serial(1, inner_lanes) as i:
+                    T.buffer_store(acc, combine(acc[0], acc[i]), [0])
+            step = k.outer[-1][2] if outer_lanes > 1 else 0
+            with T.vectorized(0, outer_lanes) as i:
+                T.buffer_store(y, evaluate(k.finish, [acc[i]]), [at(outside, k.outer, 2) + i * step])
+
+        if outer_lanes == 1:
+            with nest([axis[0] for axis in k.outer], threads) as outside:
+                cell(outside)
+        else:
+            extent = k.outer[-1][0]
+            with nest([axis[0] for axis in k.outer[:-1]], threads) as outside, T.serial(0, -(-extent // outer_lanes)) as t:
+                cell([*outside, T.min(t * outer_lanes, extent - outer_lanes)])
+
+    return kernel_function(k.name, {"x": "float32", "y": "float32"}, body)

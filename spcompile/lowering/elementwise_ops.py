@@ -1,0 +1,114 @@
+"""ONNX's elementwise operators as expressions of their inputs."""
+
+import math
+
+import onnx_ir as ir
+
+from spcompile.kernels.expression import Expression, constant, operand
+
+
+def expression_of(node: ir.Node) -> Expression | None:
+    """Expression over the node's inputs (operand i = input i), or None if the operator is not elementwise.
+
+    Attributes follow the ONNX operator reference of each operator's newest version.
+    """
+    build = BUILDERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+    return build(node) if build else None
+
+
+def scalar_of(value: ir.Value | None) -> float | None:
+    """The number in a constant of one element."""
+    if value is None or value.const_value is None or math.prod(value.const_value.shape.numpy()) != 1:
+        return None
+    return float(value.const_value.numpy().reshape(()))
+
+
+def _attribute(node: ir.Node, name: str, default: float) -> float:
+    return node.attributes[name].as_float() if name in node.attributes else default
+
+
+def _unary(name: str):
+    return lambda node: (name, operand(0))
+
+
+def _chain(name: str):
+    """Operators of one or more inputs, folded from the left: Add, Sum, Max, Min."""
+
+    def build(node: ir.Node) -> Expression:
+        result = operand(0)
+        for index in range(1, len(node.inputs)):
+            result = (name, result, operand(index))
+        return result
+
+    return build
+
+
+def _clip(node: ir.Node) -> Expression | None:
+    bounds = [node.inputs[i] if len(node.inputs) > i else None for i in (1, 2)]
+    if any(bound is not None and scalar_of(bound) is None for bound in bounds):
+        return None
+    low, high = (scalar_of(bound) for bound in bounds)
+    result = operand(0)
+    if low is not None:
+        result = ("max", result, constant(low))
+    return result if high is None else ("min", result, constant(high))
+
+
+def _pow(node: ir.Node) -> Expression:
+    exponent = scalar_of(node.inputs[1])
+    if exponent == 2:
+        return ("square", operand(0))
+    return ("sqrt", operand(0)) if exponent == 0.5 else ("pow", operand(0), operand(1))
+
+
+def _hard_sigmoid(alpha: float, beta: float) -> Expression:
+    return ("hard_sigmoid", operand(0), constant(alpha), constant(beta))
+
+
+def _gelu(node: ir.Node) -> Expression:
+    if "approximate" not in node.attributes or node.attributes["approximate"].as_string() == "none":
+        return ("gelu", operand(0))
+    x = operand(0)
+    cubic = ("add", x, ("mul", constant(0.044715), ("mul", x, ("square", x))))
+    return ("mul", ("mul", constant(0.5), x), ("add", constant(1), ("tanh", ("mul", constant(math.sqrt(2 / math.pi)), cubic))))
+
+
+def _cast(node: ir.Node) -> Expression | None:
+    return operand(0) if node.attributes["to"].as_int() == ir.DataType.FLOAT else None
+
+
+def _elu(node: ir.Node) -> Expression:
+    x, alpha = operand(0), constant(_attribute(node, "alpha", 1.0))
+    return ("where", ("greater_equal_zero", x), x, ("mul", alpha, ("sub", ("exp", x), constant(1))))
+
+
+BUILDERS = {
+    "Abs": _unary("abs"),
+    "Add": _chain("add"),
+    "Cast": _cast,
+    "Clip": _clip,
+    "Div": _chain("div"),
+    "Elu": _elu,
+    "Erf": _unary("erf"),
+    "Exp": _unary("exp"),
+    "Floor": _unary("floor"),
+    "Gelu": _gelu,
+    "HardSigmoid": lambda node: _hard_sigmoid(_attribute(node, "alpha", 0.2), _attribute(node, "beta", 0.5)),
+    "HardSwish": lambda node: ("mul", operand(0), _hard_sigmoid(1 / 6, 0.5)),
+    "LeakyRelu": lambda node: ("leaky_relu", operand(0), constant(_attribute(node, "alpha", 0.01))),
+    "Log": _unary("log"),
+    "Max": _chain("max"),
+    "Min": _chain("min"),
+    "Mul": _chain("mul"),
+    "Neg": _unary("neg"),
+    "PRelu": lambda node: ("leaky_relu", operand(0), operand(1)),
+    "Pow": _pow,
+    "Reciprocal": _unary("reciprocal"),
+    "Relu": _unary("relu"),
+    "Sigmoid": _unary("sigmoid"),
+    "Sqrt": _unary("sqrt"),
+    "Sub": _chain("sub"),
+    "Sum": _chain("add"),
+    "Swish": lambda node: ("mul", operand(0), ("sigmoid", ("mul", operand(0), constant(_attribute(node, "alpha", 1.0))))),
+    "Tanh": _unary("tanh"),
+}

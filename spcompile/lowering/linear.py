@@ -1,0 +1,182 @@
+"""Layers with constant weights: Conv, Gemm, MatMul, as calls of the gather-offset product."""
+
+import math
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.formats.block_rows import pack
+from spcompile.ir.layer import Layer
+from spcompile.kernels.cpu.offset_gemv import OffsetGemv
+from spcompile.kernels.cpu.window import Window as WindowKernel
+from spcompile.kernels.expression import Expression, operand, substitute
+from spcompile.kernels.kernel import Kernel
+from spcompile.kernels.operand import Operand
+from spcompile.lowering.emitter import Emitter, pointer
+from spcompile.lowering.geometry import Window
+from spcompile.lowering.images import Image
+from spcompile.lowering.program import Argument
+from spcompile.lowering.relayout import read_image
+from spcompile.lowering.site import Site, fastest
+from spcompile.lowering.tasks import Task, shape_of
+from spcompile.lowering.view import View
+
+
+def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
+    image, window, source = read_image(emitter, task.node)
+    out = emitter.plan.images[task.output]
+    view = emitter.image_view(out)
+    epilogue, operands, arguments = image_epilogue(emitter, task, out, layer)
+    if layer.depthwise:
+        _depthwise(emitter, task, layer, image, window, source, view, out, epilogue, operands, arguments)
+    else:
+        offsets = column_offsets(layer, window, image)
+        site = Site(
+            layer.name, layer.rows, layer.columns, layer.groups, out.run, 1, out.channel_stride, 1,
+            len(window.planes) * shape_of(task.node.inputs[0])[1] // layer.groups * image.height * image.pitch,
+            epilogue, operands, out.batch,
+        )  # fmt: skip
+        runs = [
+            (Argument(source.buffer, source.offset + n * image.batch_stride), Argument(view.buffer, view.offset + n * out.batch_stride), arguments(n))
+            for n in range(out.batch)
+        ]
+        _product(emitter, site, layer, matrix_of(task.node, layer), offsets, runs)
+    if out.parent is None:
+        emitter.border(out, view, columns=False, written=out.run)
+    emitter.views[task.output] = view
+
+
+def column_offsets(layer: Layer, window: Window, image: Image) -> np.ndarray:
+    """[groups, columns] int32: where column (tap, channel) of each group lies relative to an output position."""
+    planes = {plane: index for index, plane in enumerate(window.planes)}
+    taps = np.array([planes[tap.plane] * image.channel_stride + tap.dy * image.pitch + tap.dx for tap in window.taps])
+    channels = np.arange(layer.groups * layer.in_channels).reshape(layer.groups, 1, layer.in_channels) * len(planes) * image.channel_stride
+    return (taps[None, :, None] + channels).reshape(layer.groups, layer.columns).astype(np.int32)
+
+
+def matrix_of(node: ir.Node, layer: Layer) -> np.ndarray:
+    return layer.to_matrix(node.inputs[1].const_value.numpy()).astype(np.float32)
+
+
+def image_epilogue(emitter: Emitter, task: Task, out: Image, layer: Layer | None):
+    """-> (expression, operands, arguments of image n): the task's own, its bias, and the mask that keeps borders zero."""
+    expression, operands, views = task.expression, [], []
+    for value in task.operands:
+        view = _row_operand(emitter, value, out, task.shape)
+        views.append(view)
+        operands.append(Operand(view.strides[1], view.strides[3]))
+    bias = task.node.inputs[2] if layer is not None and len(task.node.inputs) > 2 else None
+    if bias is not None:
+        expression = substitute(expression, {0: ("add", operand(0), operand(len(views) + 1))})
+        view = emitter.view(bias)
+        views.append(View(view.buffer, view.offset, (1, *view.shape, 1, 1), (0, 1, 0, 0)))
+        operands.append(Operand(1, 0))
+    if out.bordered:
+        expression = ("where", operand(len(views) + 1), expression, ("const", 0.0))
+        mask = emitter.mask(out)
+        views.append(View(mask.buffer, mask.offset, (1, 1, 1, out.run), (0, 0, 0, 1)))
+        operands.append(Operand(0, 1))
+    return expression, tuple(operands), lambda n: tuple(Argument(v.buffer, v.offset + n * v.strides[0]) for v in views)
+
+
+def _row_operand(emitter: Emitter, value: ir.Value, out: Image, shape: tuple[int, ...]) -> View:
+    """An epilogue's tensor as [N, C, H, W] with strides of one row and one position."""
+    view = emitter.view(value).broadcast(shape)
+    repeated = all(n == 1 or s == 0 for n, s in zip(view.shape[2:], view.strides[2:], strict=True))
+    if repeated:
+        return View(view.buffer, view.offset, view.shape, (*view.strides[:2], 0, 0))
+    flat = view.strides[3] == 1 and (view.shape[2] == 1 or view.strides[2] == out.pitch)
+    if flat and view.shape[3] > 1 or (view.shape[3] == 1 and view.strides[2] == out.pitch):
+        return View(view.buffer, view.offset, view.shape, (*view.strides[:3], 1))
+    return emitter.conform(view, (out.batch_stride, out.channel_stride, out.pitch, 1))
+
+
+def lower_linear(emitter: Emitter, task: Task, layer: Layer) -> None:
+    """MatMul and Gemm: rows are the last axis, positions all others; rows are stored outermost so that positions lie in a row."""
+    x = emitter.view(task.node.inputs[0])
+    positions = math.prod(x.shape[:-1])
+    flat = x.reshape((positions, layer.columns))
+    if flat is None or (positions > 1 and flat.strides[0] != 1):
+        x = emitter.conform(x, _rows_outermost(x.shape))
+        flat = x.reshape((positions, layer.columns))
+    out = emitter.compact(task.shape, _rows_outermost(task.shape))
+    epilogue, operands, arguments = _linear_epilogue(emitter, task, layer, out)
+    site = Site(
+        layer.name, layer.rows, layer.columns, 1, positions, max(flat.strides[0], 1), positions, 1, layer.columns * positions, epilogue, operands
+    )  # fmt: skip
+    offsets = (np.arange(layer.columns) * flat.strides[1]).astype(np.int32)[None]
+    _product(emitter, site, layer, matrix_of(task.node, layer), offsets, [(pointer(flat), pointer(out), arguments)])
+    emitter.views[task.output] = out
+
+
+def _rows_outermost(shape: tuple[int, ...]) -> tuple[int, ...]:
+    positions = math.prod(shape[:-1])
+    strides, step = [], positions
+    for extent in shape[:-1]:
+        step //= extent
+        strides.append(step)
+    return (*strides, positions)
+
+
+def _linear_epilogue(emitter: Emitter, task: Task, layer: Layer, out: View):
+    expression, operands, arguments = task.expression, [], []
+    values = list(task.operands)
+    if task.node.op_type == "Gemm" and len(task.node.inputs) > 2 and task.node.inputs[2] is not None:
+        expression = substitute(expression, {0: ("add", operand(0), operand(len(values) + 1))})
+        values.append(task.node.inputs[2])
+    for value in values:
+        view = emitter.view(value).broadcast(task.shape)
+        if any(s for n, s in zip(view.shape[:-1], view.strides[:-1], strict=True) if n > 1):
+            view = emitter.conform(view, out.strides)
+            operands.append(Operand(view.strides[-1], 1))
+        else:
+            operands.append(Operand(view.strides[-1] if layer.rows > 1 else 0, 0))
+        arguments.append(pointer(view))
+    return expression, tuple(operands), tuple(arguments)
+
+
+def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, offsets: np.ndarray, runs) -> None:
+    """Choose the kernel by the zeros found in the matrix, pack, and call it once per run (x, y, operands)."""
+    kept = matrix != 0
+    kernel, block_rows, _ = fastest(site, lambda rows: count_blocks(kept, rows), emitter.target, emitter.threads)
+    emitter.sites[layer.name] = site
+    if isinstance(kernel, OffsetGemv) and kernel.out_rows > site.rows:
+        matrix = np.pad(matrix, ((0, kernel.out_rows - site.rows), (0, 0)))
+    packed = pack(matrix, None if block_rows is None else matrix != 0, kernel.rows, layer.groups)
+    columns = packed.columns
+    if block_rows is None:
+        listed = offsets[0][columns]
+    else:
+        group = np.repeat(np.arange(packed.row_blocks), np.diff(packed.starts)) * layer.groups // packed.row_blocks
+        listed = offsets[group, columns]
+    constants = [Argument(emitter.stored(array)) for array in (packed.values.ravel(), listed.astype(np.int32), packed.starts)]
+    for x, y, operands in runs:
+        emitter.call(kernel, x, *constants, y, *operands, layer=layer.name)
+
+
+def count_blocks(kept: np.ndarray, rows: int) -> int:
+    """Blocks of `rows` neighbouring rows x 1 column that keep a weight."""
+    return int(kept.reshape(kept.shape[0] // rows, rows, -1).any(axis=1).sum())
+
+
+def _depthwise(emitter, task, layer, image, window, source, view, out, epilogue, operands, arguments) -> None:
+    planes = {plane: index for index, plane in enumerate(window.planes)}
+    taps = tuple(planes[tap.plane] * image.channel_stride + tap.dy * image.pitch + tap.dx for tap in window.taps)
+    kernel = window_kernel(
+        emitter, "dot", layer.rows, out, taps, len(planes) * image.channel_stride, layer.rows // layer.groups, epilogue, operands
+    )  # fmt: skip
+    values = Argument(emitter.stored(matrix_of(task.node, layer).ravel()))
+    for n in range(out.batch):
+        x = Argument(source.buffer, source.offset + n * image.batch_stride)
+        emitter.call(kernel, x, values, Argument(view.buffer, view.offset + n * out.batch_stride), *arguments(n), layer=layer.name)
+
+
+def window_kernel(
+    emitter: Emitter, reduction: str, rows: int, out: Image, taps, x_row_stride: int, multiplier: int, epilogue: Expression, operands
+) -> Kernel:
+    """Registers of positions per step: as many as fit the run, at most four, so that taps' loads overlap."""
+    lanes = emitter.target.lanes_fp32
+    while lanes > out.run:
+        lanes //= 2
+    vectors = max(1, min(4, out.run // lanes))
+    return WindowKernel(reduction, rows, out.run, taps, x_row_stride, out.channel_stride, vectors, lanes, multiplier, epilogue, operands)

@@ -1,0 +1,103 @@
+"""Where a layer runs in a program, apart from its weights: everything that fixes its kernels but the pattern."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from spcompile.costs.cpu import predict
+from spcompile.costs.latency import Latency
+from spcompile.kernels.cpu.offset_gemv import OffsetGemv
+from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
+from spcompile.kernels.expression import Expression
+from spcompile.kernels.kernel import Kernel
+from spcompile.kernels.operand import Operand
+from spcompile.targets.target import Target
+
+BLOCK_ROWS = (1, 2, 4, 8, 16)
+DENSE_ROWS = (16, 12, 8, 7, 6, 5, 4, 3, 2, 1)
+FEW_POSITIONS = 8
+
+
+@dataclass(frozen=True)
+class Site:
+    """One image's worth of a layer; `calls` per inference (batches). Counts of blocks are asked by block rows; None = dense."""
+
+    layer: str
+    rows: int
+    columns: int
+    groups: int
+    positions: int
+    x_position_stride: int
+    y_row_stride: int
+    y_position_stride: int
+    x_footprint: int
+    epilogue: Expression
+    operands: tuple[Operand, ...]
+    calls: int = 1
+
+    def formats(self) -> tuple[int | None, ...]:
+        """Rows per offset list that this layer can be stored with."""
+        sparse = tuple(r for r in BLOCK_ROWS if (self.rows // self.groups) % r == 0)
+        return (None, *sparse) if self.groups == 1 else sparse
+
+    def dense_blocks(self, block_rows: int) -> int:
+        return self.rows // block_rows * self.columns
+
+    def kernels(self, block_rows: int | None, blocks: int, target: Target) -> Iterator[Kernel]:
+        """Every register tile and loop order that this format allows on the target."""
+        if self.x_position_stride == 1 and self.y_position_stride == 1 and self.positions > 1:
+            yield from self._spmm(block_rows, blocks, target)
+        if self.positions <= FEW_POSITIONS:
+            yield from self._gemv(block_rows, blocks, target)
+
+    def _spmm(self, block_rows: int | None, blocks: int, target: Target) -> Iterator[OffsetSpmm]:
+        per_group = self.rows // self.groups
+        for rows in (r for r in DENSE_ROWS if per_group % r == 0) if block_rows is None else (block_rows,):
+            for lanes in (target.lanes_fp32 >> shift for shift in range(2)):
+                for vectors in range(1, 9):
+                    fits = rows * vectors + vectors + 1 <= target.vector_registers and vectors * lanes <= self.positions
+                    if lanes < 4 or not fits:
+                        continue
+                    count = self.dense_blocks(rows) if block_rows is None else blocks
+                    for outer in (True, False):
+                        yield OffsetSpmm(
+                            self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint,
+                            self.epilogue, self.operands, block_rows is None, outer,
+                        )  # fmt: skip
+
+    def _gemv(self, block_rows: int | None, blocks: int, target: Target) -> Iterator[OffsetGemv]:
+        strides = (self.x_position_stride, self.y_row_stride, self.y_position_stride)
+        if block_rows is None:
+            for registers in (4, 2, 1):
+                rows = registers * target.lanes_fp32
+                padded = -(-self.rows // rows) * rows
+                if padded == self.rows or (self.positions == 1 and self.y_row_stride == 1):
+                    yield OffsetGemv(
+                        padded, self.positions, rows, target.lanes_fp32, *strides, padded // rows * self.columns, self.x_footprint,
+                        self.epilogue, self.operands, True,
+                    )  # fmt: skip
+            return
+        yield OffsetGemv(
+            self.rows, self.positions, block_rows, target.lanes_fp32, *strides, blocks, self.x_footprint, self.epilogue, self.operands
+        )  # fmt: skip
+
+
+def fastest(site: Site, blocks: Callable[[int], float], target: Target, threads: int) -> tuple[Kernel, int | None, Latency]:
+    """The kernel predicted fastest over all formats and tiles -> (kernel, block rows or None for dense, latency of all calls).
+
+    blocks: block rows -> how many blocks of that many rows hold a non-zero.
+    """
+    counts = tuple((rows, round(blocks(rows))) for rows in site.formats() if rows is not None)
+    return _fastest(site, counts, target, threads)
+
+
+@lru_cache(maxsize=100_000)
+def _fastest(site: Site, counts: tuple[tuple[int, int], ...], target: Target, threads: int):
+    known = dict(counts)
+    candidates = [
+        (predict(kernel.work(), target, threads), rows, kernel) for rows in site.formats() for kernel in site.kernels(rows, known.get(rows, 0), target)
+    ]
+    assert candidates, f"no kernel for {site}"
+    latency, rows, kernel = min(candidates, key=lambda candidate: candidate[0].expected_s)
+    scaled = Latency(latency.expected_s * site.calls, latency.low_s * site.calls, latency.high_s * site.calls, latency.basis)
+    return kernel, rows, scaled
