@@ -21,7 +21,7 @@ def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
 
 
 def free_name(graph: ir.Graph, name: str) -> str:
-    taken = ir.convenience.create_value_mapping(graph)
+    taken = {*graph.initializers, *(value.name for value in graph.inputs), *(value.name for node in graph for value in node.outputs)}
     candidate, count = name, 0
     while candidate in taken:
         count += 1

@@ -66,7 +66,7 @@ def _check_given(name: str, shape: tuple[int, ...], inputs: Mapping[str, ir.Valu
         raise ModelError(f"input '{name}' has {len(declared)} dimensions {notation(declared)}, the shape given has {len(shape)}: {notation(shape)}")
     if min(shape, default=1) < 1:
         raise ModelError(f"the shape given for input '{name}' is {notation(shape)}; every dimension must be at least 1")
-    if any(isinstance(dim, int) and dim != size for dim, size in zip(declared, shape)):
+    if any(isinstance(dim, int) and dim != size for dim, size in zip(declared, shape, strict=True)):
         raise ModelError(f"input '{name}' is fixed to {notation(declared)} in the file; the shape given, {notation(shape)}, does not fit it")
 
 
@@ -74,7 +74,7 @@ def _named_sizes(inputs: Mapping[str, ir.Value], given: Mapping[str, tuple[int, 
     """Sizes of named dimensions, as far as the given shapes settle them."""
     sizes: dict[str, int] = {}
     for name, shape in given.items():
-        for dim, size in zip(inputs[name].shape, shape):
+        for dim, size in zip(inputs[name].shape, shape, strict=True):
             label = _label(dim)
             if label is not None and sizes.setdefault(label, size) != size:
                 raise ModelError(f"dimension '{label}' is given twice, as {sizes[label]} and, in input '{name}', as {size}; it must be one number")

@@ -62,7 +62,7 @@ def with_weights(model: ir.Model, matrices: Mapping[str, np.ndarray], biases: Ma
 def _has_weight(node: ir.Node) -> bool:
     """Domain of ONNX itself, a computed activation on the left, a float32 constant on the right, and a bias that is constant too, if any."""
     values = [constant(value) for value in node.inputs[1:]]
-    known = all(array is not None for array, value in zip(values, node.inputs[1:]) if value is not None)
+    known = all(array is not None for array, value in zip(values, node.inputs[1:], strict=True) if value is not None)
     return node.domain == "" and known and constant(node.inputs[0]) is None and values[0].dtype == np.float32
 
 

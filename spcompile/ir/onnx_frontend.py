@@ -51,7 +51,7 @@ def read_proto(path: Path) -> onnx.ModelProto:
         return onnx.load_model_from_string(data)
     except DecodeError as error:
         if data.startswith(IR_VERSION_FIELD):
-            raise ModelError(f"{path} is cut short or damaged: its {len(data):,} bytes begin like an ONNX file and do not end like one; fetch it again") from error
+            raise ModelError(f"{path} is cut short or damaged: it starts like an ONNX file, its {len(data):,} bytes do not end so; fetch it again") from error
         raise ModelError(f"{path} is not an ONNX file; give a .onnx file, or export the model to one") from error
 
 

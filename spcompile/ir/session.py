@@ -52,7 +52,7 @@ class Session:
         for index in range(count):
             part = {name: feeds[name][index * shape[0] : (index + 1) * shape[0]] if shape else feeds[name] for name, (shape, _) in self.inputs.items()}
             results = self._session.run(self._computed, part) if self._computed else []
-            yield {name: {**part, **dict(zip(self._computed, results))}[name] for name in self.outputs}
+            yield {name: {**part, **dict(zip(self._computed, results, strict=True))}[name] for name in self.outputs}
 
     def _count(self, feeds: Mapping[str, np.ndarray]) -> int:
         if feeds.keys() != self.inputs.keys():

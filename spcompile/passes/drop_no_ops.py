@@ -11,7 +11,11 @@ from spcompile.passes.base import NodePass, nodes_of
 class DropNoOps(NodePass):
     """Before: Relu(Identity(Pad(x, zeros))) -> after: Relu(x). Only the Identity that joins an input or a constant to an output stays."""
 
-    op_types = ("Identity", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Cast", "Concat", "Pad", "Slice", "Transpose", "Mul", "Div", "Add", "Sub")
+    op_types = (
+        *("Identity", "Dropout", "Cast"),
+        *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Concat", "Pad", "Slice", "Transpose"),
+        *("Mul", "Div", "Add", "Sub"),
+    )
 
     def rewrite(self, node: ir.Node) -> bool:
         if not _is_no_op(node):
@@ -30,7 +34,7 @@ def _is_no_op(node: ir.Node) -> bool:
         return True
     if node.op_type == "Dropout":
         training = node.inputs[2] if len(node.inputs) > 2 else None
-        return training is None or constant(training) is not None and not constant(training)
+        return training is None or (constant(training) is not None and not constant(training))
     return _same_type(node) and _TESTS.get(node.op_type, lambda node: True)(node)
 
 

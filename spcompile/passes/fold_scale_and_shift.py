@@ -4,8 +4,8 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.ir.constants import add_constant, constant
-from spcompile.passes.base import NodePass
 from spcompile.ir.rewiring import absorb, sole_reader
+from spcompile.passes.base import NodePass
 
 
 class FoldScaleAndShift(NodePass):

@@ -4,8 +4,8 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.ir.constants import constant
-from spcompile.passes.base import NodePass
 from spcompile.ir.rewiring import bypass
+from spcompile.passes.base import NodePass
 
 
 class FusePad(NodePass):
@@ -20,7 +20,7 @@ class FusePad(NodePass):
             return False
         for reader in readers:
             old = reader.attributes.get_ints("pads", [0] * len(pads))
-            reader.attributes.add(ir.AttrInt64s("pads", [a + b for a, b in zip(old, pads)]))
+            reader.attributes.add(ir.AttrInt64s("pads", [a + b for a, b in zip(old, pads, strict=True)]))
             if reader.op_type == "AveragePool":
                 reader.attributes.add(ir.AttrInt64("count_include_pad", 1))
         return bypass(node)
@@ -47,5 +47,5 @@ def _takes(reader: ir.Node, pad: ir.Node, pads: list[int]) -> bool:
         return True
     own = any(reader.attributes.get_ints("pads", [0]))
     counts = reader.attributes.get_int("count_include_pad", 0) or not own
-    small = all(amount < size for amount, size in zip(pads, reader.attributes.get_ints("kernel_shape", []) * 2))  # ONNX Runtime's own limit
+    small = all(amount < size for amount, size in zip(pads, reader.attributes.get_ints("kernel_shape", []) * 2, strict=True))
     return reader.op_type == "AveragePool" and bool(counts) and small and not reader.attributes.get_int("ceil_mode", 0)

@@ -10,8 +10,9 @@ class LiftConstants(Pass):
     """Before: Constant nodes, initializers that double as inputs -> after: initializers only. A Constant that is itself an output of the graph stays."""
 
     def apply(self, model: ir.Model) -> bool:
-        steps = (RemoveInitializersFromInputsPass(), LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0))
-        return any([step(model).modified for step in steps])
+        listed = RemoveInitializersFromInputsPass()(model).modified
+        lifted = LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model).modified
+        return listed or lifted
 
     def ensures(self, model: ir.Model) -> None:
         assert all(node.outputs[0].is_graph_output() for node in nodes_of(model, ("Constant",)))

@@ -37,7 +37,8 @@ class NormaliseGemm(NodePass):
 def _is_plain(node: ir.Node) -> bool:
     factors = (node.attributes.get_float("alpha", 1.0), node.attributes.get_float("beta", 1.0), node.attributes.get_int("transA", 0))
     c = _addend(node)
-    return factors == (1, 1, 0) and constant(node.inputs[1]) is not None and (c is None or (constant(c) is not None and len(c.shape) == 1 and c.shape[0] == _columns(node)))
+    vector = c is None or (constant(c) is not None and constant(c).shape == (_columns(node),))
+    return factors == (1, 1, 0) and constant(node.inputs[1]) is not None and vector
 
 
 def _addend(node: ir.Node) -> ir.Value | None:

@@ -12,7 +12,8 @@ class RemoveDead(Pass):
     """Before: nodes and initializers nobody reads, exporter's notes on each node -> after: neither; nodes in an order in which they can run."""
 
     def apply(self, model: ir.Model) -> bool:
-        return any([step(model).modified for step in STEPS])
+        results = [step(model) for step in STEPS]
+        return any(result.modified for result in results)
 
     def ensures(self, model: ir.Model) -> None:
         for value in model.graph.initializers.values():

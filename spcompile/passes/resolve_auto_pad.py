@@ -29,5 +29,5 @@ def _same(node: ir.Node, upper: bool) -> list[tuple[int, int]]:
     kernel = node.attributes.get_ints("kernel_shape", node.inputs[1].shape.numpy()[2:] if node.op_type == "Conv" else None)
     strides = node.attributes.get_ints("strides", [1] * len(sizes))
     dilations = node.attributes.get_ints("dilations", [1] * len(sizes))
-    totals = (max(0, (-(-size // s) - 1) * s + (k - 1) * d + 1 - size) for size, k, s, d in zip(sizes, kernel, strides, dilations))
+    totals = (max(0, (-(-size // s) - 1) * s + (k - 1) * d + 1 - size) for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True))
     return [(total // 2, total - total // 2) if upper else (total - total // 2, total // 2) for total in totals]

@@ -4,8 +4,8 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.ir.constants import add_constant, constant
-from spcompile.passes.base import NodePass, nodes_of
 from spcompile.ir.rewiring import replace
+from spcompile.passes.base import NodePass, nodes_of
 
 
 class SplitBatchNorm(NodePass):

@@ -2,8 +2,8 @@
 
 import onnx_ir as ir
 
-from spcompile.passes.base import NodePass, nodes_of
 from spcompile.ir.rewiring import bypass, replace
+from spcompile.passes.base import NodePass, nodes_of
 
 
 class SplitSum(NodePass):
