@@ -1,0 +1,173 @@
+"""What a report is made of: frozen values that say what was asked, found, measured and checked."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, as the user wrote it."""
+
+    budget: str | None  # "3ms", "2x"
+    max_drop: str | None  # "1%"
+    patterns: tuple[str, ...]  # notations on offer
+    pruner: str
+    measure: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A named input of the model."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The network before and after: weights and multiply-accumulates of the prunable layers and all others together."""
+
+    name: str
+    sha256: str
+    inputs: tuple[Tensor, ...]
+    parameters: int
+    parameters_kept: int
+    macs: int
+    macs_kept: int
+
+    def __post_init__(self):
+        assert 0 <= self.parameters_kept <= self.parameters and 0 <= self.macs_kept <= self.macs, self
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """The device. `alias` says what a word such as "arm" was taken to mean, and is empty when the user named the device itself."""
+
+    asked: str
+    name: str
+    description: str
+    alias: str = ""
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """Weights of one layer that are stored and those that are not zero."""
+
+    layer: str
+    stored: int
+    kept: int
+
+    def __post_init__(self):
+        assert 0 <= self.kept <= self.stored and self.stored > 0, self
+
+    @property
+    def density(self) -> float:
+        return self.kept / self.stored
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Repeated times of one model: the median and the quartiles around it."""
+
+    median_s: float
+    low_s: float
+    high_s: float
+
+    def __post_init__(self):
+        assert 0 < self.low_s <= self.median_s <= self.high_s, self
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Dense and plan, both compiled by us, timed in turns on one machine."""
+
+    dense: Timing
+    plan: Timing
+    host: str
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Score before and after pruning. unit: "share" (0..1, printed as per cent) or "score"."""
+
+    metric: str
+    before: float
+    after: float
+    unit: str
+    samples: int
+    data: str  # where the samples come from
+
+    def __post_init__(self):
+        assert self.unit in ("share", "score") and self.samples > 0, self
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The inputs that errors were estimated with."""
+
+    source: str
+    samples: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The compiled model against a reference engine on the same pruned network."""
+
+    reference: str  # "ONNX Runtime 1.32.0"
+    random_inputs: int
+    real_inputs: int
+    worst_relative_difference: float
+    limit: float
+    where: str  # "this host", "emulator (qemu-aarch64 8.2)"
+
+    @property
+    def holds(self) -> bool:
+        return self.worst_relative_difference <= self.limit
+
+
+@dataclass(frozen=True)
+class PlanPoint:
+    """A plan seen from afar: predicted latency and error."""
+
+    label: str
+    latency_s: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Wall time of one step of the compilation."""
+
+    name: str
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class ArtifactFile:
+    """A file of the artifact; `path` is relative to its folder."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed package that had a part in the result."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The machine that compiled."""
+
+    cpu: str
+    cpu_flags_sha256: str
+    system: str
+    python: str
+    threads: int  # that pruning and compiling were allowed
+    packages: tuple[Package, ...]

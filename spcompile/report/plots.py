@@ -1,0 +1,130 @@
+"""The plots of report.html: latency against error, time per layer, kept weights. Each returns one inline SVG."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from spcompile.report.facts import PlanPoint
+from spcompile.report.numbers import count, milliseconds, percent
+from spcompile.report.report import Report
+from spcompile.report.rows import Row
+from spcompile.report.svg import COLOURS, PALETTE, STYLE, to_svg
+
+TALL, HALF = (11.2, 4.7), (5.1, 3.6)  # inches; 72 points of SVG each
+MARKERS = "s^Dv<>p"
+
+
+def pattern_roles(report: Report) -> dict[str, str]:
+    """Notation of every pattern that the plan or a uniform baseline uses -> its colour's role, in order of appearance."""
+    chosen = [entry.chosen.choice.pattern.notation for entry in report.plan.layers]
+    used = dict.fromkeys((*chosen, *_by_pattern(report.uniform)))
+    others = [notation for notation in used if notation != "dense"]
+    return {"dense": "dense"} | {notation: PALETTE[place % len(PALETTE)] for place, notation in enumerate(others)}
+
+
+def frontier(report: Report, roles: dict[str, str]) -> str:
+    """Predicted latency against predicted error: plans found over budgets, the chosen one, dense, and one level everywhere."""
+    plan = report.plan
+    with _figure(HALF) as figure:
+        axes = figure.subplots()
+        points = sorted(report.frontier, key=lambda point: point.latency_s)
+        tooltips = {}
+        for place, (pattern, group) in enumerate(_by_pattern(report.uniform).items()):
+            marker = MARKERS[place % len(MARKERS)]
+            axes.plot(*_xy(group), ls=":", lw=1.2, marker=marker, ms=4.5, color=COLOURS[roles[pattern]], label=f"{pattern}, one level everywhere")
+        axes.plot(*_xy(points), lw=1.8, marker="o", ms=4, color=COLOURS["plan"], label="plans over budgets")
+        dense_s, chosen_s = plan.dense_latency.expected_s, plan.latency.expected_s
+        dense_error = sum(entry.dense.error for entry in plan.layers)
+        axes.plot([dense_s * 1e3], [dense_error], "s", ms=8, color=COLOURS["dense"], label="dense", gid="dense", clip_on=False, zorder=3)
+        axes.plot([chosen_s * 1e3], [plan.error], "o", ms=11, mfc="none", mew=2.2, color=COLOURS["ink"], label="chosen", gid="chosen")
+        tooltips |= {"dense": f"dense: {milliseconds(dense_s)}", "chosen": f"chosen: {milliseconds(chosen_s)}, error {plan.error:.2g}"}
+        if plan.budget_s is not None:
+            axes.axvline(plan.budget_s * 1e3, color=COLOURS["budget"], lw=1.6, ls="--", label="budget")
+        _frame(axes, 1.12e3 * max(dense_s, plan.budget_s or 0, *(point.latency_s for point in points)), [plan.error, *(point.error for point in points)])
+        return to_svg(figure, "frontier", "Predicted latency against predicted error of the plans found", tooltips)
+
+
+def layer_bars(layers: tuple[Row, ...], roles: dict[str, str]) -> str:
+    """Per layer: above, dense as a pale bar with the chosen option's time in its pattern's colour before it; below, the share of weights kept."""
+    with _figure(TALL) as figure:
+        times, kept = figure.subplots(2, sharex=True, height_ratios=(3, 2))
+        tooltips = {}
+        for row in layers:
+            colour = COLOURS[roles[row.chosen.choice.pattern.notation]]
+            times.bar(row.number, row.dense_s * 1e3, width=0.86, color=COLOURS["grid"])
+            times.bar(row.number, row.chosen_s * 1e3, width=0.56, color=colour, gid=f"time{row.number}")
+            kept.bar(row.number, 1, width=0.86, color=COLOURS["grid"])
+            kept.bar(row.number, row.kept, width=0.86, color=colour, gid=f"kept{row.number}")
+            tooltips[f"time{row.number}"] = f"{row.number} {row.name}: {row.choice}, dense {milliseconds(row.dense_s)}, chosen {milliseconds(row.chosen_s)}"
+            tooltips[f"kept{row.number}"] = f"{row.number} {row.name}: {row.choice}, {percent(row.kept)} kept"
+        times.set_ylabel("predicted ms")
+        kept.set_ylabel("weights kept")
+        kept.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        kept.set_ylim(0, 1)
+        figure.align_ylabels()
+        _number_axis(times, kept, len(layers))
+        return to_svg(figure, "layers", "Predicted time of each layer, dense and chosen, and the share of its weights kept", tooltips)
+
+
+def density_histogram(report: Report) -> str:
+    """How many weights are stored, and how many of them kept, in layers of each density."""
+    edges = np.linspace(0, 1, 11)
+    densities = [weights.density for weights in report.weights]
+    stored, _ = np.histogram(densities, edges, weights=[weights.stored for weights in report.weights])
+    kept, _ = np.histogram(densities, edges, weights=[weights.kept for weights in report.weights])
+    middles = (edges[:-1] + edges[1:]) / 2
+    with _figure(HALF) as figure:
+        axes = figure.subplots()
+        axes.bar(middles, stored, width=0.09, color=COLOURS["grid"], label="stored when dense")
+        axes.bar(middles, kept, width=0.09, color=COLOURS["plan"], label="kept")
+        axes.set_xlabel("share of its weights that a layer keeps")
+        axes.set_ylabel("weights in such layers")
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        axes.yaxis.set_major_formatter(lambda value, _: count(value))
+        axes.grid(axis="x", visible=False)
+        figure.legend(loc="outside upper left", ncols=2, fontsize=9)
+        return to_svg(figure, "histogram", "Weights stored and kept, by the density of their layer", {})
+
+
+@contextmanager
+def _figure(size: tuple[float, float]) -> Iterator[Figure]:
+    """A figure in the page's style; the style holds while it is drawn and written."""
+    with rc_context(STYLE | {"svg.hashsalt": "spcompile"}):
+        yield Figure(figsize=size, dpi=72, layout="constrained")
+
+
+def _by_pattern(points: tuple[PlanPoint, ...]) -> dict[str, list[PlanPoint]]:
+    groups = defaultdict(list)
+    for point in sorted(points, key=lambda point: point.latency_s):
+        groups[point.label.partition("@")[0]].append(point)
+    return groups
+
+
+def _xy(points) -> tuple[list[float], list[float]]:
+    return [point.latency_s * 1e3 for point in points], [point.error for point in points]
+
+
+def _frame(axes, right_ms: float, errors: list[float]) -> None:
+    """Errors span decades and start at zero for dense: logarithmic above the least one, linear below."""
+    positive = [error for error in errors if error > 0]
+    axes.set_yscale("symlog", linthresh=10.0 ** np.floor(np.log10(min(positive, default=1.0))), linscale=0.5)
+    axes.set_ylim(0, 3 * max(positive, default=1.0))
+    axes.set_xlim(0, right_ms)
+    axes.set_xlabel("predicted latency, ms")
+    axes.set_ylabel("predicted error")
+    axes.figure.legend(loc="outside upper left", ncols=2, fontsize=9)
+
+
+def _number_axis(upper, lower, layers: int) -> None:
+    step = next((step for step in (1, 5, 10, 20, 50, 100) if layers / step <= 30), 200)
+    lower.set_xticks([1, *range(step if step > 1 else 2, layers + 1, step)])
+    lower.set_xlim(0.3, layers + 0.7)
+    lower.set_xlabel("layer, in the order of the network")
+    for axes in (upper, lower):
+        axes.grid(axis="x", visible=False)
