@@ -1,6 +1,7 @@
 """torch modules -> onnx_ir models, through torch's own exporter."""
 
 import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -52,16 +53,15 @@ def _evaluating(module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter's warnings and log lines speak to its developers."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
-        try:
+    """What the exporter warns, logs and prints speaks to its developers; its errors speak through exceptions."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
             yield
-        finally:
-            logger.setLevel(level)
+    finally:
+        logging.disable(disabled)
 
 
 def _cause(error: BaseException) -> str:

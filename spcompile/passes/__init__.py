@@ -47,6 +47,7 @@ PREPARE: tuple[Pass, ...] = (
     SettleNames(),
     ResolveAutoPad(),
     MergeMoves(),
+    LiftConstants(),
     DropNoOps(),
     MergeSlices(),
     FusePad(),

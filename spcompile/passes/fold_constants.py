@@ -1,7 +1,7 @@
 """What does not depend on the input is computed now; with static shapes that is all shape arithmetic."""
 
 import onnx_ir as ir
-from onnxscript.optimizer._constant_folding import FoldConstantsPass
+from onnxscript.optimizer import fold_constants
 
 from spcompile.passes.base import Pass, nodes_of
 
@@ -12,8 +12,8 @@ class FoldConstants(Pass):
     """Before: Reshape(x, Concat(Slice(Shape(x)), [-1])) -> after: Reshape(x, [1, -1]). An If on a constant becomes its branch."""
 
     def apply(self, model: ir.Model) -> bool:
-        fold = FoldConstantsPass(shape_inference=True, input_size_limit=LARGEST_CONSTANT, output_size_limit=LARGEST_CONSTANT, should_fold=lambda node: True)
-        return fold(model).modified
+        limits = {"input_size_limit": LARGEST_CONSTANT, "output_size_limit": LARGEST_CONSTANT}
+        return fold_constants(model, onnx_shape_inference=True, should_fold=lambda node: True, **limits).modified
 
     def ensures(self, model: ir.Model) -> None:
         for node in nodes_of(model, ("Shape", "Size")):

@@ -14,9 +14,12 @@ class ResolveAutoPad(NodePass):
         mode = node.attributes.pop("auto_pad", None)
         if mode is None or mode.as_string() == "NOTSET":
             return mode is not None
-        pairs = [(0, 0)] * (len(node.inputs[0].shape) - 2) if mode.as_string() == "VALID" else _same(node, upper=mode.as_string() == "SAME_UPPER")
+        if mode.as_string() == "VALID":
+            pairs = [(0, 0)] * (len(node.inputs[0].shape) - 2)
+        else:
+            pairs = _same(node, upper=mode.as_string() == "SAME_UPPER")
+            node.attributes.pop("ceil_mode", None)  # the output size is settled
         node.attributes.add(ir.AttrInt64s("pads", [begin for begin, _ in pairs] + [end for _, end in pairs]))
-        node.attributes.pop("ceil_mode", None)  # auto_pad settles the output size by itself
         return True
 
     def ensures(self, model: ir.Model) -> None:
