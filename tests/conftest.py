@@ -37,3 +37,36 @@ def pytest_runtest_setup(item):
 def shared() -> Path:
     """The folder of models and data sets; mark the test `needs_shared`."""
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def build():
+    """build("g (float[1,3,8,8] x) => (float[1,3,8,8] y) { y = Relu(x) }", w=array, ...) -> an onnx_ir model; arrays become initializers."""
+    import onnx
+    import onnx_ir as ir
+
+    def build(text: str, opset: int = 18, **arrays) -> ir.Model:
+        proto = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : {opset}, "test" : 1]> {text}')
+        proto.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in arrays.items())
+        return ir.from_proto(proto)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def assert_equal_outputs():
+    """Two models give the same outputs, to `relative` of the largest, for the same random inputs."""
+    import numpy as np
+
+    from spcompile.ir.session import run
+
+    def assert_equal_outputs(before, after, relative: float = 1e-5) -> None:
+        generator = np.random.default_rng(0)
+        feeds = {value.name: generator.normal(size=value.shape.numpy()).astype(value.dtype.numpy()) for value in before.graph.inputs}
+        expected, found = run(before, feeds), run(after, feeds)
+        assert found.keys() == expected.keys()
+        for name, array in expected.items():
+            assert array.shape == found[name].shape
+            np.testing.assert_allclose(found[name], array, rtol=0, atol=relative * np.abs(array).max(), err_msg=name)
+
+    return assert_equal_outputs

@@ -14,7 +14,7 @@ def constant(value: ir.Value | None) -> np.ndarray | None:
 def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
     """A new initializer called `name`, or `name_1`, `name_2`, ... when the name is taken."""
     name = free_name(graph, name)
-    value = ir.Value(name=name, const_value=ir.tensor(np.ascontiguousarray(array), name=name))
+    value = ir.Value(name=name, const_value=ir.tensor(np.asarray(array, order="C"), name=name))
     value.shape, value.dtype = value.const_value.shape, value.const_value.dtype
     graph.register_initializer(value)
     return value

@@ -10,7 +10,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from spcompile.errors import DataError, ModelError
 
 _REFUSALS = (ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph, ort_errors.NotImplemented, ort_errors.RuntimeException)
-_ERRORS_ONLY = 3  # ONNX Runtime's log_severity_level
+_SILENT = 4  # ONNX Runtime's log_severity_level: what goes wrong comes as an exception
 
 
 def run(model: ir.Model, feeds: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None, threads: int = 1) -> dict[str, np.ndarray]:
@@ -30,7 +30,7 @@ class Session:
         self._computed = tuple(name for name in dict.fromkeys(self.outputs) if name not in self.inputs)
         model.graph.outputs[:] = [values[name] for name in self._computed] or model.graph.outputs[:1]
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, _ERRORS_ONLY
+        options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, _SILENT
         try:
             self._session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"])
         except _REFUSALS as error:

@@ -55,6 +55,7 @@ PREPARE: tuple[Pass, ...] = (
     SplitBatchNorm(),
     NormaliseGemm(),
     FoldScaleAndShift(),
+    FoldConstants(),
     RemoveDead(),
     SettleNames(),
     InferShapes(),

@@ -52,7 +52,7 @@ def _columns(node: ir.Node) -> int:
 def _transposed(node: ir.Node, index: int) -> ir.Value:
     """Insert a Transpose of a matrix input before `node`."""
     matrix = node.inputs[index]
-    transpose = ir.node("Transpose", [matrix], {"perm": [1, 0]}, name=f"{node.name}_transpose")
+    transpose = ir.node("Transpose", [matrix], {"perm": [1, 0]}, name=f"{node.name}_transpose_{'ab'[index]}")
     transpose.outputs[0].type, transpose.outputs[0].shape = matrix.type, ir.Shape(matrix.shape.numpy()[::-1])
     node.graph.insert_before(node, transpose)
     return transpose.outputs[0]
@@ -70,7 +70,7 @@ def _detach_addend(node: ir.Node) -> None:
     node.resize_inputs(2)
     addition = follow(node, "Add", c, f"{node.name}_add")
     if beta != 1:
-        scale = ir.node("Mul", [c, add_constant(node.graph, f"{node.name}_beta", np.array(beta, np.float32))], name=f"{node.name}_scale")
+        scale = ir.node("Mul", [c, add_constant(node.graph, f"{node.name}_beta", np.array(beta, np.float32))], name=f"{node.name}_times_beta")
         scale.outputs[0].type, scale.outputs[0].shape = c.type, c.shape
         node.graph.insert_before(addition, scale)
         addition.replace_input_with(1, scale.outputs[0])
@@ -90,5 +90,5 @@ def _become_matmul(node: ir.Node) -> None:
     chain = [ir.node("MatMul", [node.inputs[0], right], name=node.name)]
     if alpha != 1:
         factor = add_constant(node.graph, f"{node.name}_alpha", np.array(alpha, np.float32))
-        chain.append(ir.node("Mul", [chain[0].outputs[0], factor], name=f"{node.name}_scale"))
+        chain.append(ir.node("Mul", [chain[0].outputs[0], factor], name=f"{node.name}_times_alpha"))
     replace(node, chain)
