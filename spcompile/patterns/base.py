@@ -64,16 +64,23 @@ class Pattern(ABC):
         units = pool[0] * pool[1] // (unit[0] * unit[1])
         return Partition(shape, unit, pool, min(round(sparsity * units), units - 1))
 
-    def sparsities(self, layer: Layer) -> tuple[float, ...]:
-        """Shares of zeros on offer to the search for this layer, ascending; one level for N:M.
+    def share(self, layer: Layer, level: float) -> float:
+        """The share of zeros that one of `levels` comes to in this layer: a round number while one is close, else exact."""
+        partition = self.partition((layer.rows, layer.columns), level)
+        exact = partition.drop * partition.pools / partition.units
+        nearest = min(self.levels, key=lambda offered: abs(offered - exact))
+        return nearest if abs(nearest - exact) <= NOMINAL else exact
 
-        Levels that come to the same number of units in a small layer are offered once, as the share they really are.
-        """
-        if self.fixed_sparsity is not None:
-            return (self.fixed_sparsity,)
-        units = self.partition((layer.rows, layer.columns), 0.0).units
-        offered = {round(level * units): level for level in reversed(self.levels) if 0 < round(level * units) < units}
-        return tuple(level if abs(drop / units - level) <= NOMINAL else drop / units for drop, level in sorted(offered.items()))
+    def sparsities(self, layer: Layer) -> tuple[float, ...]:
+        """Shares of zeros on offer to the search for this layer, ascending; one level for N:M. Small layers offer fewer."""
+        return tuple(sorted({self.share(layer, level) for level in self.levels} - {0.0})) or (0.0,)
+
+    def present(self, matrix: np.ndarray) -> float:
+        """The share of zeros that a matrix [rows, columns] can be said to have in this pattern already: whole zero units, at most all but one."""
+        assert self.fixed_sparsity is None, self.notation
+        partition = self.partition(matrix.shape, 0.0)
+        zero = int((partition.totals((matrix != 0).astype(np.int32)) == 0).sum())
+        return min(zero, partition.units - 1) / partition.units
 
     def mask(self, saliency: np.ndarray, sparsity: float) -> np.ndarray:
         """saliency [rows, columns] -> bool [rows, columns], True keeps: the most salient mask of this pattern at this sparsity."""

@@ -59,6 +59,25 @@ def test_levels_give_different_masks(pattern, layer):
 
 
 @every_pattern
+@given(layer=layers)
+def test_every_nominal_level_is_on_offer_as_some_share(pattern, layer):
+    if pattern.fits(layer):
+        shares = [pattern.share(layer, level) for level in pattern.levels]
+        assert {share for share in shares if share > 0} <= set(pattern.sparsities(layer)) and shares == sorted(shares)
+
+
+@every_pattern
+@given(seed=st.integers(0, 2**32 - 1))
+def test_zeros_that_are_there_already_are_found_and_go_first(pattern, seed):
+    if pattern.fixed_sparsity is not None:
+        return
+    weight = np.random.default_rng(seed).uniform(1, 2, (32, 24)) * pattern.mask(np.random.default_rng(seed).random((32, 24)), 0.6)
+    present = pattern.present(weight)
+    assert abs(present - 0.6) <= 0.5 / pattern.partition(weight.shape, 0.0).units + 1e-9
+    np.testing.assert_array_equal(pattern.mask(np.abs(weight), present), weight != 0)
+
+
+@every_pattern
 @given(seed=st.integers(0, 2**32 - 1), level=st.floats(0.05, 0.98))
 def test_no_swap_of_two_units_of_a_pool_raises_the_kept_saliency(pattern, seed, level):
     level = level if pattern.fixed_sparsity is None else pattern.fixed_sparsity
