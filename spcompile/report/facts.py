@@ -122,6 +122,9 @@ class Verification:
     limit: float
     where: str  # "this host", "emulator (qemu-aarch64 8.2)"
 
+    def __post_init__(self):
+        assert 0 <= self.worst_relative_difference < float("inf"), self
+
     @property
     def holds(self) -> bool:
         return self.worst_relative_difference <= self.limit

@@ -72,7 +72,7 @@ def _pages(patterns: tuple[str, ...], width: int) -> list[tuple[str, ...]]:
 def _crossovers(inspection: Inspection, patterns: tuple[str, ...]) -> Table:
     table = layer_table("layer", "dense ms", *patterns)
     for entry in inspection.layers:
-        table.add_row(entry.layer.name, f"{entry.dense.expected_s * 1e3:.3f}", *(_crossover(entry, pattern) for pattern in patterns))
+        table.add_row(Text(entry.layer.name), f"{entry.dense.expected_s * 1e3:.3f}", *(_crossover(entry, pattern) for pattern in patterns))
     return table
 
 

@@ -39,7 +39,7 @@ def from_json(form: dict) -> Report:
 def _converter():
     from cattrs import Converter
 
-    converter = Converter(forbid_extra_keys=True)
+    converter = Converter(forbid_extra_keys=True, unstruct_collection_overrides={tuple: list})
     converter.register_unstructure_hook_func(lambda kind: isinstance(kind, type) and issubclass(kind, Pattern), lambda pattern: pattern.notation)
     converter.register_structure_hook(Pattern, lambda notation, _: parse(notation))
     converter.register_unstructure_hook(LayerPlan, lambda entry: _layer_to_json(converter, entry))

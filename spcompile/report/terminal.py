@@ -15,7 +15,7 @@ from spcompile.report.report import Report
 from spcompile.report.rows import Row, rows
 from spcompile.verdict import Verdict
 
-ONE_LINE_WIDTH = 120  # columns from which on a layer fits on one line, reason included
+FIGURES_WIDTH, REASON_WIDTH = 96, 30  # columns of a layer's line beside its name: shape, choice and numbers; the least for the reason
 
 
 def show(report: Report, console: Console) -> None:
@@ -23,8 +23,9 @@ def show(report: Report, console: Console) -> None:
     show_headline(report, console)
     console.print()
     layers = rows(report)
-    console.print(_wide(layers) if console.width >= ONE_LINE_WIDTH else _narrow(layers))
-    for title, lines in _sections(report, layers, console.width < ONE_LINE_WIDTH):
+    one_line = console.width >= max((len(row.name) for row in layers), default=0) + FIGURES_WIDTH + REASON_WIDTH
+    console.print(_wide(layers) if one_line else _narrow(layers))
+    for title, lines in _sections(report, layers, whys=not one_line):
         section(console, title, lines)
 
 
@@ -45,7 +46,7 @@ def _wide(layers: Iterable[Row]) -> Table:
     table = layer_table("layer", "rows x columns @ positions", "choice", "kept", "dense ms", "chosen ms", "share", "error", left=3)
     table.add_column("why", overflow="fold")
     for row in layers:
-        table.add_row(row.name, row.shape, _choice(row), percent(row.kept), *_figures(row), row.why)
+        table.add_row(Text(row.name), row.shape, _choice(row), percent(row.kept), *_figures(row), Text(row.why))
     return table
 
 

@@ -1,0 +1,46 @@
+"""The command line. `spcompile MODEL.onnx --target T --budget 3ms`; a first word that names no command is a model.
+
+Exit codes: 0 done; 1 infeasible or a regression, the report is written; 2 the user's mistake, one line; 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from spcompile.cli import compile_command, inspect_command, run_command, targets_command
+from spcompile.cli.arguments import parse
+from spcompile.errors import SpcompileError
+
+COMPILE = compile_command.COMMAND
+COMMANDS = (targets_command.COMMAND, inspect_command.COMMAND, run_command.COMMAND)
+INTERRUPTED, CLOSED_PIPE = 130, 141  # 128 + the signal's number, as shells say it
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """-> the exit code. words: the command line without the program's name."""
+    words = sys.argv[1:] if words is None else list(words)
+    by_name = {command.name: command for command in COMMANDS}
+    command = by_name.get(words[0], COMPILE) if words else COMPILE
+    try:
+        return command.run(parse(command, words[1:] if command is not COMPILE else words, COMMANDS))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains when it flushes at its end
+        return CLOSED_PIPE
+    except (SpcompileError, OSError) as error:
+        if "--debug" in words:
+            raise
+        return _complain(_one_line(error))
+    except KeyboardInterrupt:
+        print("spcompile: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _complain(message: str) -> int:
+    print(f"spcompile: error: {message}", file=sys.stderr)
+    return 2
+
+
+def _one_line(error: SpcompileError | OSError) -> str:
+    """The system's own errors (disk full, no permission) name the file they concern."""
+    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename and error.strerror else str(error)
+    return " ".join(text.split())

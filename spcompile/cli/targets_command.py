@@ -1,0 +1,72 @@
+"""spcompile targets [NAME]"""
+
+from argparse import ArgumentParser, Namespace
+
+from spcompile.cli.arguments import Command
+from spcompile.cli.screen import console
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Options of targets."""
+    parser.add_argument("name", nargs="?", metavar="NAME|FILE.toml", help="one device, every number with its source")
+
+
+def run(args: Namespace) -> int:
+    """List the devices, or show one."""
+    if args.name is None:
+        _list()
+    else:
+        _show(args.name)
+    return 0
+
+
+def _list() -> None:
+    from rich.text import Text
+
+    from spcompile.report.terminal import layer_table
+    from spcompile.targets import ALIASES, list_targets
+
+    table = layer_table("target", "cores", "GHz", "GFLOP/s a core", "description", left=1)
+    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+    for target in list_targets():
+        figures = f"{target.cores}", f"{target.clock_hz / 1e9:.2f}", f"{target.peak_flops / 1e9:.1f}"
+        table.add_row(target.name, *figures, target.description)
+    for name, (device, _) in ALIASES.items():
+        table.add_row(Text(name, style="cyan"), "", "", "", f"means {device}")
+    table.add_row(Text("host", style="cyan"), "", "", "", "this machine")
+    console().print(table)
+
+
+def _show(name: str) -> None:
+    from dataclasses import fields
+
+    from rich.text import Text
+
+    from spcompile.report.terminal import layer_table
+    from spcompile.targets import explain_target, load_target
+
+    target = load_target(name)
+    sources = dict(target.sources)
+    table = layer_table("field", "value", "source", left=3)
+    table.columns[1].no_wrap = table.columns[2].no_wrap = False
+    for field in fields(target):
+        if field.name not in ("sources", "caches", "name", "description"):
+            table.add_row(field.name, _spelled(getattr(target, field.name)), sources.get(field.name, ""))
+    for level, cache in enumerate(target.caches):
+        for field in fields(cache):
+            path = f"caches.{level}.{field.name}"
+            table.add_row(path, _spelled(getattr(cache, field.name)), sources.get(path, ""))
+    screen = console()
+    screen.print(Text(explain_target(name), style="bold"), soft_wrap=True)
+    screen.print(table)
+
+
+def _spelled(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(str(item) for item in value)
+    return f"{value:,.15g}" if isinstance(value, (int, float)) else str(value)
+
+
+COMMAND = Command("targets", "[NAME|FILE.toml]", "list the devices, or show one with the source of every number", arguments, run)

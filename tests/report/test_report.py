@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+
+from spcompile.report import Timing, Verification
+from spcompile.verdict import Verdict
+
+
+def test_a_kept_budget_is_a_good_outcome(report):
+    assert report.outcome
+
+
+def test_an_infeasible_budget_names_budget_and_fastest(infeasible):
+    assert not infeasible.outcome
+    assert "0.1 ms" in infeasible.outcome.reason
+    assert "0.443 ms" in infeasible.outcome.reason
+
+
+def test_an_infeasible_drop_is_named_when_there_is_no_budget(samples, small):
+    plan = replace(small.plan, feasible=False, budget_s=None)
+    changed = replace(small, plan=plan, request=replace(small.request, budget=None, max_drop="1%"))
+    assert "allowed drop of 1%" in changed.outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("dense_s", "plan_s", "reason"),
+    [(0.0081, 0.0049, ""), (0.0081, 0.0050, ""), (0.0081, 0.0051, "over the budget of 5 ms"), (0.0045, 0.0046, "measured slower than dense")],
+)
+def test_measured_times_decide(samples, report, dense_s, plan_s, reason):
+    outcome = replace(report, measured=samples.measurement(dense_s, plan_s)).outcome
+    assert bool(outcome) == (not reason)
+    assert reason in outcome.reason
+
+
+def test_a_missed_budget_advises_measuring_only_when_that_was_not_asked(samples, report):
+    missed = replace(report, measured=samples.measurement(0.0081, 0.0051))
+    assert "--measure" in missed.outcome.reason
+    assert "--measure" not in replace(missed, request=replace(report.request, measure=True)).outcome.reason
+
+
+def test_a_failed_comparison_is_told_before_a_regression(samples, report):
+    wrong = Verification("ONNX Runtime 1.32.0", 3, 0, 2e-3, 1e-4, "this host")
+    outcome = replace(report, verification=wrong, measured=samples.measurement(0.004, 0.005)).outcome
+    assert "differs from ONNX Runtime 1.32.0 by 0.002" in outcome.reason
+
+
+@pytest.mark.parametrize("part", ["measured", "accuracy", "calibration", "verification"])
+def test_what_is_missing_needs_a_reason(report, part):
+    assert replace(report, **{part: Verdict.no("because")})
+    with pytest.raises(AssertionError, match="reason"):
+        replace(report, **{part: Verdict.yes()})
+
+
+def test_weights_follow_the_plan(report):
+    with pytest.raises(AssertionError, match="LayerWeights"):
+        replace(report, weights=report.weights[::-1])
+
+
+def test_quartiles_enclose_the_median():
+    with pytest.raises(AssertionError):
+        Timing(2e-3, 2.1e-3, 3e-3)
+
+
+def test_a_difference_that_is_no_number_is_refused():
+    with pytest.raises(AssertionError):
+        Verification("ONNX Runtime 1.32.0", 3, 0, float("nan"), 1e-4, "this host")
