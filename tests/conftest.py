@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from spcompile.runtime import emulator
 from spcompile.verdict import Verdict
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
@@ -24,7 +25,7 @@ def _avx512() -> Verdict:
     return Verdict.yes() if flags.exists() and " avx512f " in flags.read_text() else Verdict.no("this CPU has no AVX-512")
 
 
-NEEDS = {"needs_shared": _shared, "needs_gpu": _gpu, "needs_avx512": _avx512}
+NEEDS = {"needs_shared": _shared, "needs_emulator": emulator.available, "needs_gpu": _gpu, "needs_avx512": _avx512}
 
 
 def pytest_runtest_setup(item):
@@ -70,3 +71,10 @@ def assert_equal_outputs():
             np.testing.assert_allclose(found[name], array, rtol=0, atol=relative * np.abs(array).max(), err_msg=name)
 
     return assert_equal_outputs
+
+
+@pytest.fixture
+def aarch64():
+    """A fresh emulated machine, as a `tvm.rpc.RPCSession`; mark the test `needs_emulator`."""
+    with emulator.session() as remote:
+        yield remote
