@@ -1,32 +1,57 @@
-"""A program as one compiled module: a function per kernel and `main`, which calls them in order."""
+"""A program as one shared library: a C function per kernel, and an entry that calls them in order.
+
+Kernels and entry are separate objects on purpose. Inlined into one function, the loads and stores of different kernels would meet,
+and TVM tells LLVM that buffers of different names never alias, while here they share one workspace: LLVM then reorders them.
+"""
+
+import tempfile
+from pathlib import Path
 
 from spcompile.lowering.program import Argument, Program
+from spcompile.runtime.link import shared_library
 from spcompile.targets.target import Target
 
-ENTRY = "main"
-# Local buffers stay where kernels declare them; TVM's rewriting would lose the annotation that keeps them on the stack.
-PASS_OPTIONS = {"tirx.disable_storage_rewrite": True}
+ENTRY = "spcompile_run"
+PASS_OPTIONS = {
+    # Local buffers stay where kernels declare them; TVM's rewriting would lose the annotation that keeps them on the stack.
+    "tirx.disable_storage_rewrite": True,
+}
+C_FUNCTION = 1  # TVM's calling_conv of a function that is lowered already: it keeps its plain C signature
 
 
-def compile_program(program: Program, target: Target, threads: int):
-    """-> tvm executable whose `main` takes (workspace, values, indices, inputs..., outputs...), all flat or of the model's shapes."""
+def build_library(program: Program, target: Target, threads: int, path: str | Path) -> None:
+    """Write the shared library whose entry takes (workspace, values, indices, inputs..., outputs...)."""
     import tvm
 
-    functions = {kernel.name: (tvm.ir.GlobalVar(kernel.name), kernel.emit(threads)) for kernel in program.kernels}
-    module = tvm.IRModule({variable: function for variable, function in functions.values()})
-    module[ENTRY] = _main(program, {name: variable for name, (variable, _) in functions.items()})
+    kernels = tvm.IRModule({kernel.name: _c_function(kernel.emit(threads), kernel.name) for kernel in program.kernels})
+    entry = tvm.IRModule({ENTRY: _entry(program)})
+    with tempfile.TemporaryDirectory() as folder:
+        objects = []
+        for name, module in (("kernels", kernels), ("entry", entry)):
+            objects.append(Path(folder) / f"{name}.o")
+            compile_module(module, target).mod.write_to_file(str(objects[-1]))
+        shared_library(path, objects, target.triple)
+
+
+def compile_module(module, target: Target):
+    """TIR functions -> tvm executable for the target."""
+    import tvm
+
     with tvm.transform.PassContext(config=PASS_OPTIONS):
         return tvm.compile(module, target=tvm.target.Target(target.tvm_target()))
 
 
-def _main(program: Program, functions: dict):
-    import tvm
+def _c_function(function, name: str):
+    return function.with_attr("global_symbol", name).with_attr("calling_conv", C_FUNCTION)
+
+
+def _entry(program: Program):
     from tvm.script.ir_builder import IRBuilder
     from tvm.tirx.script.builder import ir as T
 
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name(ENTRY)
-        T.func_attr({"global_symbol": ENTRY, "tirx.noalias": True})
+        T.func_attr({"global_symbol": ENTRY})
         regions = {
             "workspace": T.arg("workspace", T.buffer((max(program.workspace_elements, 1),), "float32")),
             "values": T.arg("values", T.buffer((program.values.size,), "float32")),
@@ -36,8 +61,7 @@ def _main(program: Program, functions: dict):
             for index, tensor in enumerate(tensors):
                 regions[kind, index] = T.arg(f"{kind}_{index}", T.buffer(tensor.shape or (1,), tensor.dtype))
         for step in program.steps:
-            pointers = [_pointer(program, regions, argument) for argument in step.arguments]
-            T.evaluate(tvm.ir.Call(functions[step.kernel.name], pointers, ret_ty=tvm.ir.PrimType("int32")))
+            T.evaluate(T.call_extern("int32", step.kernel.name, *(_pointer(program, regions, argument) for argument in step.arguments)))
     return builder.get()
 
 
