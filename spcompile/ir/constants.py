@@ -1,5 +1,7 @@
 """Constants of a graph: reading them, adding new ones."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 
@@ -18,6 +20,19 @@ def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
     value.shape, value.dtype = value.const_value.shape, value.const_value.dtype
     graph.register_initializer(value)
     return value
+
+
+def rewrite_constant(places: Sequence[tuple[ir.Node, int]], array: np.ndarray) -> None:
+    """Give the inputs at `places` (node, index), all of one constant now, a new array of the same shape; other readers of that constant keep the old one."""
+    node, index = places[0]
+    old = node.inputs[index]
+    array = np.asarray(array, old.dtype.numpy(), order="C").reshape(old.shape.numpy())
+    if len(old.uses()) == len(places) and not old.is_graph_output():
+        old.const_value = ir.tensor(array, name=old.name)
+        return
+    new = add_constant(node.graph, f"{old.name}_own", array)
+    for user, position in places:
+        user.replace_input_with(position, new)
 
 
 def free_name(graph: ir.Graph, name: str) -> str:

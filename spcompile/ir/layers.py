@@ -7,8 +7,9 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.errors import PatternError
-from spcompile.ir.constants import add_constant, constant, free_name
+from spcompile.ir.constants import add_constant, constant, rewrite_constant
 from spcompile.ir.layer import Layer
+from spcompile.ir.rewiring import follow
 
 
 def find_layers(model: ir.Model) -> tuple[Layer, ...]:
@@ -53,7 +54,7 @@ def with_weights(model: ir.Model, matrices: Mapping[str, np.ndarray], biases: Ma
     nodes = {node.name: node for node in model.graph}
     for group in _by_weight(layers, matrices):
         array = _exact(layers[group[0]].from_matrix(matrices[group[0]]), layers[group[0]].rows * layers[group[0]].columns)
-        _write(tuple((nodes[name], 1) for name in group), array)
+        rewrite_constant([(nodes[name], 1) for name in group], array)
     for name, vector in biases.items():
         _write_bias(nodes[name], layers[name], _exact(vector, layers[name].rows))
     return model
@@ -146,39 +147,17 @@ def _exact(array: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(array, np.float32) + np.float32(0)  # turns -0.0 into 0.0
 
 
-def _write(places: tuple[tuple[ir.Node, int], ...], array: np.ndarray) -> None:
-    """Give the inputs at `places`, all of one constant, a new array; other readers of that constant keep the old one."""
-    node, index = places[0]
-    old = node.inputs[index]
-    if len(old.uses()) == len(places) and not old.is_graph_output():
-        old.const_value = ir.tensor(array.reshape(old.shape.numpy()), name=old.name)
-        return
-    new = add_constant(node.graph, f"{old.name}_pruned", array.reshape(old.shape.numpy()))
-    for user, position in places:
-        user.replace_input_with(position, new)
-
-
 def _write_bias(node: ir.Node, layer: Layer, vector: np.ndarray) -> None:
     if layer.op_type == "MatMul":
         place = _bias_addition(node) or _add_addition(node, layer)
-        _write((place,), vector)
+        rewrite_constant([place], vector)
     elif layer.bias is not None:
-        _write(((node, 2),), vector)
+        rewrite_constant([(node, 2)], vector)
     else:
         node.resize_inputs(3)
         node.replace_input_with(2, add_constant(node.graph, f"{node.name}_bias", vector))
 
 
 def _add_addition(node: ir.Node, layer: Layer) -> tuple[ir.Node, int]:
-    """MatMul -> MatMul, Add of zeros. The sum takes over the product's name where the graph's own output has it."""
-    product = node.outputs[0]
     zeros = add_constant(node.graph, f"{node.name}_bias", np.zeros(layer.rows, np.float32))
-    total = ir.Value(name=free_name(node.graph, f"{product.name}_sum"), shape=product.shape, type=product.type)
-    addition = ir.Node("", "Add", [product, zeros], outputs=[total], name=f"{node.name}_bias")
-    is_output = product.is_graph_output()
-    product.replace_all_uses_with(total, replace_graph_outputs=True)
-    addition.replace_input_with(0, product)
-    node.graph.insert_after(node, addition)
-    if is_output:
-        total.name, product.name = product.name, total.name
-    return addition, 1
+    return follow(node, "Add", zeros, f"{node.name}_bias"), 1

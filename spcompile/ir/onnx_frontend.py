@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnx
 import onnx_ir as ir
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
 from spcompile.errors import ModelError
@@ -32,8 +32,8 @@ def load_onnx(source: str | os.PathLike | onnx.ModelProto, input_shapes: Mapping
     try:
         _check_graph(proto, name)
         model = ir.from_proto(proto)
-    except (ir.serde.SerdeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{name} is damaged: its graph, or a name in it, cannot be read; fetch or export it again") from error
+    except ir.serde.SerdeError as error:
+        raise ModelError(f"{name} is damaged: its graph cannot be read; fetch or export it again") from error
     _read_external_data(model, name, folder)
     model.ir_version = max(model.ir_version, FREE_INITIALIZERS)
     RemoveInitializersFromInputsPass()(model)
@@ -58,10 +58,23 @@ def read_proto(path: Path) -> onnx.ModelProto:
 def _check_whole(proto: onnx.ModelProto, name: str) -> None:
     if not proto.HasField("graph"):
         raise ModelError(f"{name} is not an ONNX model: it holds no graph")
+    if not _is_text(proto):
+        raise ModelError(f"{name} is damaged: it holds names that are not text; fetch or export it again")
     if not proto.opset_import:
         raise ModelError(f"{name} is cut short: it names no operator set")
     if not proto.graph.output:
         raise ModelError(f"{name} has no outputs, so there is nothing to compute")
+
+
+def _is_text(message) -> bool:
+    """Is every string field text? Protobuf hands on what is not as bytes, which no later reader of names expects."""
+    for field, value in message.ListFields():
+        parts = (value,) if isinstance(value, (str, bytes, Message)) else value
+        if field.type == field.TYPE_STRING and any(isinstance(part, bytes) for part in parts):
+            return False
+        if field.type == field.TYPE_MESSAGE and not all(_is_text(part) for part in parts):
+            return False
+    return True
 
 
 def _read_external_data(model: ir.Model, name: str, folder: Path) -> None:

@@ -24,17 +24,17 @@ class Session:
     def __init__(self, model: ir.Model, outputs: Sequence[str] | None = None, threads: int = 1):
         model = model.clone()
         values = ir.convenience.create_value_mapping(model.graph)
-        self.outputs = tuple(value.name for value in model.graph.outputs) if outputs is None else tuple(outputs)
+        self.outputs = tuple(dict.fromkeys(outputs if outputs is not None else [value.name for value in model.graph.outputs]))
         assert values.keys() >= set(self.outputs), set(self.outputs) - values.keys()
         self.inputs = {value.name: (value.shape.numpy(), value.dtype.numpy()) for value in model.graph.inputs}
-        self._computed = tuple(name for name in dict.fromkeys(self.outputs) if name not in self.inputs)
+        self._computed = tuple(name for name in self.outputs if name not in self.inputs)
         model.graph.outputs[:] = [values[name] for name in self._computed] or model.graph.outputs[:1]
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, _SILENT
         try:
             self._session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"])
         except _REFUSALS as error:
-            raise ModelError(f"ONNX Runtime cannot open the model: {str(error).strip().splitlines()[0]}") from error
+            raise ModelError(f"ONNX Runtime cannot open the model: {_first_line(error)}") from error
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """All batches, outputs joined along their first axis."""
@@ -51,8 +51,17 @@ class Session:
         count = self._count(feeds)
         for index in range(count):
             part = {name: feeds[name][index * shape[0] : (index + 1) * shape[0]] if shape else feeds[name] for name, (shape, _) in self.inputs.items()}
-            results = self._session.run(self._computed, part) if self._computed else []
-            yield {name: {**part, **dict(zip(self._computed, results, strict=True))}[name] for name in self.outputs}
+            results = {**part, **self._compute(part)}
+            yield {name: results[name] for name in self.outputs}
+
+    def _compute(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """One batch through ONNX Runtime."""
+        if not self._computed:
+            return {}
+        try:
+            return dict(zip(self._computed, self._session.run(self._computed, feeds), strict=True))
+        except _REFUSALS as error:
+            raise ModelError(f"ONNX Runtime cannot run the model: {_first_line(error)}") from error
 
     def _count(self, feeds: Mapping[str, np.ndarray]) -> int:
         if feeds.keys() != self.inputs.keys():
@@ -72,3 +81,7 @@ def _batches(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dty
     if array.ndim != len(shape) or array.shape[1:] != shape[1:] or len(array) == 0 or len(array) % shape[0]:
         raise DataError(f"input '{name}' takes shape {list(shape)} (or a multiple in the first dimension), the data is {list(array.shape)}")
     return len(array) // shape[0]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
-from spcompile.ir.constants import add_constant, constant
+from spcompile.ir.constants import add_constant, constant, rewrite_constant
 from spcompile.ir.rewiring import follow, replace
 from spcompile.passes.base import NodePass, nodes_of
 
@@ -25,7 +25,7 @@ class NormaliseGemm(NodePass):
         if constant(node.inputs[1]) is None:
             _become_matmul(node)
         elif (alpha := node.attributes.get_float("alpha", 1.0)) != 1:
-            node.replace_input_with(1, add_constant(node.graph, f"{node.inputs[1].name}_scaled", constant(node.inputs[1]) * np.float32(alpha)))
+            rewrite_constant([(node, 1)], constant(node.inputs[1]) * np.float32(alpha))
         for name in ("alpha", "beta", "transA"):
             node.attributes.pop(name, None)
         return True
