@@ -11,8 +11,12 @@ def console():
     """A rich console on standard output: plain and wide in a pipe unless COLUMNS says otherwise."""
     from rich.console import Console
 
+    class Screen(Console):
+        def on_broken_pipe(self):
+            raise BrokenPipeError  # rich would exit with 1, which means infeasible here
+
     fixed = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(file=sys.stdout, width=None if fixed else PIPE_WIDTH, highlight=False)
+    return Screen(file=sys.stdout, width=None if fixed else PIPE_WIDTH, highlight=False)
 
 
 def print_json(form: dict) -> None:

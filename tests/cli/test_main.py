@@ -1,0 +1,137 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+
+import pytest
+
+from spcompile.cli import COMMANDS
+from spcompile.errors import DataError, ModelError
+
+PROGRAM = [sys.executable, "-c", "import sys; from spcompile.cli import main; sys.exit(main())"]
+HEAVY = ("torch", "tvm", "onnx", "onnx_ir", "onnxruntime", "numpy", "scipy", "matplotlib", "rich", "jinja2", "cattrs")
+ARM = ("--target", "arm")
+
+
+def mistake(outcome):
+    """The one line on standard error of a mistake."""
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("spcompile: error: ")
+    assert outcome.err.count("\n") == 1
+    return outcome.err.removeprefix("spcompile: error: ")
+
+
+def test_help_imports_nothing_heavy():
+    code = f"import sys; from spcompile.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(sorted(set({HEAVY}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_answers_at_once():
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        subprocess.run([*PROGRAM, "--help"], capture_output=True, check=True)
+        times.append(time.perf_counter() - started)
+    assert min(times) <= 0.3
+
+
+@pytest.mark.parametrize("words", [("--help",), ("targets", "--help"), ("inspect", "--help"), ("run", "--help")])
+def test_help_is_a_good_outcome_and_fits_80_columns(cli, monkeypatch, words):
+    monkeypatch.setenv("COLUMNS", "80")
+    outcome = cli(*words)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert max(len(line) for line in outcome.out.splitlines()) <= 100
+
+
+def test_help_names_every_command(cli):
+    told = cli("--help").out
+    for command in COMMANDS:
+        assert f"spcompile {command.name}" in told
+        assert command.summary in told
+
+
+def test_version(cli):
+    assert cli("--version").out == f"spcompile {version('spcompile')}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "no model given"),
+        (("net.onnx",), "no target given"),
+        (("net.onnx", *ARM), "nothing to aim at"),
+        (("net.onnx", *ARM, "--max-drop", "1%"), "--eval"),
+        (("net.onnx", "--targt", "arm"), "unknown option --targt; did you mean --target?"),
+        (("net.onnx", "--budjet=3ms"), "unknown option --budjet; did you mean --budget?"),
+        (("net.onnx", "--zzzzzz"), "`spcompile --help` lists the options"),
+        (("inspect", "net.onnx", "--lyer", "x"), "unknown option --lyer; did you mean --layer?"),
+        (("net.onnx", "other.onnx"), "unexpected word 'other.onnx'"),
+        (("inspct", "net.onnx", *ARM), "did you mean `spcompile inspect`?"),
+        (("target",), "did you mean `spcompile targets`?"),
+        (("net.onnx", "--target"), "argument --target: expected one argument"),
+        (("net.onnx", *ARM, "--threads", "0"), "'0' is not a whole number of at least 1"),
+        (("net.onnx", *ARM, "--seed", "-1"), "--seed"),
+        (("net.onnx", *ARM, "--seed", "1.5"), "'1.5' is not a whole number of at least 0"),
+        (("net.onnx", *ARM, "--input-shape", "1,3"), "write for example x=1,3,224,224"),
+        (("net.onnx", *ARM, "--input-shape", "x=1,3", "--input-shape", "x=1,4", "--budget", "1ms"), "twice for the same input"),
+        (("targets", "cortex-a7"), "did you mean cortex-a76"),
+        (("targets", "missing.toml"), "missing.toml"),
+    ],
+)
+def test_a_mistake_is_one_line(cli, model, words, said):
+    assert said in mistake(cli(*words))
+
+
+BELOW = (ModelError("net is\nno model"), DataError("NaN in x"), PermissionError(13, "Permission denied", "out.spc"), OSError(28, "No space left on device"))
+
+
+@pytest.mark.parametrize("error", BELOW, ids=lambda error: type(error).__name__)
+def test_errors_from_below_become_one_line(cli, compiler, model, error):
+    compiler.error = error
+    said = mistake(cli(model, *ARM, "--budget", "3ms"))
+    assert ("out.spc: Permission denied" if isinstance(error, PermissionError) else " ".join(str(error).split())) in said
+
+
+def test_debug_shows_the_traceback(cli, compiler, model):
+    compiler.error = ModelError("no")
+    with pytest.raises(ModelError):
+        cli(model, *ARM, "--budget", "3ms", "--debug")
+
+
+def test_our_own_mistakes_are_not_dressed_up(cli, compiler, model):
+    compiler.error = AssertionError("ours")
+    with pytest.raises(AssertionError, match="ours"):
+        cli(model, *ARM, "--budget", "3ms")
+
+
+def test_an_interrupt_is_one_line_and_130(cli, compiler, model):
+    compiler.error = KeyboardInterrupt()
+    outcome = cli(model, *ARM, "--budget", "3ms")
+    assert (outcome.code, outcome.err) == (130, "spcompile: interrupted\n")
+
+
+def test_control_c_ends_a_real_process_quietly(tmp_path):
+    """The process sends itself the signal while it compiles."""
+    (tmp_path / "net.onnx").write_bytes(b"")
+    code = (
+        "import os, signal, sys, time, types; from spcompile.cli import main\n"
+        "fake = types.ModuleType('spcompile.compiler')\n"
+        f"fake.compile = lambda *a, **k: (os.kill(os.getpid(), {int(signal.SIGINT)}), time.sleep(30))\n"
+        "sys.modules['spcompile.compiler'] = fake\n"
+        "sys.exit(main(['net.onnx', '--target', 'arm', '--budget', '3ms']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=25)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "spcompile: interrupted\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
+
+
+def test_a_reader_that_leaves_is_no_error():
+    """As in `spcompile targets | head -0`: the pipe is closed before anything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run([*PROGRAM, "targets"], stdout=closed, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (141, "")
