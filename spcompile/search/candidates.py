@@ -1,0 +1,90 @@
+"""What each layer could be given, what it costs in time and harm, and why not the rest."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from spcompile.costs.latency import Latency
+from spcompile.ir.layer import Layer
+from spcompile.patterns import Choice, Pattern, parse
+from spcompile.plan import Option, Refusal
+
+Predict = Callable[[Layer, Choice], Latency]
+Error = Callable[[Layer, Choice], float]  # harm to the network's output, >= 0, adds up over layers
+Present = Callable[[Layer, Pattern], float]  # share of zeros that the layer's weights have in this pattern already
+DENSE = Choice(parse("dense"), 0.0)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """One layer's options, dense first; every other one is predicted faster than dense. What is missing is in `refusals`."""
+
+    layer: Layer
+    options: tuple[Option, ...]
+    refusals: tuple[Refusal, ...]
+
+    def __post_init__(self):
+        assert self.dense.choice == DENSE and self.dense.error == 0, self.layer.name
+        assert all(option.error >= 0 for option in self.options), self.layer.name
+
+    @property
+    def dense(self) -> Option:
+        return self.options[0]
+
+    @property
+    def table(self) -> list[tuple[float, float]]:
+        """(cost_s, error) of every option, as the knapsack reads them."""
+        return [(option.latency.expected_s, option.error) for option in self.options]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything a search needs but the budget. `fixed` is the time of all that has no choice."""
+
+    target: str
+    threads: int
+    layers: tuple[Candidates, ...]
+    fixed: Latency
+
+
+def no_zeros(layer: Layer, pattern: Pattern) -> float:
+    """The `Present` of a network that is not sparse yet."""
+    return 0.0
+
+
+def candidates(layer: Layer, patterns: Sequence[Pattern], predict: Predict, error: Error, present: Present = no_zeros) -> Candidates:
+    """Options of one layer: dense, then every level of every pattern that fits and is faster. Errors are asked for these only."""
+    timed, refusals = timed_choices(layer, patterns, predict, present)
+    dense_s = timed[0][1].expected_s
+    paying = [Option(choice, latency, error(layer, choice)) for choice, latency in timed[1:] if latency.expected_s < dense_s]
+    slow = {}
+    for choice, latency in timed[1:]:
+        if latency.expected_s >= dense_s:
+            slow.setdefault(choice.pattern, []).append((choice.sparsity, latency.expected_s / dense_s))
+    return Candidates(layer, (Option(*timed[0], 0.0), *paying), (*refusals, *(_never_pays(pattern, levels) for pattern, levels in slow.items())))
+
+
+def timed_choices(
+    layer: Layer, patterns: Sequence[Pattern], predict: Predict, present: Present = no_zeros
+) -> tuple[tuple[tuple[Choice, Latency], ...], tuple[Refusal, ...]]:
+    """-> every choice the layer can take with its time, slow ones too, dense first; and the patterns it cannot take."""
+    verdicts = {pattern: pattern.fits(layer) for pattern in patterns if pattern != DENSE.pattern}
+    choices = [DENSE, *(Choice(pattern, level) for pattern, fits in verdicts.items() if fits for level in levels(layer, pattern, present))]
+    refusals = tuple(Refusal(pattern.notation, fits.reason) for pattern, fits in verdicts.items() if not fits)
+    return tuple((choice, predict(layer, choice)) for choice in choices), refusals
+
+
+def levels(layer: Layer, pattern: Pattern, present: Present) -> tuple[float, ...]:
+    """The pattern's levels for this layer; those below the zeros that are there already give way to exactly these."""
+    offered = pattern.sparsities(layer)
+    share = 0.0 if pattern.fixed_sparsity is not None else present(layer, pattern)
+    if share < offered[0]:
+        return offered
+    return (share, *(level for level in offered if level > share))
+
+
+def _never_pays(pattern: Pattern, slow: list[tuple[float, float]]) -> Refusal:
+    """slow: (sparsity, time as a multiple of dense's), ascending in sparsity."""
+    (first, most), (last, least) = slow[0], slow[-1]
+    if first == last:
+        return Refusal(pattern.notation, f"at {first:.3g} zeros predicted {most:.2f}x the time of dense here")
+    return Refusal(pattern.notation, f"at {first:.3g} to {last:.3g} zeros predicted {most:.2f}x to {least:.2f}x the time of dense here")
