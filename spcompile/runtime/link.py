@@ -23,7 +23,8 @@ def shared_library(output: str | Path, objects: Sequence[str | Path], triple: st
 
     It also serves TVM: executable.export_library(path, fcompile=shared_library, triple=triple).
     Functions of the C library (memcpy, expf) stay open and are bound when the library is loaded: TVM's runtime, which must be there anyway,
-    brings libc and libm. One that is nowhere to be found fails the load, not a later call (-z now).
+    brings libc and libm. One that is nowhere to be found fails the load, not a later call (-z now). Functions that the objects do hold are
+    theirs, whatever else is loaded under the same name (-Bsymbolic).
     Raises ToolError: no linker, a processor it is not asked to know, objects for another processor.
     """
     if not (verdict := available()):
@@ -31,7 +32,7 @@ def shared_library(output: str | Path, objects: Sequence[str | Path], triple: st
     processor = triple.split("-")[0]
     if processor not in EMULATIONS:
         raise ToolError(f"cannot link for the processor '{processor}' of '{triple}'; known: {', '.join(EMULATIONS)}")
-    flags = ["-shared", "-m", EMULATIONS[processor], "-z", "now", "-z", "noexecstack", "--hash-style=gnu", "--gc-sections"]
+    flags = ["-shared", "-m", EMULATIONS[processor], "-Bsymbolic", "-z", "now", "-z", "noexecstack", "--hash-style=gnu", "--gc-sections"]
     command = [sys.executable, "-m", "ziglang", "ld.lld", *flags, "-o", str(output), *map(str, objects)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
