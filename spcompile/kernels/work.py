@@ -17,15 +17,19 @@ class Stream:
 
 @dataclass(frozen=True)
 class Work:
-    """Instructions of one call (all threads together) and the memory behind them. Vector instructions count whole registers."""
+    """Instructions of one call (all threads together) and the memory behind them. Vector instructions count registers of `lanes` fp32."""
 
+    lanes: int = 0  # 0: the target's widest
     fma: float = 0.0  # vector fused multiply-adds
     arithmetic: float = 0.0  # other vector arithmetic: epilogues, reductions, masks
     loads: float = 0.0  # vector loads
     broadcasts: float = 0.0  # scalars loaded into every lane
     stores: float = 0.0  # vector stores
     scalar: float = 0.0  # addresses, counters, branches, offsets loaded
-    loops: float = 0.0  # inner loops entered: each costs a pipeline fill and a mispredicted exit
+    used_once: float = 0.0  # of loads and broadcasts, those that one instruction uses: x86 reads them as its memory operand
+    crossing: float = 0.0  # of vector loads, those expected to straddle two cache lines
+    steps: float = 0.0  # rounds of inner loops that must wait for the sums of the round before
+    loops: float = 0.0  # inner loops entered: each costs a start and, now and then, a mispredicted exit
     streams: tuple[Stream, ...] = ()
     units: int = 1  # independent pieces that threads can share
     macs: float = 0.0  # useful multiply-accumulates, for reports

@@ -24,14 +24,20 @@ class Target:
     features: tuple[str, ...]  # LLVM attributes beyond mcpu's own: "+avx512vl", "-aes"
     scheduling_model: str  # LLVM's name of the core whose scheduling model llvm-mca is to use; "" = there is no fitting one
     lanes_fp32: int  # fp32 lanes of one vector register as code is generated
+    datapath_lanes: int  # fp32 lanes that one pipe takes at once; wider registers pass twice, narrower ones run at that multiple of the rates below
     vector_registers: int
     fma_per_cycle: float  # vectors
     fma_latency_cycles: float  # from one accumulation to the next into the same register
     loads_per_cycle: float  # vectors, from L1
+    line_crossing_cycles: float  # what a vector load costs more when it straddles two cache lines
+    broadcasts_per_cycle: float  # scalars loaded to be spread over the lanes
     stores_per_cycle: float  # vectors, to L1
     folds_broadcast: bool  # a scalar operand is spread over the lanes by the FMA itself (AVX-512 {1toN}, NEON by element)
+    folds_loads: bool  # an FMA reads one operand from memory (x86)
+    pairs_loads: bool  # one instruction loads two registers (ARM)
     issue_width: float  # instructions
     out_of_order: bool  # does it look past a waiting instruction?
+    reorder_window: int  # instructions in flight
     mispredict_cycles: float  # a wrongly predicted branch
     clock_hz: float  # under sustained vector load
     cores: int  # of the kind described
