@@ -1,17 +1,106 @@
 """spcompile run ARTIFACT"""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
-from spcompile.cli.arguments import Command
+from spcompile.cli.arguments import Command, UsageError, whole
+from spcompile.cli.screen import console, print_json
+from spcompile.errors import DataError
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Options of run."""
+    parser.add_argument("artifact", nargs="?", metavar="ARTIFACT", help="the folder that compiling wrote")
+    parser.add_argument("--input", metavar="FILE.npz", help="one array for each input, by name (default: random numbers)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the random numbers (default 0)")
+    parser.add_argument("--repeat", type=whole(1), default=1, metavar="N", help="call so often, and tell the times")
+    parser.add_argument("-o", "--output", metavar="FILE.npz", help="write the outputs here, by name")
+    parser.add_argument("--json", action="store_true", help="print shapes, ranges and times as JSON")
 
 
 def run(args: Namespace) -> int:
-    """x"""
+    """Call the compiled model, show what comes out and how long it took."""
+    if args.artifact is None:
+        raise UsageError("no artifact given: spcompile run FOLDER, the one that compiling wrote (MODEL-TARGET.spc)")
+    from spcompile.runtime.artifact import load
+
+    model = load(Path(args.artifact))
+    feeds = _random(model.inputs, args.seed) if args.input is None else _read(args.input, model.inputs)
+    outputs, times_s = _repeat(model, feeds, args.repeat)
+    if args.output is not None:
+        _write(args.output, outputs)
+    if args.json:
+        print_json({"outputs": {name: _facts(array) for name, array in outputs.items()}, "times_s": times_s})
+    else:
+        _show(outputs, times_s)
     return 0
+
+
+def _random(inputs, seed: int) -> dict:
+    """Standard normal numbers; zeros and ones where whole numbers are wanted, which every vocabulary has."""
+    import numpy as np
+
+    rng, feeds = np.random.default_rng(seed), {}
+    for tensor in inputs:
+        drawn = rng.standard_normal(tensor.shape) if np.issubdtype(tensor.dtype, np.floating) else rng.integers(0, 2, tensor.shape)
+        feeds[tensor.name] = np.asarray(drawn, tensor.dtype)
+    return feeds
+
+
+def _read(path: str, inputs) -> dict:
+    """The arrays of an .npz by input name; a single array serves a single input whatever its name."""
+    from spcompile.pruning.calibration import read_arrays
+
+    arrays = read_arrays(Path(path))
+    if len(arrays) == len(inputs) == 1:
+        return {inputs[0].name: next(iter(arrays.values()))}
+    if missing := [tensor.name for tensor in inputs if tensor.name not in arrays]:
+        raise DataError(f"{path} holds {', '.join(arrays) or 'nothing'}; the model also takes {', '.join(missing)}")
+    return {tensor.name: arrays[tensor.name] for tensor in inputs}
+
+
+def _repeat(model, feeds: dict, repeats: int) -> tuple[dict, list[float]]:
+    """-> outputs by name, seconds of each call. The first call, which pays for cold caches, is timed only when it is the only one."""
+    from time import perf_counter
+
+    times_s = []
+    for _ in range(repeats + (repeats > 1)):
+        started = perf_counter()
+        outputs = model.run(**feeds)
+        times_s.append(perf_counter() - started)
+    return outputs, times_s[-repeats:]
+
+
+def _write(path: str, outputs: dict) -> None:
+    import numpy as np
+
+    part = Path(f"{path}.part")  # an interrupted run leaves no file that looks finished
+    with part.open("wb") as file:
+        np.savez(file, **outputs)
+    part.replace(path)
+
+
+def _facts(array) -> dict:
+    return {"shape": list(array.shape), "type": str(array.dtype), "least": float(array.min()), "most": float(array.max()), "mean": float(array.mean())}
+
+
+def _show(outputs: dict, times_s: list[float]) -> None:
+    from statistics import median
+
+    from rich.text import Text
+
+    from spcompile.report.numbers import milliseconds, plural
+    from spcompile.report.terminal import layer_table
+
+    screen = console()
+    table = layer_table("output", "shape", "type", "least", "most", "mean", left=3)
+    for name, array in outputs.items():
+        facts = _facts(array)
+        numbers = (f"{facts[key]:.4g}" for key in ("least", "most", "mean"))
+        table.add_row(Text(name), Text(str(facts["shape"])), facts["type"], *numbers)
+    screen.print(table)
+    spread = f", from {milliseconds(min(times_s))} to {milliseconds(max(times_s))}" if len(times_s) > 1 else ""
+    screen.print(f"{milliseconds(median(times_s))}, {plural(len(times_s), 'call')} on this host{spread}", markup=False)
 
 
 COMMAND = Command("run", "ARTIFACT [options]", "run a compiled model", arguments, run)

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-PIPE_WIDTH = 240  # a layer fits on one line, so that grep and sort have whole ones
+PIPE_WIDTH = 320  # a layer fits on one line, so that grep and sort have whole ones
 
 
 def console():

@@ -61,7 +61,7 @@ def _page(report: Report) -> dict:
         "patterns": dict.fromkeys(row.chosen.choice.pattern.notation for row in layers),
         "bars": bars,
         "scale_s": 1.04 * max([plan.budget_s or 0.0, *(bar.high_s for bar in bars)]),
-        "frontier": plots.frontier(report, roles),
+        "frontier": plots.frontier(report),
         "histogram": plots.density_histogram(report),
         "layer_bars": plots.layer_bars(layers, roles),
         "alternatives": alternatives,

@@ -1,6 +1,5 @@
 """The plots of report.html: latency against error, time per layer, kept weights. Each returns one inline SVG."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,33 +15,29 @@ from spcompile.report.rows import Row
 from spcompile.report.svg import COLOURS, PALETTE, STYLE, to_svg
 
 TALL, HALF = (11.2, 4.7), (5.1, 3.6)  # inches; 72 points of SVG each
-MARKERS = "s^Dv<>p"
 
 
 def pattern_roles(report: Report) -> dict[str, str]:
-    """Notation of every pattern that the plan or a uniform baseline uses -> its colour's role, in order of appearance."""
-    chosen = [entry.chosen.choice.pattern.notation for entry in report.plan.layers]
-    used = dict.fromkeys((*chosen, *_by_pattern(report.uniform)))
+    """Notation of every pattern that the plan uses, and dense -> its colour's role, in order of appearance."""
+    used = dict.fromkeys(entry.chosen.choice.pattern.notation for entry in report.plan.layers)
     others = [notation for notation in used if notation != "dense"]
     return {"dense": "dense"} | {notation: PALETTE[place % len(PALETTE)] for place, notation in enumerate(others)}
 
 
-def frontier(report: Report, roles: dict[str, str]) -> str:
+def frontier(report: Report) -> str:
     """Predicted latency against predicted error: plans found over budgets, the chosen one, dense, and one level everywhere."""
     plan = report.plan
     with _figure(HALF) as figure:
         axes = figure.subplots()
-        points = sorted(report.frontier, key=lambda point: point.latency_s)
-        tooltips = {}
-        for place, (pattern, group) in enumerate(_by_pattern(report.uniform).items()):
-            marker = MARKERS[place % len(MARKERS)]
-            axes.plot(*_xy(group), ls=":", lw=1.2, marker=marker, ms=4.5, color=COLOURS[roles[pattern]], label=f"{pattern}, one level everywhere")
+        points, best = sorted(report.frontier, key=lambda point: point.latency_s), least_harmful(report.uniform)
+        axes.plot(*_xy(report.uniform), ls="", marker="^", ms=3.5, color=COLOURS["dense"], alpha=0.55, label="one choice everywhere")
+        axes.plot(*_xy(best), ls=":", lw=1.4, marker="^", ms=5, color=COLOURS["c2"], label="the best of these")
         axes.plot(*_xy(points), lw=1.8, marker="o", ms=4, color=COLOURS["plan"], label="plans over budgets")
         dense_s, chosen_s = plan.dense_latency.expected_s, plan.latency.expected_s
         dense_error = sum(entry.dense.error for entry in plan.layers)
         axes.plot([dense_s * 1e3], [dense_error], "s", ms=8, color=COLOURS["dense"], label="dense", gid="dense", clip_on=False, zorder=3)
         axes.plot([chosen_s * 1e3], [plan.error], "o", ms=11, mfc="none", mew=2.2, color=COLOURS["ink"], label="chosen", gid="chosen")
-        tooltips |= {"dense": f"dense: {milliseconds(dense_s)}", "chosen": f"chosen: {milliseconds(chosen_s)}, error {plan.error:.2g}"}
+        tooltips = {"dense": f"dense: {milliseconds(dense_s)}", "chosen": f"chosen: {milliseconds(chosen_s)}, error {plan.error:.2g}"}
         if plan.budget_s is not None:
             axes.axvline(plan.budget_s * 1e3, color=COLOURS["budget"], lw=1.6, ls="--", label="budget")
         _frame(axes, 1.12e3 * max(dense_s, plan.budget_s or 0, *(point.latency_s for point in points)), [plan.error, *(point.error for point in points)])
@@ -99,11 +94,13 @@ def _figure(size: tuple[float, float]) -> Iterator[Figure]:
         yield Figure(figsize=size, dpi=72, layout="constrained")
 
 
-def _by_pattern(points: tuple[PlanPoint, ...]) -> dict[str, list[PlanPoint]]:
-    groups = defaultdict(list)
-    for point in sorted(points, key=lambda point: point.latency_s):
-        groups[point.label.partition("@")[0]].append(point)
-    return groups
+def least_harmful(points: tuple[PlanPoint, ...]) -> list[PlanPoint]:
+    """Ascending in latency, those that no faster or equally fast one undercuts in error."""
+    best: list[PlanPoint] = []
+    for point in sorted(points, key=lambda point: (point.latency_s, point.error)):
+        if not best or point.error < best[-1].error:
+            best.append(point)
+    return best
 
 
 def _xy(points) -> tuple[list[float], list[float]]:

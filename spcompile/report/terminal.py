@@ -15,7 +15,7 @@ from spcompile.report.report import Report
 from spcompile.report.rows import Row, rows
 from spcompile.verdict import Verdict
 
-FIGURES_WIDTH, REASON_WIDTH = 96, 30  # columns of a layer's line beside its name: shape, choice and numbers; the least for the reason
+FIGURES_WIDTH, REASON_WIDTH = 96, 60  # columns of a layer's line beside its name: shape, choice and numbers; the least for the reason
 
 
 def show(report: Report, console: Console) -> None:
@@ -27,6 +27,9 @@ def show(report: Report, console: Console) -> None:
     console.print(_wide(layers) if one_line else _narrow(layers))
     for title, lines in _sections(report, layers, whys=not one_line):
         section(console, title, lines)
+    if console.is_terminal:  # a long table has scrolled the first line away
+        console.print()
+        show_headline(report, console)
 
 
 def show_headline(report: Report, console: Console) -> None:

@@ -131,10 +131,10 @@ def frontier(blocks: int, dense_s: float) -> tuple[PlanPoint, ...]:
 
 
 def uniform(made: Plan) -> tuple[PlanPoint, ...]:
-    """unstructured and block4x1 at one level wherever they fit."""
+    """Every pattern of many levels at one level wherever that is on offer."""
     points = []
-    for notation in ("unstructured", "block4x1"):
-        for level in (0.5, 0.6, 0.7, 0.8, 0.9):
+    for notation in ("unstructured", "block2x1", "block4x1", "block8x1", "block16x1"):
+        for level in (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
             chosen = [next((o for o in e.options if o.choice.notation == f"{notation}@{level:g}"), e.dense) for e in made.layers]
             seconds = made.fixed.expected_s + sum(option.latency.expected_s for option in chosen)
             points.append(PlanPoint(f"{notation}@{level:g}", seconds, sum(option.error for option in chosen)))

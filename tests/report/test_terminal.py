@@ -76,7 +76,7 @@ def test_brackets_in_names_are_not_markup(samples, small):
     named = replace(first, layer=replace(first.layer, name="conv[bold]x"), why="[red]because")
     weights = replace(small.weights[0], layer="conv[bold]x")
     changed = replace(small, plan=replace(small.plan, layers=(named, *small.plan.layers[1:])), weights=(weights, *small.weights[1:]))
-    for text in (printed(changed, 80), printed(changed, 200)):
+    for text in (printed(changed, 80), printed(changed, 240)):
         assert "conv[bold]x" in text
         assert "[red]because" in text
 
