@@ -1,0 +1,116 @@
+"""Inputs that stand for what the network will see: loaded, checked, or made up."""
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.errors import DataError
+from spcompile.pruning.images import Preprocessing, load_images
+
+LABEL_KEYS = ("labels", "label", "y")
+RANDOM_SAMPLES = 32
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """`feeds`: [N, ...] by input name, of the model's types; N is a whole number of the model's batches for every input."""
+
+    feeds: Mapping[str, np.ndarray]
+    source: str  # where it came from, for reports
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        assert self.feeds and all(len(array) for array in self.feeds.values())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names, types, shapes and contents."""
+        digest = hashlib.sha256()
+        for name, array in sorted(self.feeds.items()):
+            digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def load_calibration(path: str | Path, model: ir.Model, preprocessing: Preprocessing | None = None, limit: int | None = None) -> Calibration:
+    """Read an .npz (one array per input name; for a model of one input any single array) or a folder of images; labels in it are ignored.
+
+    preprocessing: of images only, RGB / 255 unless given. limit: at most so many samples, the first ones. Raises DataError, one line each.
+    """
+    path = Path(path)
+    if path.is_dir():
+        name, array, notes = load_images(path, model, preprocessing, limit)
+        feeds = {name: array}
+    else:
+        feeds, notes = read_arrays(path), ()
+    return _calibration({key: array for key, array in feeds.items() if key not in LABEL_KEYS or key in _inputs(model)}, model, str(path), notes, limit)
+
+
+def calibration_from(feeds: Mapping[str, np.ndarray] | np.ndarray, model: ir.Model) -> Calibration:
+    """Arrays already in memory, by input name, or one array for a model of one input."""
+    return _calibration(dict(feeds) if isinstance(feeds, Mapping) else {"array": np.asarray(feeds)}, model, "arrays given", (), None)
+
+
+def random_calibration(model: ir.Model, seed: int = 0, samples: int = RANDOM_SAMPLES) -> Calibration:
+    """Standard normal inputs, and 0 or 1 for integers: what is left when there is no data at all."""
+    rng, feeds = np.random.default_rng(seed), {}
+    for name, (shape, dtype) in _inputs(model).items():
+        full = (samples * (shape[0] if shape else 1), *shape[1:])
+        feeds[name] = rng.standard_normal(full).astype(dtype) if dtype.kind == "f" else rng.integers(0, 2, full).astype(dtype)
+    return Calibration(feeds, "random", ("calibrated with random numbers, which are nothing like real inputs: expect a worse network than with --calib",))
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file; DataError for anything else."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if isinstance(archive, np.lib.npyio.NpzFile):
+                return {key: archive[key] for key in archive.files}
+    except FileNotFoundError as error:
+        raise DataError(f"no such file or folder: {path}") from error
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as .npz ({str(error).splitlines()[0]}); give an .npz file or a folder of images") from error
+    raise DataError(f"{path} is not an .npz archive; give an .npz file or a folder of images")
+
+
+def _inputs(model: ir.Model) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    return {value.name: (value.shape.numpy(), np.dtype(value.dtype.numpy())) for value in model.graph.inputs}
+
+
+def _calibration(feeds: dict[str, np.ndarray], model: ir.Model, source: str, notes: tuple[str, ...], limit: int | None) -> Calibration:
+    inputs = _inputs(model)
+    if len(inputs) == len(feeds) == 1:
+        feeds = dict(zip(inputs, feeds.values(), strict=True))
+    if missing := [name for name in inputs if name not in feeds]:
+        raise DataError(f"{source} has no array for input {', '.join(missing)}; it holds {', '.join(feeds) or 'nothing'}, the model takes {', '.join(inputs)}")
+    checked = {name: _checked(name, feeds[name], *inputs[name], source) for name in inputs}
+    samples = {name: len(array) // inputs[name][0][0] for name, array in checked.items()}
+    if len(set(samples.values())) > 1:
+        raise DataError(f"{source}: the inputs have different numbers of samples: {', '.join(f'{name} {len(array)}' for name, array in checked.items())}")
+    count = min(limit or len(feeds[next(iter(inputs))]), next(iter(samples.values())))
+    whole = {name: array[: count * inputs[name][0][0]] for name, array in checked.items()}
+    return Calibration(whole, source, (*notes, *_constant_notes(whole)))
+
+
+def _checked(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, source: str) -> np.ndarray:
+    """The array in the input's type, or a DataError that says what does not fit."""
+    wanted = f"[N, {', '.join(map(str, shape[1:]))}]"
+    if array.dtype.kind != dtype.kind:
+        raise DataError(f"{source}: input '{name}' takes {dtype.name}, the data is {array.dtype.name}; convert and preprocess it first")
+    if array.ndim != len(shape) or array.shape[1:] != shape[1:]:
+        raise DataError(f"{source}: input '{name}' takes shape {wanted}, the data is {list(array.shape)}")
+    if len(array) < shape[0]:
+        raise DataError(f"{source}: {len(array)} samples for input '{name}'; at least {shape[0]} are needed, the model's batch")
+    if dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(f"{source}: the data for input '{name}' holds NaN or infinity")
+    return np.ascontiguousarray(array, dtype)
+
+
+def _constant_notes(feeds: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    constant = [name for name, array in feeds.items() if array.dtype.kind == "f" and len(array) > 1 and (array == array[:1]).all()]
+    return tuple(f"every calibration sample for input '{name}' is the same; real, varied inputs are needed to know what matters" for name in constant)

@@ -1,0 +1,55 @@
+"""What calibration data says about one layer: the second moments of its inputs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spcompile.ir.layer import Layer
+
+DAMPING = 0.01  # of the mean diagonal, as SparseGPT (arXiv:2301.00774, section 4) uses
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a pruner may look at. x is the column of inputs at one position, as the dense or the already pruned network gives it.
+
+    With weights W and bias b the layer gives W x + b, so over all positions the change of its output when W becomes V (and the bias follows) is
+
+        mean |W x_dense - V x_pruned|^2 = tr(W S W') - 2 tr(W C V') + tr(V G V')        G = `gram`, C = `cross`
+
+    which is all that a squared error can depend on. Layers with a bias are centred first: their bias absorbs the means exactly.
+    Without calibration data gram and cross are None and only the weights are known.
+    """
+
+    layer: Layer
+    weight: np.ndarray  # float32 [rows, columns], dense
+    gram: np.ndarray | None = None  # float64 [groups, columns, columns]: mean of x_pruned x_pruned'
+    cross: np.ndarray | None = None  # float64 [groups, columns, columns]: mean of x_dense x_pruned'
+    mean_dense: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
+    mean_pruned: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
+
+    def __post_init__(self):
+        rows, columns, groups = self.layer.rows, self.layer.columns, self.layer.groups
+        assert self.weight.shape == (rows, columns), (self.weight.shape, self.layer)
+        assert self.gram is None or self.gram.shape == self.cross.shape == (groups, columns, columns), self.gram.shape
+
+    @property
+    def grouped_weight(self) -> np.ndarray:
+        """[groups, rows of a group, columns]"""
+        return self.weight.reshape(self.layer.groups, -1, self.layer.columns)
+
+    def normal_equations(self, damping: float = DAMPING) -> tuple[np.ndarray, np.ndarray]:
+        """-> A float64 [groups, columns, columns], T float64 [groups, rows of a group, columns]: the best V for any mask solves V A = T on kept columns.
+
+        Minimises mean |W x_dense - V x_pruned|^2 + d |W - V|^2: A = G + d I, T = W C + d W, with d = damping x mean diagonal of G.
+        """
+        mean_diagonal = np.trace(self.gram, axis1=1, axis2=2) / self.layer.columns
+        added = np.maximum(damping * mean_diagonal, np.finfo(np.float32).tiny)[:, None, None]
+        weight = self.grouped_weight.astype(np.float64)
+        return self.gram + added * np.eye(self.layer.columns), weight @ self.cross + added * weight
+
+    def bias_shift(self, weight: np.ndarray) -> np.ndarray:
+        """What new weights [rows, columns] ask the bias to add, so that the mean output stays: float32 [rows]."""
+        new = weight.reshape(self.grouped_weight.shape)
+        shift = np.einsum("grc,gc->gr", self.grouped_weight, self.mean_dense) - np.einsum("grc,gc->gr", new, self.mean_pruned)
+        return shift.reshape(-1).astype(np.float32)

@@ -1,0 +1,77 @@
+"""Second moments of a layer's inputs, measured over a batch of activations."""
+
+import numpy as np
+import torch
+
+from spcompile.ir.layer import Layer
+from spcompile.pruning.evidence import Evidence
+
+POSITIONS_PER_COLUMN = 64  # enough that the moments' noise is small beside the damping of the solvers
+LEAST_POSITIONS = 16384
+CHUNK_BYTES = 64e6  # of windows unrolled at one time
+
+
+def windows(layer: Layer, x: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
+    """Activation [n, channels, h, w] (Conv) or [n, positions, columns] -> [groups, columns, n x positions], column order as in `Layer`.
+
+    `places`: int64 indices of the output positions wanted, None for all.
+    """
+    if layer.op_type != "Conv":
+        return (x if places is None else x[:, places]).reshape(1, -1, layer.columns).mT
+    top, left, bottom, right = layer.pads
+    x = torch.nn.functional.pad(x, (left, right, top, bottom)) if any(layer.pads) else x
+    (n, channels, height, width), (down, across) = x.shape, layer.strides
+    high, wide = (size - (k - 1) * dilation for size, k, dilation in zip((height, width), layer.kernel, layer.dilations, strict=True))
+    out_high, out_wide = -(-high // down), -(-wide // across)
+    places = torch.arange(out_high * out_wide) if places is None else places
+    corner = (places // out_wide) * (down * width) + (places % out_wide) * across
+    taps = [y * layer.dilations[0] * width + z * layer.dilations[1] for y in range(layer.kernel[0]) for z in range(layer.kernel[1])]
+    picked = x.reshape(n, channels, -1)[:, :, (torch.tensor(taps)[:, None] + corner).reshape(-1)]
+    grouped = picked.reshape(n, layer.groups, layer.in_channels, layer.taps, len(places)).permute(1, 3, 2, 0, 4)
+    return grouped.reshape(layer.groups, layer.columns, n * len(places))
+
+
+class Moments:
+    """Sums over positions, added up batch by batch: of x_dense, x_pruned, x_pruned x_pruned' and x_dense x_pruned'."""
+
+    def __init__(self, layer: Layer):
+        groups, columns = layer.groups, layer.columns
+        self.layer, self.count = layer, 0
+        self.dense, self.pruned = (torch.zeros(groups, columns, dtype=torch.float64) for _ in range(2))
+        self.gram, self.cross = (torch.zeros(groups, columns, columns, dtype=torch.float64) for _ in range(2))
+
+    def add(self, dense: torch.Tensor, pruned: torch.Tensor, rng: np.random.Generator) -> None:
+        """Activations of S samples, [S, *shape of the layer's input] each; `pruned` may be the very same tensor as `dense`."""
+        layer = self.layer
+        images = [x.flatten(0, 1) if layer.op_type == "Conv" else x.reshape(len(x), -1, layer.columns) for x in (dense, pruned)]
+        positions = layer.positions * len(dense) // len(images[0])
+        places = self._places(len(images[0]), positions, rng)
+        taken = positions if places is None else len(places)
+        chunk = max(1, int(CHUNK_BYTES // (layer.groups * layer.columns * taken * 4)))
+        for start in range(0, len(images[0]), chunk):
+            x = windows(layer, images[0][start : start + chunk], places)
+            y = x if pruned is dense else windows(layer, images[1][start : start + chunk], places)
+            self._accumulate(x, y)
+
+    def _places(self, images: int, positions: int, rng: np.random.Generator) -> torch.Tensor | None:
+        """The same random positions of every image, few enough to be quick; None for all."""
+        wanted = -(-max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * self.layer.columns) // images)
+        return torch.from_numpy(np.sort(rng.choice(positions, wanted, replace=False))) if wanted < positions else None
+
+    def _accumulate(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        self.count += x.shape[-1]
+        self.dense += x.sum(-1)
+        self.pruned += y.sum(-1)
+        gram = y @ y.mT
+        self.gram += gram
+        self.cross += gram if x is y else x @ y.mT
+
+    def evidence(self, weight: np.ndarray) -> Evidence:
+        """Means over positions; centred where the layer has a bias. weight: [rows, columns], dense."""
+        assert self.count, f"{self.layer.name}: no positions were added"
+        gram, cross = self.gram / self.count, self.cross / self.count
+        dense, pruned = self.dense / self.count, self.pruned / self.count
+        if self.layer.bias is None:
+            return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), np.zeros(dense.shape), np.zeros(dense.shape))
+        gram, cross = gram - pruned[:, :, None] * pruned[:, None], cross - dense[:, :, None] * pruned[:, None]
+        return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), dense.numpy(), pruned.numpy())

@@ -1,0 +1,92 @@
+"""An ONNX graph as torch runs it: node by node, many samples at once, differentiable."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import onnx_ir as ir
+import torch
+
+from spcompile.errors import UnsupportedOperator
+from spcompile.pruning.operators import OPERATORS
+
+Values = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node, and the values that nobody needs after it."""
+
+    node: ir.Node
+    name: str
+    inputs: tuple[str | None, ...]
+    outputs: tuple[str, ...]
+    dead: tuple[str, ...]
+
+
+class Network:
+    """A prepared model (static shapes, opset 18 or newer) as a list of steps over named values.
+
+    A sample is one feed of the graph as written; a batch of S samples carries an axis of S before every shape, and each node is mapped over it
+    (`torch.func.vmap`), so a graph whose batch is fixed at 1 needs no rewriting. `constants` holds the initializers by name; a run may override any
+    of them, which is how pruned and trained weights enter. Raises UnsupportedOperator for a node without an entry in `OPERATORS`.
+    """
+
+    def __init__(self, model: ir.Model):
+        graph = model.graph
+        self.constants: Values = {name: torch.from_numpy(np.array(value.const_value.numpy())) for name, value in graph.initializers.items()}
+        self.inputs = tuple(value.name for value in graph.inputs if value.name not in self.constants)
+        self.outputs = tuple(value.name for value in graph.outputs)
+        self.steps = tuple(self._steps(list(graph)))
+        values = [*graph.inputs, *(value for node in graph for value in node.outputs)]
+        self.shapes = {value.name: value.shape.numpy() for value in values}
+        self.bytes = {value.name: math.prod(value.shape.numpy()) * value.dtype.itemsize for value in values}
+
+    def _steps(self, nodes: list[ir.Node]) -> Iterable[Step]:
+        kept = {*self.outputs, *self.constants}
+        last_use = {value.name: place for place, node in enumerate(nodes) for value in node.inputs if value is not None and value.name not in kept}
+        for place, node in enumerate(nodes):
+            if node.op_type not in OPERATORS or node.domain not in ("", "ai.onnx"):
+                raise UnsupportedOperator(f"node '{node.name}': operator {node.op_type} cannot be run while pruning; it can be {', '.join(sorted(OPERATORS))}")
+            inputs = tuple(value.name if value is not None else None for value in node.inputs)
+            dead = tuple(name for name in dict.fromkeys(inputs) if name is not None and last_use.get(name) == place)
+            yield Step(node, node.name or node.outputs[0].name, inputs, tuple(value.name for value in node.outputs), dead)
+
+    def samples(self, feeds: Mapping[str, np.ndarray]) -> Values:
+        """Arrays [N, ...] by input name -> tensors [S, *shape as written in the graph]."""
+        return {name: torch.from_numpy(np.ascontiguousarray(feeds[name])).reshape(-1, *self.shapes[name]) for name in self.inputs}
+
+    def peak_bytes(self) -> list[int]:
+        """Per step: the most bytes of one sample's values that are alive at once from there on."""
+        alive, totals = {name: self.bytes[name] for name in self.inputs}, []
+        for step in self.steps:
+            alive.update({name: self.bytes[name] for name in step.outputs})
+            totals.append(sum(alive.values()))
+            for name in step.dead:
+                alive.pop(name, None)
+        return list(accumulate(reversed(totals), max))[::-1]
+
+    def step(self, step: Step, values: Values, weights: Mapping[str, torch.Tensor] = {}) -> None:
+        """Run one node: read `values` (and `weights`, before the constants), write its outputs into `values`, drop what is dead."""
+        function = OPERATORS[step.node.op_type]
+        fixed = [weights.get(name, self.constants.get(name)) if name is not None else None for name in step.inputs]
+        mapped = [name in values for name in step.inputs]
+        arguments = [values[name] if varies else constant for name, varies, constant in zip(step.inputs, mapped, fixed, strict=True)]
+        if any(mapped):
+            dims = tuple(0 if varies else None for varies in mapped)
+            result = torch.func.vmap(lambda *inputs: function(step.node.attributes, *inputs), in_dims=dims)(*arguments)
+            values.update(zip(step.outputs, (result,) if isinstance(result, torch.Tensor) else result, strict=False))
+        else:
+            result = function(step.node.attributes, *arguments)
+            self.constants.update(zip(step.outputs, (result,) if isinstance(result, torch.Tensor) else result, strict=False))
+        for name in step.dead:
+            values.pop(name, None)
+
+    def run(self, feeds: Values, weights: Mapping[str, torch.Tensor] = {}, steps: Iterable[Step] | None = None) -> Values:
+        """Feeds {input: [S, *shape]}, or the live values where `steps` begins -> the values alive at the end, the outputs among them."""
+        values = dict(feeds)
+        for step in self.steps if steps is None else steps:
+            self.step(step, values, weights)
+        return values

@@ -1,0 +1,133 @@
+"""Layers are pruned in the order of the graph, so that each sees what the ones before it lost."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.errors import DataError, PatternError
+from spcompile.ir.layer import Layer
+from spcompile.ir.layers import bias, find_layers, shared_weights, weight, with_weights
+from spcompile.patterns import Choice
+from spcompile.progress import Advance, Progress, Silent
+from spcompile.pruning.admm import Admm
+from spcompile.pruning.calibration import Calibration
+from spcompile.pruning.evidence import Evidence
+from spcompile.pruning.magnitude import Magnitude
+from spcompile.pruning.pruned import Pruned
+from spcompile.pruning.pruner import Pruner
+
+BLIND = "no calibration data: weights were chosen by magnitude and none was corrected; with data the network keeps far more of its accuracy"
+
+
+def prune(
+    model: ir.Model,
+    choices: Mapping[str, Choice],
+    calibration: Calibration | None = None,
+    pruner: Pruner | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Pruned:
+    """Give every layer its choice. Layers without one stay dense; where the solver can, they too make up for what earlier layers lost.
+
+    model: prepared. choices: by layer name. pruner: `Admm()` unless given; without calibration data one that needs them gives way to magnitude.
+    Targets come from the dense network, inputs from the pruned prefix: each layer minimises |W x_dense - V x_pruned|^2 and its bias follows.
+    Raises PatternError when the pruner cannot choose such masks, or when layers that share a weight are given different choices.
+    """
+    pruner, layers = pruner or Admm(), find_layers(model)
+    _check(layers, choices, pruner)
+    with (progress or Silent()).stage("prune", len(layers)) as advance:
+        if calibration is not None and pruner.needs_data:
+            walk = _Walk(model, choices, pruner, seed)
+            walk.run(calibration, advance)
+            return Pruned(with_weights(model, walk.matrices, walk.biases), walk.masks, calibration.notes)
+        chosen = Magnitude() if pruner.needs_data else pruner
+        evidence = {layer.name: Evidence(layer, weight(model, layer)) for layer in layers if layer.name in choices}
+        masks = {name: _mask(chosen, known, choices[name]) for name, known in evidence.items()}
+        matrices = {name: chosen.solver.solve(known, masks[name]) for name, known in evidence.items()}
+        advance(len(layers))
+        return Pruned(with_weights(model, matrices), masks, (BLIND,) if pruner.needs_data else ())
+
+
+def _check(layers: tuple[Layer, ...], choices: Mapping[str, Choice], pruner: Pruner) -> None:
+    by_name = {layer.name: layer for layer in layers}
+    if unknown := [name for name in choices if name not in by_name]:
+        raise PatternError(f"no layer is called {', '.join(unknown)}; layers are {', '.join(by_name)}")
+    for name, choice in choices.items():
+        verdict = choice.pattern.fits(by_name[name]) and pruner.can(choice)
+        if not verdict:
+            raise PatternError(f"layer '{name}' cannot be pruned to {choice.notation} by {pruner.name}: {verdict.reason}")
+    for initializer, names in shared_weights(layers).items():
+        if len({choices.get(name) for name in names}) > 1:
+            raise PatternError(f"layers {', '.join(names)} share the weight '{initializer}'; give them one and the same choice")
+
+
+def _mask(pruner: Pruner, evidence: Evidence, choice: Choice) -> np.ndarray:
+    """The pruner's mask, held to the pattern's promise: pruners may come from users."""
+    mask = pruner.mask(evidence, choice)
+    if mask.shape != evidence.weight.shape or mask.dtype != bool:
+        raise PatternError(f"pruner {pruner.name} gave layer '{evidence.layer.name}' a mask {mask.dtype} {mask.shape}; it must be bool {evidence.weight.shape}")
+    if not (verdict := choice.pattern.check(mask)):
+        raise PatternError(f"pruner {pruner.name} gave layer '{evidence.layer.name}' a mask that is not {choice.notation}: {verdict.reason}")
+    return mask
+
+
+class _Walk:
+    """Step through the dense and the pruned network side by side; each layer is solved when the walk reaches it."""
+
+    def __init__(self, model: ir.Model, choices: Mapping[str, Choice], pruner: Pruner, seed: int):
+        self.model, self.choices, self.pruner = _private(model), choices, pruner
+        self.rng = np.random.default_rng(seed)
+        self.masks: dict[str, np.ndarray] = {}
+        self.matrices: dict[str, np.ndarray] = {}
+        self.biases: dict[str, np.ndarray] = {}
+        self.solved: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # by weight: layers that share one are solved where it is first met
+
+    def run(self, calibration: Calibration, advance: Advance) -> None:
+        import torch
+
+        from spcompile.pruning.network import Network
+        from spcompile.pruning.streams import Streams
+
+        layers = {layer.name: layer for layer in find_layers(self.model)}
+        with torch.no_grad():
+            network = Network(self.model)
+            streams = Streams(network, calibration.feeds)
+            for at, step in enumerate(network.steps):
+                if (layer := layers.get(step.name)) is not None:
+                    if self._has_work(layer, streams):
+                        self._solve(streams.moments(layer, at, self.rng).evidence(weight(self.model, layer)))
+                        streams.weights.update({name: torch.from_numpy(array) for name, array in self._written(layer).items()})
+                    advance()
+                streams.advance(step)
+
+    def _has_work(self, layer: Layer, streams) -> bool:
+        return layer.name in self.choices or (self.pruner.solver.needs_data and not streams.same(layer.input))
+
+    def _solve(self, evidence: Evidence) -> None:
+        layer, choice = evidence.layer, self.choices.get(evidence.layer.name)
+        _require_finite(evidence)
+        if layer.weight not in self.solved:
+            mask = np.ones(evidence.weight.shape, bool) if choice is None else _mask(self.pruner, evidence, choice)
+            self.solved[layer.weight] = mask, self.pruner.solver.solve(evidence, mask)
+        mask, self.matrices[layer.name] = self.solved[layer.weight]
+        if choice is not None:
+            self.masks[layer.name] = mask
+        if layer.bias is not None and self.pruner.solver.needs_data:
+            self.biases[layer.name] = bias(self.model, layer) + evidence.bias_shift(self.matrices[layer.name])
+
+    def _written(self, layer: Layer) -> dict[str, np.ndarray]:
+        """The layer's new initializers by name."""
+        new = {layer.weight: layer.from_matrix(self.matrices[layer.name])}
+        return {**new, layer.bias: self.biases[layer.name]} if layer.name in self.biases else new
+
+
+def _private(model: ir.Model) -> ir.Model:
+    """A copy in which no layer shares its weight or bias with a node of another kind, so that overriding one changes that layer alone."""
+    layers = find_layers(model)
+    return with_weights(model, {layer.name: weight(model, layer) for layer in layers}, {layer.name: bias(model, layer) for layer in layers if layer.bias})
+
+
+def _require_finite(evidence: Evidence) -> None:
+    if not (np.isfinite(evidence.gram).all() and np.isfinite(evidence.cross).all()):
+        raise DataError(f"the inputs of layer '{evidence.layer.name}' overflow on the calibration data; check its scale and preprocessing")

@@ -1,0 +1,68 @@
+"""What the survivors of a mask become. Any mask, of any pattern or none."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from spcompile.pruning.evidence import DAMPING, Evidence
+
+
+class Solver(ABC):
+    """Subclasses are frozen dataclasses."""
+
+    needs_data = True
+
+    @abstractmethod
+    def solve(self, evidence: Evidence, mask: np.ndarray) -> np.ndarray:
+        """bool mask [rows, columns] -> float32 weights [rows, columns], zero where the mask is."""
+
+
+@dataclass(frozen=True)
+class KeepWeights(Solver):
+    """Survivors stay as they are."""
+
+    needs_data = False
+
+    def solve(self, evidence: Evidence, mask: np.ndarray) -> np.ndarray:
+        return evidence.weight * mask
+
+
+@dataclass(frozen=True)
+class LeastSquares(Solver):
+    """The exact optimum V of mean |W x_dense - V x_pruned|^2 + d |W - V|^2 under the mask: V_S = T_S inv(A_SS), row by row (`Evidence.normal_equations`).
+
+    Every row keeps its own columns S, so a factorisation would be one per row; conjugate gradients restricted to the kept weights solve all rows
+    together in a few products with A (Saad 2003, "Iterative methods for sparse linear systems", algorithm 9.1, Jacobi preconditioner).
+    """
+
+    damping: float = DAMPING
+    tolerance: float = 1e-4  # of the residual, in the preconditioned norm, against the start
+    most_steps: int = 200
+
+    def solve(self, evidence: Evidence, mask: np.ndarray) -> np.ndarray:
+        gram, target = (moments.astype(np.float32) for moments in evidence.normal_equations(self.damping))
+        keep = (mask & (evidence.weight != 0)).reshape(target.shape)
+        start = evidence.grouped_weight * keep
+        return masked_solve(gram, target, keep, start, self.tolerance, self.most_steps).reshape(mask.shape)
+
+
+def masked_solve(gram: np.ndarray, target: np.ndarray, keep: np.ndarray, start: np.ndarray, tolerance: float, most_steps: int) -> np.ndarray:
+    """Solve V A = T on the kept weights. A [groups, columns, columns], the others [groups, rows, columns] -> V, zero where `keep` is false."""
+    scale = 1 / np.diagonal(gram, axis1=1, axis2=2)[:, None]
+    solution = start.copy()
+    residual = (target - solution @ gram) * keep
+    direction = residual * scale
+    power = first = (residual * direction).sum(axis=2, keepdims=True)
+    floor = np.finfo(np.float32).tiny
+    for _ in range(most_steps):
+        if power.sum() <= tolerance**2 * first.sum():
+            break
+        image = (direction @ gram) * keep
+        step = power / np.maximum((direction * image).sum(axis=2, keepdims=True), floor)
+        solution += step * direction
+        residual -= step * image
+        scaled = residual * scale
+        before, power = power, (residual * scaled).sum(axis=2, keepdims=True)
+        direction = scaled + (power / np.maximum(before, floor)) * direction
+    return solution
