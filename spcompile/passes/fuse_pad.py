@@ -43,9 +43,9 @@ def _takes(reader: ir.Node, pad: ir.Node, pads: list[int]) -> bool:
     """Exact only where the reader treats its own padding as zeros that count, and where the output size cannot change."""
     if reader.domain != "" or any(value is pad.outputs[0] for value in reader.inputs[1:]) or "auto_pad" in reader.attributes:
         return False
-    if reader.op_type == "Conv":
-        return True
+    if reader.op_type != "AveragePool":
+        return reader.op_type == "Conv"
     own = any(reader.attributes.get_ints("pads", [0]))
     counts = reader.attributes.get_int("count_include_pad", 0) or not own
-    small = all(amount < size for amount, size in zip(pads, reader.attributes.get_ints("kernel_shape", []) * 2, strict=True))
-    return reader.op_type == "AveragePool" and bool(counts) and small and not reader.attributes.get_int("ceil_mode", 0)
+    small = all(amount < size for amount, size in zip(pads, [*reader.attributes.get_ints("kernel_shape")] * 2, strict=True))  # ONNX Runtime's limit
+    return bool(counts) and small and not reader.attributes.get_int("ceil_mode", 0)

@@ -23,11 +23,16 @@ class UpgradeOpset(Pass):
         model.ir_version = max(model.ir_version, IR_VERSION)
         try:
             converted = onnx.version_converter.convert_version(ir.to_proto(model), OPSET)
+        except onnx.shape_inference.InferenceError as error:
+            raise ModelError(f"the shapes in the model do not fit together ({_first_line(error)}); check the input shape") from error
         except (onnx.version_converter.ConvertError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"opset {opset} cannot be brought to opset {OPSET} ({reason}); export the model again with opset {OPSET}") from error
+            raise ModelError(f"opset {opset} cannot be brought to opset {OPSET} ({_first_line(error)}); export the model again with opset {OPSET}") from error
         model.graph = ir.from_proto(converted).graph
         return True
 
     def ensures(self, model: ir.Model) -> None:
         assert model.graph.opset_imports.get("", OPSET) >= OPSET
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from spcompile.errors import ModelError
+from spcompile.passes import prepare
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[fc] y = MatMul(x, w)", r"node 'fc' \(MatMul\) does not fit its inputs x \[2, 3\], w \[5, 4\]: .*; check the input shape"),
+        ("[find] n = NonZero(x)  y = Cast<to=1>(n)", r"node 'find' \(NonZero\) has an output whose shape is known only when the model runs"),
+        ("[own] y = test.Twice(x)", r"node 'own' \(Twice\) is of the operator set 'test'"),
+    ],
+)
+def test_open_shapes_name_their_node(build, text, message):
+    with pytest.raises(ModelError, match=message) as caught:
+        prepare(build(f"g (float[2,3] x) => (float[a,b] y) {{ {text} }}", w=np.zeros((5, 4), np.float32)))
+    assert "\n" not in str(caught.value)
+
+
+def test_every_value_gets_a_shape(build):
+    model = prepare(build("g (float[2,3] x) => (float[a,b] y) { t = MatMul(x, w)  y = Relu(t) }", w=np.zeros((3, 4), np.float32)))
+    assert [value.shape.numpy() for node in model.graph for value in node.outputs] == [(2, 4), (2, 4)]
