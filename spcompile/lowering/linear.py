@@ -32,7 +32,7 @@ def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
     else:
         offsets = column_offsets(layer, window, image)
         site = Site(
-            layer.name, layer.rows, layer.columns, layer.groups, out.run, 1, out.channel_stride, 1,
+            layer.rows, layer.columns, layer.groups, out.run, 1, out.channel_stride, 1,
             len(window.planes) * shape_of(task.node.inputs[0])[1] // layer.groups * image.height * image.pitch,
             epilogue, operands, out.batch,
         )  # fmt: skip
@@ -102,7 +102,7 @@ def lower_linear(emitter: Emitter, task: Task, layer: Layer) -> None:
     out = emitter.compact(task.shape, _rows_outermost(task.shape))
     epilogue, operands, arguments = _linear_epilogue(emitter, task, layer, out)
     site = Site(
-        layer.name, layer.rows, layer.columns, 1, positions, max(flat.strides[0], 1), positions, 1, layer.columns * positions, epilogue, operands
+        layer.rows, layer.columns, 1, positions, max(flat.strides[0], 1), positions, 1, layer.columns * positions, epilogue, operands
     )  # fmt: skip
     offsets = (np.arange(layer.columns) * flat.strides[1]).astype(np.int32)[None]
     _product(emitter, site, layer, matrix_of(task.node, layer), offsets, [(pointer(flat), pointer(out), arguments)])

@@ -22,7 +22,6 @@ FEW_POSITIONS = 8
 class Site:
     """One image's worth of a layer; `calls` per inference (batches). Counts of blocks are asked by block rows; None = dense."""
 
-    layer: str
     rows: int
     columns: int
     groups: int
@@ -82,22 +81,19 @@ class Site:
         )  # fmt: skip
 
 
-def fastest(site: Site, blocks: Callable[[int], float], target: Target, threads: int) -> tuple[Kernel, int | None, Latency]:
+def fastest(site: Site, blocks: Callable[[int], float], target: Target, threads: int, widest: int = BLOCK_ROWS[-1]) -> tuple[Kernel, int | None, Latency]:
     """The kernel predicted fastest over all formats and tiles -> (kernel, block rows or None for dense, latency of all calls).
 
-    blocks: block rows -> how many blocks of that many rows hold a non-zero.
+    blocks: block rows -> how many blocks of that many rows hold a non-zero. widest: block rows beyond which it is not worth looking.
     """
-    counts = tuple((rows, round(blocks(rows))) for rows in site.formats() if rows is not None)
-    return _fastest(site, counts, target, threads)
+    options = [_best_tile(site, None, 0, target, threads)] if None in site.formats() else []
+    options += [_best_tile(site, rows, round(blocks(rows)), target, threads) for rows in site.formats() if rows is not None and rows <= widest]
+    kernel, rows, latency = min(options, key=lambda option: option[2].expected_s)
+    return kernel, rows, Latency(latency.expected_s * site.calls, latency.low_s * site.calls, latency.high_s * site.calls, latency.basis)
 
 
 @lru_cache(maxsize=100_000)
-def _fastest(site: Site, counts: tuple[tuple[int, int], ...], target: Target, threads: int):
-    known = dict(counts)
-    candidates = [
-        (predict(kernel.work(), target, threads), rows, kernel) for rows in site.formats() for kernel in site.kernels(rows, known.get(rows, 0), target)
-    ]
-    assert candidates, f"no kernel for {site}"
-    latency, rows, kernel = min(candidates, key=lambda candidate: candidate[0].expected_s)
-    scaled = Latency(latency.expected_s * site.calls, latency.low_s * site.calls, latency.high_s * site.calls, latency.basis)
-    return kernel, rows, scaled
+def _best_tile(site: Site, rows: int | None, blocks: int, target: Target, threads: int) -> tuple[Kernel, int | None, Latency]:
+    timed = [(kernel, rows, predict(kernel.work(), target, threads)) for kernel in site.kernels(rows, blocks, target)]
+    assert timed, f"no kernel for {site} with {rows} rows a block"
+    return min(timed, key=lambda option: option[2].expected_s)

@@ -13,9 +13,11 @@ from spcompile.runtime.build import ENTRY
 class Executor:
     """Runs one compiled program on a TVM device: this host's CPU, or a board's over RPC. Not for several threads at once."""
 
-    def __init__(self, module, device, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], workspace_elements: int, values, indices):
+    def __init__(self, module, device, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], workspace_elements: int, values, indices, threads: int = 1):
         import tvm
 
+        if threads > 1:
+            _use_threads(threads)
         self.inputs, self.outputs = inputs, outputs
         self._entry = module[ENTRY]
         self._device = device
@@ -25,12 +27,12 @@ class Executor:
         self._results = [tvm.runtime.empty(tensor.shape or (1,), tensor.dtype, device) for tensor in outputs]
 
     @classmethod
-    def of_program(cls, program: Program, library: str | Path) -> "Executor":
+    def of_program(cls, program: Program, library: str | Path, threads: int = 1) -> "Executor":
         """On this host."""
         import tvm
 
         module = tvm.runtime.load_module(str(library))
-        return cls(module, tvm.cpu(), program.inputs, program.outputs, program.workspace_elements, program.values, program.indices)
+        return cls(module, tvm.cpu(), program.inputs, program.outputs, program.workspace_elements, program.values, program.indices, threads)
 
     def run(self, *arrays: np.ndarray, **named: np.ndarray) -> dict[str, np.ndarray]:
         """Inputs in order or by name -> outputs by name."""
@@ -65,3 +67,10 @@ class Executor:
         if array.dtype != tensor.dtype:
             raise DataError(f"input '{tensor.name}' has type {array.dtype}; the compiled model takes {tensor.dtype}")
         return np.ascontiguousarray(array.reshape(tensor.shape or (1,)))
+
+
+def _use_threads(count: int) -> None:
+    """TVM's pool has one worker per core unless told otherwise; code compiled for one thread never asks it."""
+    import tvm
+
+    tvm.get_global_func("runtime.config_threadpool")(1, count)

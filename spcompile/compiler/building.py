@@ -1,0 +1,107 @@
+"""Compiled networks, and this host's own judgement of how fast they are."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import onnx_ir as ir
+
+from spcompile.lowering.lower import lower
+from spcompile.lowering.program import Program
+from spcompile.patterns import Choice
+from spcompile.plan import Plan
+from spcompile.progress import Progress
+from spcompile.pruning import Magnitude, prune
+from spcompile.report.facts import Measurement, Timing
+from spcompile.runtime.build import build_library
+from spcompile.runtime.executor import Executor
+from spcompile.runtime.host import cpu_model, runs_here
+from spcompile.runtime.measure import Sample, measure
+from spcompile.runtime.verify import inputs_for
+from spcompile.search import Problem, choose
+from spcompile.targets.target import Target
+from spcompile.verdict import Verdict
+
+ROUNDS = 6  # of search, build, measure
+CLOSE = 0.97  # measured over budget from which on nothing is left to gain
+MARGIN = 0.99  # aimed at, of the budget: a measured median wanders by about a per cent
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A program and the library it became."""
+
+    program: Program
+    library: Path
+
+
+def build(model: ir.Model, target: Target, threads: int, library: Path) -> Built:
+    """Lower a model with the zeros it has, and compile it."""
+    program = lower(model, target, threads).program
+    build_library(program, target, threads, library)
+    return Built(program, library)
+
+
+class Host:
+    """Measures compiled networks beside the dense one, where code for the target runs on this machine."""
+
+    def __init__(self, target: Target, threads: int, dense: ir.Model):
+        self.target, self.threads, self.dense = target, threads, dense
+
+    @property
+    def verdict(self) -> Verdict:
+        refusal = runs_here(self.target.triple, self.target.lanes_fp32)
+        return refusal if refusal else Verdict.no(f"latency is predicted, not measured: {refusal.reason}")
+
+    def compare(self, built: Built) -> Measurement | Verdict:
+        """The network beside the dense one, in turns."""
+        if not self.verdict:
+            return self.verdict
+        with tempfile.TemporaryDirectory() as folder:
+            dense = build(self.dense, self.target, self.threads, Path(folder) / "dense.so")
+            samples = self._times({"dense": dense, "plan": built})
+        return Measurement(_timing(samples["dense"]), _timing(samples["plan"]), cpu_model(), samples["plan"].rounds)
+
+    def search(self, problem: Problem, limit_s: float | None, progress: Progress) -> Plan:
+        """The least harmful plan whose measured time keeps the budget.
+
+        Predicted times are scaled by what the last plan really took, and the search repeated. Time depends on where zeros are, not on
+        the weights' values, so masks by magnitude stand in for the final ones.
+        """
+        if not self.verdict or limit_s is None:
+            return choose(problem, limit_s)
+        aim_s, kept, fastest = limit_s, None, None
+        with progress.stage("measure and search", ROUNDS) as advance:
+            for _ in range(ROUNDS):
+                plan = choose(problem, aim_s)
+                measured_s = self._measured_s(plan.choices)
+                advance()
+                if measured_s <= limit_s and (kept is None or plan.error <= kept.error):
+                    kept = plan
+                if fastest is None or measured_s < fastest[0]:
+                    fastest = (measured_s, plan)
+                if CLOSE * limit_s <= measured_s <= limit_s or (not plan.feasible and measured_s > limit_s):
+                    break
+                aim_s = plan.latency.expected_s * MARGIN * limit_s / measured_s
+        if kept is not None:
+            return replace(kept, budget_s=limit_s, feasible=True)
+        return replace(fastest[1], budget_s=limit_s, feasible=False)
+
+    def _measured_s(self, choices: Mapping[str, Choice]) -> float:
+        sparse = {name: choice for name, choice in choices.items() if choice.sparsity > 0}
+        model = prune(self.dense, sparse, None, Magnitude()).model if sparse else self.dense
+        with tempfile.TemporaryDirectory() as folder:
+            built = build(model, self.target, self.threads, Path(folder) / "plan.so")
+            return self._times({"plan": built})["plan"].median_s
+
+    def _times(self, networks: Mapping[str, Built]) -> dict[str, Sample]:
+        calls = {}
+        for name, built in networks.items():
+            executor = Executor.of_program(built.program, built.library, self.threads)
+            calls[name] = executor.bind(inputs_for(built.program, None, 0)[0])
+        return measure(calls)
+
+
+def _timing(sample: Sample) -> Timing:
+    return Timing(sample.median_s, sample.low_s, sample.high_s)

@@ -1,0 +1,224 @@
+"""spcompile.compile: load, plan, prune, build, verify, measure, report."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import onnx_ir as ir
+
+from spcompile.budget import Budget, parse_budget, parse_drop
+from spcompile.compiler import facts
+from spcompile.compiler.building import Built, Host, build
+from spcompile.compiler.inputs import (
+    Evaluation,
+    calibration_of,
+    chosen_patterns,
+    chosen_pruner,
+    evaluation_of,
+    model_name,
+    prepared,
+    real_inputs,
+)
+from spcompile.compiler.planning import curve, limit_s, problem_of, uniform_points
+from spcompile.errors import DataError
+from spcompile.ir.save import save
+from spcompile.lowering.lower import lower
+from spcompile.plan import Plan
+from spcompile.progress import Progress, Silent
+from spcompile.pruning import Calibration, Pruned, Pruner, prune
+from spcompile.pruning.errors import ErrorModel
+from spcompile.report.facts import Accuracy, ArtifactFile, Request, Stage, Verification
+from spcompile.report.html import render
+from spcompile.report.json_form import to_json
+from spcompile.report.report import Report
+from spcompile.runtime import artifact
+from spcompile.runtime.verify import LIMIT, Comparison, verify
+from spcompile.search import choose, fastest_within
+from spcompile.targets import load_target
+from spcompile.targets.target import Target
+from spcompile.verdict import Verdict
+
+NOTHING_TO_PRUNE = "the model has no layer that can be pruned: it was compiled dense"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `compile` gives back; `artifact` is the folder that was written."""
+
+    plan: Plan
+    report: Report
+    artifact: Path
+
+
+def compile(  # noqa: A001 - the name users expect
+    source,
+    *,
+    target: str,
+    budget: str | None = None,
+    max_drop: str | None = None,
+    calibration=None,
+    evaluate=None,
+    patterns=None,
+    threads: int = 1,
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    example_inputs=None,
+    seed: int = 0,
+    measure: bool = False,
+    pruner: str | Pruner | None = None,
+    finetune=None,
+    output: str | Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Prune a network to a budget on a device and compile it for that device.
+
+    source: an ONNX path, an onnx.ModelProto, an onnx_ir.Model, or a torch.nn.Module with `example_inputs`.
+    budget: "3ms", "250us", "2x" (over dense). max_drop: "1%", the fastest plan within that loss; needs `evaluate`.
+    calibration: .npz, image folder, or arrays by input name. evaluate: a labelled .npz, or a function model -> score.
+    finetune: finetune(module, masks, plan) for a torch module; masks are proved intact afterwards.
+    measure: measure on this host and search again until the measured time keeps the budget.
+    Raises SpcompileError subclasses for everything that is wrong with what was given; nothing is written then.
+    """
+    device = load_target(target)
+    wanted = parse_budget(budget) if budget is not None else None
+    drop = parse_drop(max_drop) if max_drop is not None else None
+    if drop is not None and evaluate is None:
+        raise DataError("max_drop needs labelled data to measure the drop with: give evaluate")
+    offered, how = chosen_patterns(patterns), chosen_pruner(pruner)
+    name = model_name(source)
+    folder = artifact.check_output(output or f"{name}-{target}.spc", force)
+    job = _Job(source, name, target, device, threads, wanted, drop, offered, how, seed, measure, progress or Silent())
+    request = Request(budget, max_drop, tuple(pattern.notation for pattern in offered), how.name, measure, seed)
+    return job.run(request, input_shapes, example_inputs, calibration, evaluate, finetune, folder)
+
+
+@dataclass
+class _Job:
+    """One compilation: the settings, and the stages' times."""
+
+    source: object
+    name: str
+    asked: str
+    target: Target
+    threads: int
+    budget: Budget | None
+    drop: float | None
+    patterns: tuple
+    pruner: Pruner
+    seed: int
+    measure: bool
+    progress: Progress
+
+    def __post_init__(self):
+        self.stages: list[Stage] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.stages.append(Stage(name, time.perf_counter() - started))
+
+    def run(self, request: Request, input_shapes, example_inputs, calibration, evaluate, finetune, folder: Path) -> Result:
+        with self.stage("load"), self.progress.stage("load"):
+            model = prepared(self.source, input_shapes, example_inputs)
+            data = calibration_of(calibration, model)
+            evaluation = evaluation_of(evaluate, model, os.cpu_count() or 1)
+        with self.stage("plan"):
+            problem = self._problem(model, data)
+        host = Host(self.target, self.threads, model)
+        before = evaluation.score(model) if evaluation is not None else None
+        plan = self._plan(problem, host, model, data, evaluation, before)
+        with self.stage("prune"):
+            pruned = self._prune(model, plan, data, finetune, example_inputs)
+        after = evaluation.score(pruned.model) if evaluation is not None else None
+        with artifact.staged(folder) as stage:
+            with self.stage("build"), self.progress.stage("build"):
+                built = build(pruned.model, self.target, self.threads, stage / artifact.LIBRARY)
+            with self.stage("verify"), self.progress.stage("verify"):
+                checked = verify(built.program, stage / artifact.LIBRARY, pruned.model, self.target, real_inputs(data), self.seed)
+            with self.stage("measure"), self.progress.stage("measure"):
+                measured = host.compare(built)
+            report = Report(
+                created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                request=request,
+                model=facts.model_facts(self.name, self.source, model, pruned.model),
+                target=facts.target_facts(self.asked, self.target),
+                plan=plan,
+                weights=facts.layer_weights(pruned.model),
+                measured=measured,
+                accuracy=_accuracy(evaluation, before, after),
+                calibration=facts.calibration_facts(data),
+                verification=_verification(checked),
+                frontier=curve(problem),
+                uniform=uniform_points(problem),
+                stages=tuple(self.stages),
+                peak_memory_bytes=facts.peak_memory_bytes(),
+                files=(),
+                environment=facts.environment(self.threads),
+                warnings=self._warnings(plan, before, after),
+                notes=pruned.notes,
+            )
+            report = self._write(stage, built, report, pruned, plan, data)
+        return Result(plan, report, folder)
+
+    def _problem(self, model: ir.Model, data: Calibration | None):
+        with self.progress.stage("lower"):
+            lowered = lower(model, self.target, self.threads)
+        errors = ErrorModel.of(model, self.patterns, data, self.pruner, self.seed, self.progress)
+        return problem_of(model, lowered, self.target, self.threads, self.patterns, errors.error, self.progress)
+
+    def _plan(self, problem, host: Host, model: ir.Model, data, evaluation: Evaluation | None, before) -> Plan:
+        limit = limit_s(self.budget, problem)
+        if self.drop is not None and limit is None:
+
+            def accuracy(plan: Plan) -> float:
+                return evaluation.score(prune(model, plan.choices, data, self.pruner, self.seed, self.progress).model)
+
+            with self.stage("search"):
+                return fastest_within(problem, accuracy, before, self.drop)[0].plan
+        with self.stage("search"):
+            return host.search(problem, limit, self.progress) if self.measure else choose(problem, limit)
+
+    def _prune(self, model: ir.Model, plan: Plan, data, finetune, example_inputs) -> Pruned:
+        choices = {name: choice for name, choice in plan.choices.items() if choice.sparsity > 0}
+        pruned = prune(model, choices, data, self.pruner, self.seed, self.progress) if choices else Pruned(model, {})
+        if finetune is None:
+            return pruned
+        from spcompile.training import finetuned
+
+        return finetuned(self.source, example_inputs, pruned, plan, finetune)
+
+    def _warnings(self, plan: Plan, before, after) -> tuple[str, ...]:
+        found = [] if any(len(entry.options) > 1 for entry in plan.layers) else [NOTHING_TO_PRUNE]
+        if self.drop is not None and before is not None and before - after > self.drop:
+            found.append(f"accuracy falls by {before - after:.2%}, more than the {self.drop:.2%} allowed")
+        return tuple(found)
+
+    def _write(self, stage: Path, built: Built, report: Report, pruned: Pruned, plan: Plan, data) -> Report:
+        import json
+
+        save(pruned.model, stage / artifact.MODEL)
+        artifact.write_program(stage, built.program)
+        files = tuple(ArtifactFile(path.name, path.stat().st_size, artifact.digest(path)) for path in sorted(stage.iterdir()))
+        report = replace(report, files=files)
+        (stage / "report.json").write_text(json.dumps(to_json(report), indent=1, allow_nan=False) + "\n")
+        (stage / "report.html").write_text(render(report))
+        kept = facts.manifest_facts(plan.choices, self.seed, data, report.model.sha256, report.environment)
+        artifact.write_manifest(stage, built.program, self.target, self.threads, kept)
+        return report
+
+
+def _accuracy(evaluation: Evaluation | None, before, after) -> Accuracy | Verdict:
+    if evaluation is None:
+        return Verdict.no("no labelled data were given (--eval): accuracy was not measured")
+    return Accuracy(evaluation.metric, before, after, evaluation.unit, evaluation.samples, evaluation.data)
+
+
+def _verification(checked: Comparison | Verdict) -> Verification | Verdict:
+    if isinstance(checked, Verdict):
+        return checked
+    return Verification(checked.reference, checked.random_inputs, checked.real_inputs, checked.worst_relative_difference, LIMIT, checked.where)

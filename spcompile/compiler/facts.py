@@ -1,0 +1,90 @@
+"""Filling the report with what was seen."""
+
+import hashlib
+import os
+import platform
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.ir.layers import find_layers, weight
+from spcompile.pruning import Calibration
+from spcompile.report.facts import Environment, LayerWeights, ModelFacts, Package, TargetFacts, Tensor
+from spcompile.report.facts import Calibration as CalibrationFacts
+from spcompile.runtime import host
+from spcompile.targets import ALIASES, explain_target
+from spcompile.targets.target import Target
+from spcompile.verdict import Verdict
+
+NO_CALIBRATION = "no calibration data were given: weights were chosen by magnitude and not corrected, errors estimated from weights alone"
+
+
+def target_facts(asked: str, target: Target) -> TargetFacts:
+    alias = explain_target(asked) if str(asked) in ALIASES or str(asked) == "host" else ""
+    return TargetFacts(str(asked), target.name, target.description, alias)
+
+
+def model_facts(name: str, source, dense: ir.Model, pruned: ir.Model) -> ModelFacts:
+    layers = find_layers(dense)
+    kept = {layer.name: int(np.count_nonzero(weight(pruned, layer))) for layer in layers}
+    stored = {layer.name: layer.rows * layer.columns for layer in layers}
+    others = sum(value.const_value.size for value in dense.graph.initializers.values()) - sum(stored.values())
+    return ModelFacts(
+        name,
+        source_digest(source, dense),
+        tuple(Tensor(value.name, tuple(value.shape.numpy())) for value in dense.graph.inputs),
+        sum(stored.values()) + max(others, 0),
+        sum(kept.values()) + max(others, 0),
+        sum(layer.macs for layer in layers),
+        sum(kept[layer.name] * layer.positions for layer in layers),
+    )
+
+
+def source_digest(source, model: ir.Model) -> str:
+    """Of the file that was given, else of the model as prepared."""
+    if isinstance(source, (str, os.PathLike)):
+        return hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return hashlib.sha256(ir.to_proto(model).SerializeToString()).hexdigest()
+
+
+def layer_weights(pruned: ir.Model) -> tuple[LayerWeights, ...]:
+    return tuple(
+        LayerWeights(layer.name, layer.rows * layer.columns, int(np.count_nonzero(weight(pruned, layer)))) for layer in find_layers(pruned)
+    )
+
+
+def calibration_facts(calibration: Calibration | None) -> CalibrationFacts | Verdict:
+    if calibration is None:
+        return Verdict.no(NO_CALIBRATION)
+    return CalibrationFacts(calibration.source, len(next(iter(calibration.feeds.values()))), calibration.digest)
+
+
+def environment(threads: int) -> Environment:
+    packages = tuple(Package(name, version) for name, version in host.packages().items())
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return Environment(host.cpu_model(), host.flags_digest(), system, platform.python_version(), threads, packages)
+
+
+def manifest_facts(choices: Mapping, seed: int, calibration: Calibration | None, source_sha256: str, env: Environment) -> dict:
+    """What the manifest keeps beside the program."""
+    return {
+        "plan": {name: choice.notation for name, choice in choices.items()},
+        "seed": seed,
+        "calibration_sha256": calibration.digest if calibration is not None else None,
+        "model_sha256": source_sha256,
+        "environment": {
+            "cpu": env.cpu,
+            "cpu_flags_sha256": env.cpu_flags_sha256,
+            "system": env.system,
+            "python": env.python,
+            "packages": {package.name: package.version for package in env.packages},
+        },
+    }
+
+
+def peak_memory_bytes() -> int:
+    """The most this process ever held; Linux counts in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

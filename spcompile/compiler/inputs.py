@@ -1,0 +1,88 @@
+"""Whatever a user hands in -> the values that compilation works on. Everything wrong is found here, before anything long starts."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.errors import NotationError, PatternError
+from spcompile.ir.frontend import load
+from spcompile.lowering.lower import check_operators
+from spcompile.passes import prepare
+from spcompile.patterns import PATTERNS, Pattern, parse_patterns
+from spcompile.pruning import PRUNERS, Calibration, Labelled, Pruner, calibration_from, load_calibration, load_labelled, top1
+
+Score = Callable[[ir.Model], float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How accuracy is told: a share of right answers on labelled data, or a score of the user's own."""
+
+    score: Score
+    metric: str
+    unit: str  # "share" or "score"
+    samples: int
+    data: str
+
+
+def prepared(source, input_shapes: Mapping[str, tuple[int, ...]] | None, example_inputs) -> ir.Model:
+    """Load, prepare, and make sure that every operator can be compiled."""
+    model = prepare(load(source, input_shapes, example_inputs))
+    check_operators(model)
+    return model
+
+
+def model_name(source) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return os.path.splitext(os.path.basename(source))[0]
+    return getattr(source, "name", None) or getattr(getattr(source, "graph", None), "name", None) or type(source).__name__
+
+
+def chosen_patterns(patterns) -> tuple[Pattern, ...]:
+    """None: all. Text as on the command line, or patterns, or notations."""
+    if patterns is None:
+        return PATTERNS
+    if isinstance(patterns, str):
+        return tuple(parse_patterns(patterns))
+    return tuple(p if isinstance(p, Pattern) else parse_patterns(p)[0] for p in patterns)
+
+
+def chosen_pruner(pruner) -> Pruner:
+    """None: the best we have. A name, or a pruner of the user's own."""
+    if pruner is None:
+        return PRUNERS[-1]
+    if isinstance(pruner, Pruner):
+        return pruner
+    if not isinstance(pruner, str):
+        raise PatternError(f"a pruner is a name or a spcompile.pruning.Pruner, not {type(pruner).__name__}")
+    by_name = {known.name: known for known in PRUNERS}
+    if pruner not in by_name:
+        raise NotationError(f"unknown pruner '{pruner}'; there are {', '.join(by_name)}")
+    return by_name[pruner]
+
+
+def calibration_of(given, model: ir.Model) -> Calibration | None:
+    if given is None or isinstance(given, Calibration):
+        return given
+    return load_calibration(given, model) if isinstance(given, (str, os.PathLike)) else calibration_from(given, model)
+
+
+def evaluation_of(given, model: ir.Model, threads: int) -> Evaluation | None:
+    """A labelled .npz, `Labelled` data, or a function of the model that returns a score (higher is better)."""
+    if given is None:
+        return None
+    if callable(given):
+        return Evaluation(given, "score", "score", 1, getattr(given, "__name__", "a function"))
+    labelled = given if isinstance(given, Labelled) else load_labelled(given, model)
+    return Evaluation(lambda pruned: top1(pruned, labelled, threads), "top-1", "share", len(labelled.labels), labelled.inputs.source)
+
+
+def samples_of(calibration: Calibration) -> int:
+    return len(next(iter(calibration.feeds.values())))
+
+
+def real_inputs(calibration: Calibration | None) -> Mapping[str, np.ndarray] | None:
+    return calibration.feeds if calibration is not None else None

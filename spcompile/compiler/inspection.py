@@ -1,0 +1,26 @@
+"""What-if: every pattern's time in every layer, before anything is pruned."""
+
+from collections.abc import Mapping
+
+from spcompile.compiler.facts import target_facts
+from spcompile.compiler.inputs import chosen_patterns, model_name, prepared
+from spcompile.ir.layers import find_layers, weight
+from spcompile.lowering.lower import lower
+from spcompile.lowering.predict import Predictor
+from spcompile.report.inspection import Inspection, LayerInspection, WhatIf
+from spcompile.search import timed_choices
+from spcompile.targets import load_target
+
+
+def inspect(
+    source, *, target: str, threads: int = 1, input_shapes: Mapping[str, tuple[int, ...]] | None = None, patterns=None, example_inputs=None
+) -> Inspection:
+    """Per layer: the time of dense and of each pattern and level, and why a pattern is refused. Arguments as for `compile`."""
+    device, offered = load_target(target), chosen_patterns(patterns)
+    model = prepared(source, input_shapes, example_inputs)
+    predictor = Predictor(lower(model, device, threads), device, threads)
+    found = []
+    for layer in find_layers(model):
+        choices, refusals = timed_choices(layer, offered, predictor, lambda l, pattern: pattern.present(weight(model, l)))
+        found.append(LayerInspection(layer, choices[0][1], tuple(WhatIf(*entry) for entry in choices[1:]), refusals))
+    return Inspection(model_name(source), target_facts(target, device), threads, predictor.fixed, tuple(found))

@@ -1,0 +1,54 @@
+"""The problem a search solves: every layer's options on this target, and how a budget is read."""
+
+from collections.abc import Callable
+
+import onnx_ir as ir
+
+from spcompile.budget import Budget
+from spcompile.ir.layer import Layer
+from spcompile.ir.layers import find_layers, weight
+from spcompile.lowering.lower import Lowered
+from spcompile.lowering.predict import Predictor
+from spcompile.patterns import Choice, Pattern
+from spcompile.progress import Progress
+from spcompile.report.facts import PlanPoint
+from spcompile.search import Problem, candidates, frontier, uniforms
+from spcompile.targets.target import Target
+
+FRONTIER_POINTS = 40
+
+
+def problem_of(
+    model: ir.Model,
+    lowered: Lowered,
+    target: Target,
+    threads: int,
+    patterns: tuple[Pattern, ...],
+    error: Callable[[Layer, Choice], float],
+    progress: Progress,
+) -> Problem:
+    """Candidates of every layer; zeros that a layer has already cost nothing to keep."""
+    predictor = Predictor(lowered, target, threads)
+    layers = find_layers(model)
+    found = []
+    with progress.stage("weigh options", len(layers)) as advance:
+        for layer in layers:
+            found.append(candidates(layer, patterns, predictor, error, lambda l, pattern: pattern.present(weight(model, l))))
+            advance()
+    return Problem(target.name, threads, tuple(found), predictor.fixed)
+
+
+def limit_s(budget: Budget | None, problem: Problem) -> float | None:
+    if budget is None:
+        return None
+    return budget.limit_s(problem.fixed.expected_s + sum(layer.dense.latency.expected_s for layer in problem.layers))
+
+
+def curve(problem: Problem) -> tuple[PlanPoint, ...]:
+    """The least error at each latency, as real plans."""
+    points = frontier([layer.table for layer in problem.layers], FRONTIER_POINTS) if problem.layers else []
+    return tuple(PlanPoint("", problem.fixed.expected_s + cost_s, error) for cost_s, error in points)
+
+
+def uniform_points(problem: Problem) -> tuple[PlanPoint, ...]:
+    return tuple(PlanPoint(plan.choice.notation, plan.latency_s, plan.error) for plan in uniforms(problem)) if problem.layers else ()

@@ -1,0 +1,48 @@
+"""What a layer would take with a pattern it does not have yet."""
+
+from spcompile.costs.cpu import predict
+from spcompile.costs.latency import Latency
+from spcompile.ir.layer import Layer
+from spcompile.lowering.lower import Lowered
+from spcompile.lowering.site import Site, fastest
+from spcompile.patterns import Choice
+from spcompile.patterns.channel import Channel
+from spcompile.targets.target import Target
+
+NOTHING = Latency(0.0, 0.0, 0.0, "measured")
+
+
+class Predictor:
+    """Times of a lowered network's layers under any choice, and of everything that has no choice."""
+
+    def __init__(self, lowered: Lowered, target: Target, threads: int):
+        self._sites, self._target, self._threads = lowered.sites, target, threads
+        self._present: dict[str | None, Latency] = {None: NOTHING}
+        for step in lowered.program.steps:
+            self._present[step.layer] = self._present.get(step.layer, NOTHING) + predict(step.kernel.work(), target, threads)
+
+    @property
+    def fixed(self) -> Latency:
+        """Of all steps that are no layer's."""
+        return self._present[None]
+
+    def __call__(self, layer: Layer, choice: Choice) -> Latency:
+        """A layer that no pattern fits (depthwise) takes what it takes."""
+        if layer.name not in self._sites:
+            assert choice.sparsity == 0, layer.name
+            return self._present[layer.name]
+        site = self._sites[layer.name]
+        return fastest(site, lambda rows: expected_blocks(site, choice, rows), self._target, self._threads, 2 * choice.pattern.block_rows)[2]
+
+
+def expected_blocks(site: Site, choice: Choice, rows: int) -> float:
+    """How many blocks of `rows` x 1 keep a weight under a choice, if its units are kept independently of each other.
+
+    A kernel's block covers rows / block_rows units of the pattern and is empty only if all are.
+    """
+    total = site.rows // rows * site.columns
+    if isinstance(choice.pattern, Channel):
+        return total * (1 - choice.sparsity**rows)
+    units = max(1.0, rows / choice.pattern.block_rows)
+    sparsity = choice.pattern.fixed_sparsity if choice.pattern.fixed_sparsity is not None else choice.sparsity
+    return total * (1 - sparsity**units)

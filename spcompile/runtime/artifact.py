@@ -1,0 +1,116 @@
+"""The artifact: a folder of plain files that appears whole or not at all.
+
+    manifest.json  model.onnx  library.so  values.npy  indices.npy  report.json  report.html
+
+manifest.json is written last: a folder without one is unfinished. It holds what is needed to load the rest, and a digest of each file.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from spcompile.errors import ArtifactError
+from spcompile.lowering.program import Program, Tensor
+from spcompile.runtime.executor import Executor
+from spcompile.runtime.host import runs_here
+from spcompile.targets.target import Target
+
+FORMAT = 1
+MANIFEST, MODEL, LIBRARY, VALUES, INDICES = "manifest.json", "model.onnx", "library.so", "values.npy", "indices.npy"
+
+
+def check_output(folder: str | Path, force: bool) -> Path:
+    """A folder that may be written to: absent, empty, or to be replaced with `force`. Asked before anything long starts."""
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ArtifactError(f"output '{folder}' is a file; give a folder with -o")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not force:
+            raise ArtifactError(f"output folder '{folder}' is not empty; give another with -o, or --force to replace it")
+        if not (folder / MANIFEST).exists():
+            raise ArtifactError(f"output folder '{folder}' holds something that is no artifact; --force replaces artifacts only")
+    if not folder.resolve().parent.is_dir():
+        raise ArtifactError(f"output folder '{folder}' cannot be made: '{folder.resolve().parent}' does not exist")
+    return folder
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A temporary neighbour of `folder` that takes its place when the block ends well, and is gone when it does not."""
+    stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.resolve().parent))
+    try:
+        stage.chmod(0o755)
+        yield stage
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(stage, folder)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def write_program(stage: Path, program: Program) -> None:
+    """Packed weights and offset lists; the library is written by `runtime.build`."""
+    np.save(stage / VALUES, program.values)
+    np.save(stage / INDICES, program.indices)
+
+
+def write_manifest(stage: Path, program: Program, target: Target, threads: int, facts: dict) -> None:
+    """The last file. `facts`: what else is worth keeping: plan, seeds, digests, versions."""
+    files = {path.name: {"bytes": path.stat().st_size, "sha256": digest(path)} for path in sorted(stage.iterdir())}
+    manifest = {
+        "format": FORMAT,
+        "target": {"name": target.name, "triple": target.triple, "mcpu": target.mcpu, "features": list(target.features), "lanes_fp32": target.lanes_fp32},
+        "threads": threads,
+        "workspace_bytes": 4 * program.workspace_elements,
+        "inputs": [asdict(tensor) for tensor in program.inputs],
+        "outputs": [asdict(tensor) for tensor in program.outputs],
+        **facts,
+        "files": files,
+    }
+    (stage / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
+
+
+def read_manifest(folder: str | Path) -> dict:
+    """Check that an artifact is whole and unchanged -> its manifest."""
+    folder = Path(folder)
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ArtifactError(f"'{folder}' is no artifact: it has no {MANIFEST}; give the folder that compiling wrote")
+    try:
+        manifest = json.loads(path.read_text())
+        version, files = manifest["format"], manifest["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} is damaged ({error}); compile again") from error
+    if version != FORMAT:
+        raise ArtifactError(f"'{folder}' has artifact format {version}, this version reads {FORMAT}; compile again")
+    for name, facts in files.items():
+        if not (folder / name).is_file() or digest(folder / name) != facts["sha256"]:
+            raise ArtifactError(f"'{folder / name}' is missing or was changed since compiling; compile again")
+    return manifest
+
+
+def load(folder: str | Path) -> Executor:
+    """An artifact made for this machine, ready to run."""
+    import tvm
+
+    folder, manifest = Path(folder), read_manifest(folder)
+    target = manifest["target"]
+    if not (verdict := runs_here(target["triple"], target["lanes_fp32"])):
+        raise ArtifactError(f"'{folder}' was compiled for {target['name']} and cannot run here: {verdict.reason}; model.onnx in it runs anywhere")
+    inputs, outputs = ([Tensor(t["name"], tuple(t["shape"]), t["dtype"]) for t in manifest[key]] for key in ("inputs", "outputs"))
+    module = tvm.runtime.load_module(str((folder / LIBRARY).resolve()))
+    values, indices = np.load(folder / VALUES), np.load(folder / INDICES)
+    return Executor(module, tvm.cpu(), tuple(inputs), tuple(outputs), manifest["workspace_bytes"] // 4, values, indices, manifest["threads"])

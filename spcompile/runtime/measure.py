@@ -1,0 +1,47 @@
+"""Times of whole networks on this host, taken in turns so that a noisy neighbour meets all alike."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+SAMPLE_S = 2e-3  # one sample repeats a call until it lasts so long
+MIN_ROUNDS, MAX_ROUNDS = 15, 200
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Seconds of one call: the median over rounds and the quartiles around it."""
+
+    median_s: float
+    low_s: float
+    high_s: float
+    rounds: int
+
+
+def measure(calls: Mapping[str, Callable[[], object]], seconds: float = 2.0) -> dict[str, Sample]:
+    """Each call is warmed up, then all are timed in turns (A B A B ...) for about `seconds` altogether."""
+    repeats = {name: _repeats(call) for name, call in calls.items()}
+    rounds: dict[str, list[float]] = {name: [] for name in calls}
+    end = time.perf_counter() + seconds
+    while len(next(iter(rounds.values()))) < MIN_ROUNDS or (time.perf_counter() < end and len(next(iter(rounds.values()))) < MAX_ROUNDS):
+        for name, call in calls.items():
+            rounds[name].append(_time(call, repeats[name]))
+    return {name: _summary(times) for name, times in rounds.items()}
+
+
+def _repeats(call: Callable[[], object]) -> int:
+    _time(call, 1)
+    return max(1, round(SAMPLE_S / max(_time(call, 3), 1e-7)))
+
+
+def _time(call: Callable[[], object], repeats: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - start) / repeats
+
+
+def _summary(times: list[float]) -> Sample:
+    low, median, high = statistics.quantiles(times, n=4)
+    return Sample(median, low, high, len(times))

@@ -1,0 +1,82 @@
+"""Is the compiled network the pruned network? Compared with ONNX Runtime, on random and on real inputs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.ir.session import Session
+from spcompile.lowering.program import Program
+from spcompile.runtime import emulator
+from spcompile.runtime.executor import Executor
+from spcompile.runtime.host import runs_here
+from spcompile.targets.target import Target
+from spcompile.verdict import Verdict
+
+LIMIT = 1e-4  # largest relative difference in fp32
+RANDOM_INPUTS, REAL_INPUTS = 3, 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The worst of |compiled - reference| / max |reference| over outputs and inputs."""
+
+    reference: str
+    random_inputs: int
+    real_inputs: int
+    worst_relative_difference: float
+    where: str
+
+
+def verify(program: Program, library: Path, model: ir.Model, target: Target, real: Mapping[str, np.ndarray] | None, seed: int) -> Comparison | Verdict:
+    """Run on this host, or in the emulator for ARM code on another machine; a Verdict says why neither could."""
+    feeds = inputs_for(program, real, seed)
+    reference = Session(model)
+    expected = [reference.run(feed) for feed in feeds]
+    given = len(feeds) - RANDOM_INPUTS
+    name = f"ONNX Runtime {version('onnxruntime')}"
+    if runs_here(target.triple, target.lanes_fp32):
+        return Comparison(name, RANDOM_INPUTS, given, _worst(Executor.of_program(program, library), feeds, expected), "this host")
+    if not target.triple.startswith("aarch64"):
+        return runs_here(target.triple, target.lanes_fp32)
+    if not (verdict := emulator.available()):
+        return Verdict.no(f"ARM code was compiled but not executed: {verdict.reason}")
+    with emulator.session(target.mcpu) as remote:
+        return Comparison(name, RANDOM_INPUTS, given, _worst(_remote(program, library, remote), feeds, expected), f"aarch64 emulator, core {target.mcpu}")
+
+
+def inputs_for(program: Program, real: Mapping[str, np.ndarray] | None, seed: int) -> list[dict[str, np.ndarray]]:
+    """Random inputs, then the first real ones in whole batches."""
+    rng = np.random.default_rng(seed)
+    feeds = [{tensor.name: random_array(tensor, rng) for tensor in program.inputs} for _ in range(RANDOM_INPUTS)]
+    if real is not None:
+        batches = min(len(real[tensor.name]) // tensor.shape[0] if tensor.shape else 0 for tensor in program.inputs)
+        for at in range(min(batches, REAL_INPUTS)):
+            feeds.append({t.name: real[t.name][at * t.shape[0] : (at + 1) * t.shape[0]] for t in program.inputs})
+    return feeds
+
+
+def random_array(tensor, rng: np.random.Generator) -> np.ndarray:
+    """Standard normal numbers; 0 and 1 where the model takes whole numbers."""
+    if tensor.dtype.startswith("float"):
+        return rng.standard_normal(tensor.shape).astype(tensor.dtype)
+    return rng.integers(0, 2, tensor.shape).astype(tensor.dtype)
+
+
+def _remote(program: Program, library: Path, remote) -> Executor:
+    remote.upload(str(library))
+    module = remote.load_module(library.name)
+    return Executor(module, remote.cpu(), program.inputs, program.outputs, program.workspace_elements, program.values, program.indices)
+
+
+def _worst(executor: Executor, feeds: list[dict], expected: list[dict]) -> float:
+    worst = 0.0
+    for feed, reference in zip(feeds, expected, strict=True):
+        for name, array in executor.run(**feed).items():
+            scale = max(float(np.abs(reference[name]).max()), np.finfo(np.float32).tiny)
+            difference = float(np.abs(array.astype(np.float64) - reference[name]).max()) / scale
+            worst = max(worst, difference if np.isfinite(difference) else 1e30)
+    return worst
