@@ -16,6 +16,7 @@ from spcompile.report.rows import Row, rows
 from spcompile.verdict import Verdict
 
 FIGURES_WIDTH, REASON_WIDTH = 96, 60  # columns of a layer's line beside its name: shape, choice and numbers; the least for the reason
+REASONS = 12  # told in full where they do not fit beside their layers
 
 
 def show(report: Report, console: Console) -> None:
@@ -89,11 +90,14 @@ def section(console: Console, title: str, lines: tuple[str, ...]) -> None:
 
 
 def _whys(layers: tuple[Row, ...]) -> tuple[str, ...]:
-    """Layers with the same reason share a line."""
+    """Layers with the same reason share a line; the slowest layers' reasons are told, in the network's order."""
     by_reason = defaultdict(list)
     for row in layers:
-        by_reason[row.why].append(row.name)
-    return tuple(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
+        by_reason[row.why].append(row)
+    slowest = set(sorted(by_reason, key=lambda why: -sum(row.chosen_s for row in by_reason[why]))[:REASONS])
+    left = sum(row.why not in slowest for row in layers)
+    rest = (f"the other {plural(left, 'layer')}: in report.html and report.json, or here on a wider terminal",) if left else ()
+    return (*(f"{', '.join(row.name for row in group)}: {why}" for why, group in by_reason.items() if why in slowest), *rest)
 
 
 def _checks(report: Report):

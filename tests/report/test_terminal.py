@@ -30,14 +30,23 @@ def test_no_line_is_too_long_and_nothing_is_cut(report, width):
 
 
 @pytest.mark.parametrize("width", [80, 240])
-def test_every_reason_is_told(report, width):
-    text = " ".join(printed(report, width).split())
-    for entry in report.plan.layers:
+def test_every_reason_of_a_small_network_is_told(small, width):
+    text = " ".join(printed(small, width).split())
+    for entry in small.plan.layers:
         assert entry.why in text
 
 
-def test_layers_with_the_same_reason_share_a_line(report):
-    assert " - /conv1/Conv, /linear/Gemm: nothing faster is worth its error here" in printed(report, 80)
+def test_of_many_reasons_those_of_the_slowest_layers_are_told(report):
+    why = printed(report, 80).split("\nwhy\n")[1].split("\n\n")[0].split("\n - ")
+    assert len(why) == 13
+    assert why[-1].startswith("the other 3 layers: in report.html")
+    assert not any(line.startswith("/conv1/Conv, /linear/Gemm:") for line in why)  # the two fastest
+    assert [entry.why in printed(report, 240) for entry in report.plan.layers] == [True] * 20
+
+
+def test_layers_with_the_same_reason_share_a_line(samples):
+    lines = printed(samples.report(1, "2ms"), 120).splitlines()
+    assert " - /conv1/Conv, /layer2/layer2.0/conv1/Conv, /linear/Gemm: nothing faster is worth its error here" in lines
 
 
 def test_a_wide_table_has_a_line_for_each_layer(report):
