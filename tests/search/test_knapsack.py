@@ -49,18 +49,35 @@ def test_the_sum_of_any_plans_times_is_a_budget_it_holds(items, random):
 
 
 @given(items_of(whole), st.integers(0, 60).map(float), st.integers(1, 3))
-def test_thinned_states_never_lose_the_budget_and_only_what_is_promised(items, budget_s, width):
-    """With next to no states kept: no worse than the best plan for a budget smaller by len(items) / width."""
+def test_with_next_to_no_states_kept_only_as_much_is_lost_as_promised(items, budget_s, width):
+    """No worse than the best plan for a budget smaller by len(items) / width."""
     fronts = Fronts.of(items)
     if not within(fronts.totals(fronts.cheapest)[1], budget_s):
         return
-    plan, price = fronts.greedy(budget_s)
-    found, complete = _Core.around(plan, price, fronts, budget_s).walk(width)
-    best = min(plan, found, key=fronts.totals) if found else plan
-    assert within(fronts.totals(best)[1], budget_s)
-    smaller = exhaustive.solve(items, budget_s if complete else budget_s * (1 - len(items) / width))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(knapsack, "WIDTHS", (width,))
+        error, cost = totals(items, solve(items, budget_s))
+    assert within(cost, budget_s)
+    smaller = exhaustive.solve(items, budget_s * (1 - len(items) / width))
     if smaller is not None:
-        assert fronts.totals(best)[0] <= totals(items, smaller)[0]
+        assert error <= totals(items, smaller)[0]
+
+
+@pytest.mark.parametrize("seed", [11, 18, 33])
+def test_a_thinned_walk_that_finds_less_than_the_greedy_plan_is_not_believed(monkeypatch, seed):
+    monkeypatch.setattr(knapsack, "WIDTHS", (1,))
+    rng = np.random.default_rng(seed)
+    items = [list(zip(*rng.integers(0, 30, (2, 8)).astype(float).tolist(), strict=True)) for _ in range(10)]
+    fronts = Fronts.of(items)
+    for spare_s in range(1, 100):
+        budget_s = fronts.totals(fronts.cheapest)[1] + spare_s
+        assert totals(items, solve(items, budget_s))[0] <= fronts.totals(fronts.greedy(budget_s)[0])[0]
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=12, max_size=12), st.permutations(range(12)))
+def test_the_dense_time_is_a_budget_for_dense_in_whatever_order_it_is_added(dense_s, order):
+    items = [[(cost, 0.0), (cost / 2, 1.0)] for cost in dense_s]
+    assert solve(items, sum(dense_s[layer] for layer in order)) == (0,) * 12
 
 
 def test_none_when_even_the_cheapest_do_not_fit():
