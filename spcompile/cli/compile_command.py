@@ -16,7 +16,7 @@ def arguments(parser: ArgumentParser) -> None:
     goal.add_argument("--max-drop", metavar="1%", help="the fastest plan that loses at most this much accuracy; needs --eval")
     data.add_argument("--calib", metavar="FILE.npz|FOLDER", help="typical inputs, or a folder of images: plans and weights become better")
     data.add_argument("--eval", metavar="FILE.npz", help="labelled inputs: the report tells the accuracy before and after")
-    parser.add_argument("--pruner", default="second-order", metavar="NAME", help="which weights go, and what the others become (default second-order)")
+    parser.add_argument("--pruner", metavar="NAME", help="which weights go, and what the others become (default admm)")
     goal.add_argument("--measure", action="store_true", help="measure on this host and search again until the measured time keeps the budget")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of everything random (default 0)")
     result.add_argument("-o", "--output", metavar="FOLDER", help="where the artifact goes (default MODEL-TARGET.spc)")

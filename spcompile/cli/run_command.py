@@ -1,7 +1,9 @@
 """spcompile run ARTIFACT"""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
 from spcompile.cli.arguments import Command, UsageError, whole
 from spcompile.cli.screen import console, print_json
@@ -26,7 +28,8 @@ def run(args: Namespace) -> int:
 
     model = load(Path(args.artifact))
     feeds = _random(model.inputs, args.seed) if args.input is None else _read(args.input, model.inputs)
-    outputs, times_s = _repeat(model, feeds, args.repeat)
+    outputs = model.run(**feeds)  # also warms up for the times
+    times_s = _times(model.bind(feeds), args.repeat)
     if args.output is not None:
         _write(args.output, outputs)
     if args.json:
@@ -37,14 +40,12 @@ def run(args: Namespace) -> int:
 
 
 def _random(inputs, seed: int) -> dict:
-    """Standard normal numbers; zeros and ones where whole numbers are wanted, which every vocabulary has."""
     import numpy as np
 
-    rng, feeds = np.random.default_rng(seed), {}
-    for tensor in inputs:
-        drawn = rng.standard_normal(tensor.shape) if np.issubdtype(tensor.dtype, np.floating) else rng.integers(0, 2, tensor.shape)
-        feeds[tensor.name] = np.asarray(drawn, tensor.dtype)
-    return feeds
+    from spcompile.runtime.verify import random_array
+
+    rng = np.random.default_rng(seed)
+    return {tensor.name: random_array(tensor, rng) for tensor in inputs}
 
 
 def _read(path: str, inputs) -> dict:
@@ -59,16 +60,14 @@ def _read(path: str, inputs) -> dict:
     return {tensor.name: arrays[tensor.name] for tensor in inputs}
 
 
-def _repeat(model, feeds: dict, repeats: int) -> tuple[dict, list[float]]:
-    """-> outputs by name, seconds of each call. The first call, which pays for cold caches, is timed only when it is the only one."""
-    from time import perf_counter
-
+def _times(call: Callable[[], object], repeats: int) -> list[float]:
+    """Seconds of each call."""
     times_s = []
-    for _ in range(repeats + (repeats > 1)):
+    for _ in range(repeats):
         started = perf_counter()
-        outputs = model.run(**feeds)
+        call()
         times_s.append(perf_counter() - started)
-    return outputs, times_s[-repeats:]
+    return times_s
 
 
 def _write(path: str, outputs: dict) -> None:

@@ -29,7 +29,7 @@ def test_the_shortest_form(cli, compiler, model):
         "input_shapes": None,
         "seed": 0,
         "measure": False,
-        "pruner": "second-order",
+        "pruner": None,
         "output": Path("net-arm.spc"),
         "force": False,
     }
