@@ -38,6 +38,13 @@ def test_given_shapes_are_taken(build, text, given, expected):
     assert not model.metadata_props
 
 
+def test_numbers_below_one_are_open(build):
+    model = build(UNNAMED)
+    model.graph.inputs[0].shape = ir.Shape([-1, 3, 0, 5])
+    fix_input_shapes(model, {"x": (1, 3, 4, 5)})
+    assert _shapes(model) == {"x": (1, 3, 4, 5)}
+
+
 def test_equal_names_are_equal_sizes(build):
     model = build(TOKENS)
     fix_input_shapes(model, {"ids": (1, 128)})

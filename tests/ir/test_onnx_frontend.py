@@ -17,7 +17,9 @@ ARRAYS = {"w": np.arange(24, dtype=np.float32).reshape(6, 4), "b": np.ones(4, np
 
 @pytest.fixture(scope="module")
 def proto(build) -> onnx.ModelProto:
-    return ir.to_proto(build(TEXT, **ARRAYS))
+    proto = ir.to_proto(build(TEXT, **ARRAYS))
+    del proto.opset_import[1:]  # a file cut before the last of several is whole in itself
+    return proto
 
 
 @pytest.fixture
