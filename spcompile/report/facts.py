@@ -86,6 +86,11 @@ class Measurement:
     host: str
     repeats: int
 
+    @property
+    def slower_than_dense(self) -> bool:
+        """Beyond noise: even the plan's lower quartile lies above dense's upper one."""
+        return self.plan.low_s > self.dense.high_s
+
 
 @dataclass(frozen=True)
 class Accuracy:

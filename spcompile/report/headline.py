@@ -24,7 +24,7 @@ def _measured(measured: Measurement) -> str:
 
 
 def _goal(report: Report) -> str:
-    request, met = report.request, "met" if report.plan.feasible and not report.over_budget else "not met"
+    request, met = report.request, "met" if report.goal_met else "not met"
     asked = [f"budget {_budget(request.budget, report.plan)}"] if request.budget is not None else []
     asked += [f"drop of at most {request.max_drop.replace('%', ' %')}"] if request.max_drop is not None else []
     return f"{' and '.join(asked)} {met}" if asked else ""

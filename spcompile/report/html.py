@@ -44,7 +44,7 @@ def _unbroken(spell):
 
 def _page(report: Report) -> dict:
     layers, roles, bars, plan = rows(report), plots.pattern_roles(report), _bars(report), report.plan
-    met = plan.feasible and not report.over_budget
+    met = report.goal_met
     return {
         "report": report,
         "plan": plan,

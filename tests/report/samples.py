@@ -98,7 +98,7 @@ def report(blocks: int = 3, budget: str | None = "5ms", **changes) -> Report:
     stored, left = sum(entry.stored for entry in weights), sum(entry.kept for entry in weights)
     depth = 6 * blocks + 2
     whole = Report(
-        created="2026-11-22T15:37:04Z",
+        created="2026-11-22T15:37:04+00:00",
         request=Request(budget, None, ("unstructured", "block4x1", "2:4"), "second-order", False, 0),
         model=ModelFacts(f"resnet{depth}", "9f" * 32, (Tensor("x", (1, 3, 32, 32)),), stored, left, macs, kept),
         target=ARM,

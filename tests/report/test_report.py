@@ -24,7 +24,7 @@ def test_an_infeasible_drop_is_named_when_there_is_no_budget(samples, small):
 
 @pytest.mark.parametrize(
     ("dense_s", "plan_s", "reason"),
-    [(0.0081, 0.0049, ""), (0.0081, 0.0050, ""), (0.0081, 0.0051, "over the budget of 5 ms"), (0.0045, 0.0046, "measured slower than dense")],
+    [(0.0081, 0.0049, ""), (0.0081, 0.0050, ""), (0.0081, 0.0051, "over the budget of 5 ms"), (0.0045, 0.0049, "measured slower than dense"), (0.0045, 0.00455, "")],
 )
 def test_measured_times_decide(samples, report, dense_s, plan_s, reason):
     outcome = replace(report, measured=samples.measurement(dense_s, plan_s)).outcome
@@ -36,6 +36,21 @@ def test_a_missed_budget_advises_measuring_only_when_that_was_not_asked(samples,
     missed = replace(report, measured=samples.measurement(0.0081, 0.0051))
     assert "--measure" in missed.outcome.reason
     assert "--measure" not in replace(missed, request=replace(report.request, measure=True)).outcome.reason
+
+
+@pytest.mark.parametrize(("allowed", "kept"), [("1%", True), ("0.3%", True), ("0.2%", False), ("0%", False)])
+def test_the_measured_accuracy_decides_over_the_allowed_drop(report, allowed, kept):
+    """The sample falls from 91.5 % to 91.2 %."""
+    asked = replace(report, request=replace(report.request, max_drop=allowed))
+    assert bool(asked.outcome) == kept
+    assert asked.goal_met == kept
+    assert kept or "top-1 falls from 91.5 % to 91.2 %, by more than the" in asked.outcome.reason
+
+
+@pytest.mark.parametrize("created", ["2026-11-22T15:37:04", "2026-11-22T15:37:04+01:00"])
+def test_times_are_utc(report, created):
+    with pytest.raises(AssertionError):
+        replace(report, created=created)
 
 
 def test_a_failed_comparison_is_told_before_a_regression(samples, report):
