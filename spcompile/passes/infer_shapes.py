@@ -4,7 +4,7 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
-from spcompile.errors import ModelError
+from spcompile.errors import ModelError, UnsupportedOperator
 from spcompile.ir.input_shapes import notation
 from spcompile.passes.base import Pass
 
@@ -16,7 +16,7 @@ class InferShapes(Pass):
         changed = ShapeInferencePass(strict_mode=False)(model).modified
         for node in model.graph:
             if not all(_is_known(value) for value in node.outputs if value.name):
-                raise ModelError(_reason(node, model.graph.opset_imports.get(node.domain, 0)))
+                raise _refusal(node, model.graph.opset_imports.get(node.domain, 0))
         return changed
 
     def ensures(self, model: ir.Model) -> None:
@@ -28,17 +28,17 @@ def _is_known(value: ir.Value) -> bool:
     return value.dtype is not None and value.shape is not None and value.shape.is_static()
 
 
-def _reason(node: ir.Node, opset: int) -> str:
+def _refusal(node: ir.Node, opset: int) -> ModelError:
     """Why the shapes of this node's outputs, the first that are unknown, are so."""
     values = [value for value in node.inputs if value is not None]
     what = f"node '{node.name or node.outputs[0].name}' ({node.op_type})"
     if not onnx.defs.has(node.op_type, opset, node.domain):
-        return f"{what} is of the operator set '{node.domain}', which is not known here; export the model with ONNX's own operators"
+        return UnsupportedOperator(f"{what} is of the operator set '{node.domain}', which is not known here; export the model with ONNX's own operators")
     types = {value.name: onnx.helper.make_tensor_type_proto(int(value.dtype), value.shape.numpy()) for value in values}
     data = {value.name: ir.to_proto(value.const_value) for value in values if value.const_value is not None}
     try:
         onnx.shape_inference.infer_node_outputs(onnx.defs.get_schema(node.op_type, opset, node.domain), ir.to_proto(node), types, data)
     except onnx.shape_inference.InferenceError as error:
         given = ", ".join(f"{value.name} {notation(value.shape)}" for value in values)
-        return f"{what} does not fit its inputs {given}: {str(error).strip().splitlines()[0]}; check the input shape"
-    return f"{what} has an output whose shape is known only when the model runs; only models of static shapes can be compiled"
+        return ModelError(f"{what} does not fit its inputs {given}: {str(error).strip().splitlines()[0]}; check the input shape")
+    return UnsupportedOperator(f"{what} has an output whose shape is known only when the model runs; only models of static shapes can be compiled")
