@@ -13,8 +13,8 @@ from spcompile.costs.latency import Latency
 from spcompile.kernels.work import Stream, Work
 from spcompile.targets.target import Target
 
-# How well parts hide each other, by Target.out_of_order.
-PIPES = {True: 5.0, False: 3.0}  # the pipes of one core among themselves
+# How well parts hide each other; two by Target.out_of_order.
+PIPES = 5.0  # the pipes of an out-of-order core among themselves
 PHASES = {True: 1.3, False: 1.0}  # summing up against what follows it: epilogue and stores
 MEMORY = {True: 4.0, False: 1.0}  # core against bytes from beyond L1
 WINDOW_SEEN = 0.4  # of the reorder window that reaches into the next inner loop: a mispredicted exit ends it
@@ -26,39 +26,48 @@ LOW, HIGH = 0.75, 1.35  # truth / prediction, 9 times of 10
 
 
 @lru_cache(maxsize=100_000)
-def predict(work: Work, target: Target, threads: int) -> Latency:
-    """Latency of one call on `threads` threads (at least 1), basis "analytic"."""
+def predict(work: Work, target: Target, threads: int, loop_cycles: float | None = None) -> Latency:
+    """Latency of one call on `threads` threads (at least 1), basis "analytic".
+
+    loop_cycles: of the inner loops' code on one core out of L1, where someone knows them better than the counts tell.
+    """
     assert threads >= 1, threads
     used = min(threads, target.cores, work.units)
     share = -(-work.units // used) / work.units  # of the thread that gets the most
-    cycles = _overlap(MEMORY[target.out_of_order], core_cycles(work, target), memory_cycles(work, target, used)) * share
+    cycles = _overlap(MEMORY[target.out_of_order], core_cycles(work, target, loop_cycles), memory_cycles(work, target, used)) * share
     seconds = (cycles + CALL_CYCLES + (LAUNCH_CYCLES if threads > 1 else 0)) / target.clock_hz
     return Latency(seconds, seconds * LOW, seconds * HIGH, "analytic")
 
 
-def core_cycles(work: Work, target: Target) -> float:
+def core_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:
     """Of one core doing all the work out of L1."""
-    phases = _overlap(PHASES[target.out_of_order], accumulate_cycles(work, target), finish_cycles(work, target))
+    phases = _overlap(PHASES[target.out_of_order], accumulate_cycles(work, target, loop_cycles), finish_cycles(work, target))
     return phases + work.loops * MISPREDICTED * target.mispredict_cycles
 
 
-def accumulate_cycles(work: Work, target: Target) -> float:
-    """Of the inner loops: each pipe for itself, overlapped; short loops hide each other's waiting inside the reorder window."""
-    narrow, instructions = _narrow(work, target), _instructions(work, target)
-    seen = WINDOW_SEEN * target.reorder_window * work.loops / instructions if instructions else 1.0
-    return _overlap(
-        PIPES[target.out_of_order],
-        work.fma / (target.fma_per_cycle * narrow),
-        work.loads / (target.loads_per_cycle * narrow) + work.crossing * target.line_crossing_cycles + work.broadcasts / target.broadcasts_per_cycle,
-        instructions / target.issue_width,
-        work.steps * target.fma_latency_cycles * max(0.0, 1.0 - seen),
-    )
+def accumulate_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:
+    """Of the inner loops.
+
+    Out of order, pipes overlap, and short loops hide each other's waiting for sums inside the reorder window. In order, multiply-adds
+    wait for the vectors they need, once a round for the whole latency of a load; scalars are loaded beside them.
+    """
+    instructions = _instructions(work, target)
+    fma, issue = work.fma / (target.fma_per_cycle * _narrow(work, target)), instructions / target.issue_width
+    vectors, scalars = _load_cycles(work, target)
+    if not target.out_of_order:
+        stalled = fma + vectors + work.steps * target.load_latency_cycles if loop_cycles is None else loop_cycles
+        return max(issue, fma, vectors + scalars, stalled)
+    loads = vectors + scalars
+    waiting = max(0.0, 1.0 - WINDOW_SEEN * target.reorder_window * work.loops / instructions) if instructions else 0.0
+    if loop_cycles is not None:
+        return max(fma, loads, issue, loop_cycles * waiting)
+    return _overlap(PIPES, fma, loads, issue, work.steps * target.fma_latency_cycles * waiting)
 
 
 def finish_cycles(work: Work, target: Target) -> float:
     """Of the epilogue: other arithmetic, and stores into L1."""
     narrow = _narrow(work, target)
-    return _overlap(PIPES[target.out_of_order], work.arithmetic / (target.fma_per_cycle * narrow), work.stores / (target.stores_per_cycle * narrow))
+    return _overlap(PIPES, work.arithmetic / (target.fma_per_cycle * narrow), work.stores / (target.stores_per_cycle * narrow))
 
 
 def memory_cycles(work: Work, target: Target, threads: int = 1) -> float:
@@ -66,10 +75,17 @@ def memory_cycles(work: Work, target: Target, threads: int = 1) -> float:
     return sum(_stream_cycles(stream, target, threads) for stream in work.streams)
 
 
+def _load_cycles(work: Work, target: Target) -> tuple[float, float]:
+    """(of vectors, of scalars): ARM cores read offsets through the pipes that also read vectors, x86 cores have one to spare."""
+    vectors = work.loads / (target.loads_per_cycle * _narrow(work, target)) + work.crossing * target.line_crossing_cycles
+    offsets = work.scalar_loads / (target.broadcasts_per_cycle / 2) if target.pairs_loads else 0.0
+    return vectors, work.broadcasts / target.broadcasts_per_cycle + offsets
+
+
 def _instructions(work: Work, target: Target) -> float:
     loads = work.loads + work.broadcasts
     loads = loads - work.used_once if target.folds_loads else loads / 2 if target.pairs_loads else loads
-    return work.fma + loads + work.scalar
+    return work.fma + loads + work.scalar_loads + work.scalar
 
 
 def _narrow(work: Work, target: Target) -> int:

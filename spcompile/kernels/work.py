@@ -25,7 +25,8 @@ class Work:
     loads: float = 0.0  # vector loads
     broadcasts: float = 0.0  # scalars loaded into every lane
     stores: float = 0.0  # vector stores
-    scalar: float = 0.0  # addresses, counters, branches, offsets loaded
+    scalar_loads: float = 0.0  # offsets and indices, into integer registers
+    scalar: float = 0.0  # addresses, counters, branches
     used_once: float = 0.0  # of loads and broadcasts, those that one instruction uses: x86 reads them as its memory operand
     crossing: float = 0.0  # of vector loads, those expected to straddle two cache lines
     steps: float = 0.0  # rounds of inner loops that must wait for the sums of the round before

@@ -29,6 +29,7 @@ class Target:
     fma_per_cycle: float  # vectors
     fma_latency_cycles: float  # from one accumulation to the next into the same register
     loads_per_cycle: float  # vectors, from L1
+    load_latency_cycles: float  # from L1 into a vector register
     line_crossing_cycles: float  # what a vector load costs more when it straddles two cache lines
     broadcasts_per_cycle: float  # scalars loaded to be spread over the lanes
     stores_per_cycle: float  # vectors, to L1
@@ -36,6 +37,7 @@ class Target:
     folds_loads: bool  # an FMA reads one operand from memory (x86)
     pairs_loads: bool  # one instruction loads two registers (ARM)
     issue_width: float  # instructions
+    dispatch_width: int  # micro-operations, for llvm-mca
     out_of_order: bool  # does it look past a waiting instruction?
     reorder_window: int  # instructions in flight
     mispredict_cycles: float  # a wrongly predicted branch
