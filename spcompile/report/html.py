@@ -6,9 +6,9 @@ from spcompile.costs.latency import Latency
 from spcompile.report import plots
 from spcompile.report.facts import Measurement
 from spcompile.report.headline import cautions, headline, refusals
-from spcompile.report.numbers import count, milliseconds, percent, plural, score, significant
+from spcompile.report.numbers import column_ms, count, milliseconds, percent, plural, score, significant
 from spcompile.report.report import Report
-from spcompile.report.rows import Row, rows
+from spcompile.report.rows import Row, rows, slowest_s
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def _page(report: Report) -> dict:
         "met": met,
         "badge": _badge(report, met),
         "speedup": significant(plan.dense_latency.expected_s / plan.latency.expected_s),
-        "slowest_s": max((row.dense_s for row in layers), default=1.0),
+        "slowest_s": slowest_s(layers),
+        "column_ms": column_ms(slowest_s(layers)),
         "title": f"{report.model.name} on {report.target.name}",
         "headline": headline(report).replace("->", "→"),
         "cautions": cautions(report),

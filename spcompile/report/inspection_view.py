@@ -9,7 +9,7 @@ from rich.text import Text
 
 from spcompile.report.headline import refusal_lines
 from spcompile.report.inspection import Inspection, LayerInspection
-from spcompile.report.numbers import milliseconds, percent, plural, significant
+from spcompile.report.numbers import column_ms, milliseconds, percent, plural, significant
 from spcompile.report.rows import shape
 from spcompile.report.terminal import layer_table, section
 
@@ -71,8 +71,9 @@ def _pages(patterns: tuple[str, ...], width: int) -> list[tuple[str, ...]]:
 
 def _crossovers(inspection: Inspection, patterns: tuple[str, ...]) -> Table:
     table = layer_table("layer", "dense ms", *patterns)
+    ms = column_ms(max((entry.dense.expected_s for entry in inspection.layers), default=0.0))
     for entry in inspection.layers:
-        table.add_row(Text(entry.layer.name), f"{entry.dense.expected_s * 1e3:.3f}", *(_crossover(entry, pattern) for pattern in patterns))
+        table.add_row(Text(entry.layer.name), ms(entry.dense.expected_s), *(_crossover(entry, pattern) for pattern in patterns))
     return table
 
 
@@ -102,8 +103,9 @@ def _whole_cell(time_s: float | None, dense_s: float) -> Text:
 
 def _levels(entry: LayerInspection) -> Table:
     table = layer_table("choice", "ms", "range ms", "against dense")
+    ms = column_ms(entry.dense.expected_s)
     for option in entry.options:
         latency, gain = option.latency, entry.dense.expected_s / option.latency.expected_s
-        span = f"{latency.low_s * 1e3:.3f}-{latency.high_s * 1e3:.3f}"
-        table.add_row(option.choice.notation, f"{latency.expected_s * 1e3:.3f}", span, Text(f"{gain:.2f}x", style="green" if gain > 1 else "red"))
+        span = f"{ms(latency.low_s)}-{ms(latency.high_s)}"
+        table.add_row(option.choice.notation, ms(latency.expected_s), span, Text(f"{gain:.2f}x", style="green" if gain > 1 else "red"))
     return table

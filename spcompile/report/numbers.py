@@ -1,5 +1,8 @@
 """How figures are spelled, everywhere alike."""
 
+from collections.abc import Callable
+from math import floor, log10
+
 from spcompile.costs.latency import Latency
 
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
@@ -11,8 +14,6 @@ def significant(value: float) -> str:
     >>> [significant(value) for value in (0.05171, 2.9, 344.6, 12345.0, 0.0)]
     ['0.0517', '2.9', '345', '12345', '0']
     """
-    from math import floor, log10
-
     if value == 0:
         return "0"
     decimals = max(0, 2 - floor(log10(abs(value))))
@@ -26,6 +27,16 @@ def milliseconds(seconds: float) -> str:
     ('2.9 ms', '0.05 ms')
     """
     return f"{significant(seconds * 1e3)} ms"
+
+
+def column_ms(slowest_s: float) -> Callable[[float], str]:
+    """-> how a column of milliseconds is spelled: equal decimals, at least three, enough for three digits of its slowest time.
+
+    >>> [column_ms(8.26e-3)(8.26e-3), column_ms(5.12e-5)(5.12e-5), column_ms(5.12e-5)(4e-7)]
+    ['8.260', '0.0512', '0.0004']
+    """
+    decimals = min(6, max(3, 2 - floor(log10(slowest_s * 1e3)))) if slowest_s > 0 else 3
+    return lambda seconds: f"{seconds * 1e3:.{decimals}f}"
 
 
 def predicted(latency: Latency) -> str:

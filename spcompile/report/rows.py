@@ -44,6 +44,11 @@ def _row(number: int, entry: LayerPlan, density: float, whole_s: float) -> Row:
     return Row(number, name, shape(entry.layer), entry.chosen.choice.notation, *figures, entry.why, entry.dense, entry.chosen, entry.options)
 
 
+def slowest_s(layers: tuple[Row, ...]) -> float:
+    """The longest dense time: the scale of columns and bars."""
+    return max((row.dense_s for row in layers), default=0.0)
+
+
 def shape(layer: Layer) -> str:
     """rows x columns @ positions, "64x576 @ 3136"; groups are told."""
     groups = f", {layer.groups} groups" if layer.groups > 1 else ""

@@ -1,7 +1,6 @@
 """A report on a terminal: the headline, a table of layers, refusals, what was checked, and what to beware of."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from textwrap import fill
 
 from rich.console import Console
@@ -10,9 +9,9 @@ from rich.text import Text
 
 from spcompile.report.facts import Accuracy, Calibration, Measurement, Verification
 from spcompile.report.headline import cautions, headline, refusals
-from spcompile.report.numbers import count, milliseconds, percent, plural
+from spcompile.report.numbers import column_ms, count, milliseconds, percent, plural
 from spcompile.report.report import Report
-from spcompile.report.rows import Row, rows
+from spcompile.report.rows import Row, rows, slowest_s
 from spcompile.verdict import Verdict
 
 FIGURES_WIDTH, REASON_WIDTH = 96, 60  # columns of a layer's line beside its name: shape, choice and numbers; the least for the reason
@@ -46,20 +45,20 @@ def layer_table(*columns: str, left: int = 1) -> Table:
     return table
 
 
-def _wide(layers: Iterable[Row]) -> Table:
+def _wide(layers: tuple[Row, ...]) -> Table:
     table = layer_table("layer", "rows x columns @ positions", "choice", "kept", "dense ms", "chosen ms", "share", "error", left=3)
     table.add_column("why", overflow="fold")
-    for row in layers:
-        table.add_row(Text(row.name), row.shape, _choice(row), percent(row.kept), *_figures(row), Text(row.why))
+    for row, figures in zip(layers, _figures(layers), strict=True):
+        table.add_row(Text(row.name), row.shape, _choice(row), percent(row.kept), *figures, Text(row.why))
     return table
 
 
-def _narrow(layers: Iterable[Row]) -> Table:
+def _narrow(layers: tuple[Row, ...]) -> Table:
     """Two lines a layer, for 80 columns: the shape under the name, the kept share under the choice."""
     table = layer_table("layer\nrows x columns @ positions", "choice\nkept", "dense\nms", "chosen\nms", "share", "error", left=2)
-    for row in layers:
+    for row, figures in zip(layers, _figures(layers), strict=True):
         name = Text.assemble(row.name, "\n", (row.shape, "dim"))
-        table.add_row(name, Text.assemble(_choice(row), "\n", (percent(row.kept), "dim")), *_figures(row))
+        table.add_row(name, Text.assemble(_choice(row), "\n", (percent(row.kept), "dim")), *figures)
     return table
 
 
@@ -67,8 +66,9 @@ def _choice(row: Row) -> Text:
     return Text(row.choice, style="" if row.chosen == row.dense else "cyan")
 
 
-def _figures(row: Row) -> tuple[str, ...]:
-    return f"{row.dense_s * 1e3:.3f}", f"{row.chosen_s * 1e3:.3f}", f"{100 * row.share:.1f} %", f"{row.error:.2g}"
+def _figures(layers: tuple[Row, ...]) -> list[tuple[str, ...]]:
+    ms = column_ms(slowest_s(layers))
+    return [(ms(row.dense_s), ms(row.chosen_s), f"{100 * row.share:.1f} %", f"{row.error:.2g}") for row in layers]
 
 
 def _sections(report: Report, layers: tuple[Row, ...], whys: bool):
