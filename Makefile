@@ -1,6 +1,7 @@
 # make demo, make test: each sets itself up first. Needs python3 (3.10 or newer) with venv, and nothing else.
 PYTHON ?= python3
 WORKERS ?= 2
+BUDGET ?= 2x
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -11,6 +12,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .[dev,mca]
 	touch $@
 
+FASHION := examples/fashion_mnist
+
+# A network trained on real images, compiled for the commonest 64-bit ARM board; its report is build/demo.spc/report.html.
+demo: $(VENV)/.ready
+	mkdir -p build
+	$(BIN)/spcompile $(FASHION)/model.onnx --target arm --budget $(BUDGET) --calib $(FASHION)/calibration.npz --eval $(FASHION)/test.npz -o build/demo.spc --force
+
 lint: $(VENV)/.ready
 	$(BIN)/ruff check
 
@@ -19,7 +27,7 @@ test: lint
 
 # An aarch64 machine in user-mode emulation, so that tests execute ARM code: Debian's packages, unpacked under the user's cache folder; no root.
 emulator: $(VENV)/.ready
-	$(BIN)/python -m spcompile.runtime.emulator
+	$(BIN)/python -m spcompile.runtime.emulator_setup
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis *.egg-info
