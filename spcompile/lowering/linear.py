@@ -17,7 +17,7 @@ from spcompile.lowering.geometry import Window
 from spcompile.lowering.images import Image
 from spcompile.lowering.program import Argument
 from spcompile.lowering.relayout import read_image
-from spcompile.lowering.site import Site, fastest
+from spcompile.lowering.site import Reach, Site, fastest
 from spcompile.lowering.tasks import Task, shape_of
 from spcompile.lowering.view import View
 
@@ -31,9 +31,10 @@ def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
         _depthwise(emitter, task, layer, image, window, source, view, out, epilogue, operands, arguments)
     else:
         offsets = column_offsets(layer, window, image)
+        reach = _reach(layer, window, image)
         site = Site(
             layer.rows, layer.columns, layer.groups, out.run, 1, out.channel_stride, 1,
-            len(window.planes) * shape_of(task.node.inputs[0])[1] // layer.groups * image.height * image.pitch,
+            reach.planes * image.height * image.pitch, reach,
             epilogue, operands, out.batch,
         )  # fmt: skip
         runs = [
@@ -52,6 +53,11 @@ def column_offsets(layer: Layer, window: Window, image: Image) -> np.ndarray:
     taps = np.array([planes[tap.plane] * image.channel_stride + tap.dy * image.pitch + tap.dx for tap in window.taps])
     channels = np.arange(layer.groups * layer.in_channels).reshape(layer.groups, 1, layer.in_channels) * len(planes) * image.channel_stride
     return (taps[None, :, None] + channels).reshape(layer.groups, layer.columns).astype(np.int32)
+
+
+def _reach(layer: Layer, window: Window, image: Image) -> Reach:
+    rows, columns = (-(-size // stride) for size, stride in zip(window.kernel, window.strides, strict=True))
+    return Reach(layer.in_channels * len(window.planes), rows, columns, image.pitch)
 
 
 def matrix_of(node: ir.Node, layer: Layer) -> np.ndarray:
@@ -102,7 +108,8 @@ def lower_linear(emitter: Emitter, task: Task, layer: Layer) -> None:
     out = emitter.compact(task.shape, _rows_outermost(task.shape))
     epilogue, operands, arguments = _linear_epilogue(emitter, task, layer, out)
     site = Site(
-        layer.rows, layer.columns, 1, positions, max(flat.strides[0], 1), positions, 1, layer.columns * positions, epilogue, operands
+        layer.rows, layer.columns, 1, positions, max(flat.strides[0], 1), positions, 1, layer.columns * positions,
+        Reach(layer.columns, 1, 1, positions), epilogue, operands,
     )  # fmt: skip
     offsets = (np.arange(layer.columns) * flat.strides[1]).astype(np.int32)[None]
     _product(emitter, site, layer, matrix_of(task.node, layer), offsets, [(pointer(flat), pointer(out), arguments)])
@@ -143,15 +150,24 @@ def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, off
     if isinstance(kernel, OffsetGemv) and kernel.out_rows > site.rows:
         matrix = np.pad(matrix, ((0, kernel.out_rows - site.rows), (0, 0)))
     packed = pack(matrix, None if block_rows is None else matrix != 0, kernel.rows, layer.groups)
-    columns = packed.columns
-    if block_rows is None:
-        listed = offsets[0][columns]
-    else:
-        group = np.repeat(np.arange(packed.row_blocks), np.diff(packed.starts)) * layer.groups // packed.row_blocks
-        listed = offsets[group, columns]
-    constants = [Argument(emitter.stored(array)) for array in (packed.values.ravel(), listed.astype(np.int32), packed.starts)]
+    values, listed, starts = packed.values, offsets[0][packed.columns], packed.starts
+    if block_rows is not None:
+        row_block = np.repeat(np.arange(packed.row_blocks), np.diff(packed.starts))
+        listed = offsets[row_block * layer.groups // packed.row_blocks, packed.columns]
+        if getattr(kernel, "depths", 1) > 1:
+            depth = packed.columns % layer.in_channels * kernel.depths // layer.in_channels
+            order, starts = _by_depth(depth, row_block, kernel.depths, packed.row_blocks)
+            values, listed = values[order], listed[order]
+    constants = [Argument(emitter.stored(array)) for array in (values.ravel(), listed.astype(np.int32), starts)]
     for x, y, operands in runs:
         emitter.call(kernel, x, *constants, y, *operands, layer=layer.name)
+
+
+def _by_depth(depth: np.ndarray, row_block: np.ndarray, depths: int, row_blocks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Range of columns and row block of each entry -> (order of the entries, starts [depths * row_blocks + 1])."""
+    place = depth * row_blocks + row_block
+    lengths = np.bincount(place, minlength=depths * row_blocks)
+    return np.argsort(place, kind="stable"), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
 
 
 def count_blocks(kept: np.ndarray, rows: int) -> int:

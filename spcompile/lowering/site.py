@@ -7,7 +7,7 @@ from functools import lru_cache
 from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
-from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
+from spcompile.kernels.cpu.offset_spmm import LATENCY, OffsetSpmm
 from spcompile.kernels.expression import Expression
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
@@ -16,6 +16,24 @@ from spcompile.targets.target import Target
 BLOCK_ROWS = (1, 2, 4, 8, 16)
 DENSE_ROWS = (16, 12, 8, 7, 6, 5, 4, 3, 2, 1)
 FEW_POSITIONS = 8
+LINE = 16  # fp32 in a cache line
+DEPTHS = (1, 2, 4, 8)
+NARROWEST_DEPTH = 32  # input planes; fewer make lists too short
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What of x a tile of positions reads: `planes` images of a group, of each `rows` x `columns` taps at a row pitch."""
+
+    planes: int
+    rows: int
+    columns: int
+    pitch: int
+
+    def elements(self, tile: int) -> int:
+        """Whole cache lines, since rows begin anywhere."""
+        row = tile + self.columns - 1 + LINE - 1
+        return self.planes * min(self.rows * row, row + (self.rows - 1) * self.pitch)
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,7 @@ class Site:
     y_row_stride: int
     y_position_stride: int
     x_footprint: int
+    reach: Reach
     epilogue: Expression
     operands: tuple[Operand, ...]
     calls: int = 1
@@ -42,27 +61,36 @@ class Site:
     def dense_blocks(self, block_rows: int) -> int:
         return self.rows // block_rows * self.columns
 
-    def kernels(self, block_rows: int | None, blocks: int, target: Target) -> Iterator[Kernel]:
+    def kernels(self, block_rows: int | None, blocks: int, target: Target, threads: int) -> Iterator[Kernel]:
         """Every register tile and loop order that this format allows on the target."""
         if self.x_position_stride == 1 and self.y_position_stride == 1 and self.positions > 1:
-            yield from self._spmm(block_rows, blocks, target)
+            yield from self._spmm(block_rows, blocks, target, threads)
         if self.positions <= FEW_POSITIONS:
             yield from self._gemv(block_rows, blocks, target)
 
-    def _spmm(self, block_rows: int | None, blocks: int, target: Target) -> Iterator[OffsetSpmm]:
+    def _spmm(self, block_rows: int | None, blocks: int, target: Target, threads: int) -> Iterator[OffsetSpmm]:
         per_group = self.rows // self.groups
         for rows in (r for r in DENSE_ROWS if per_group % r == 0) if block_rows is None else (block_rows,):
             for lanes in (target.lanes_fp32 >> shift for shift in range(2)):
                 for vectors in range(1, 9):
-                    fits = rows * vectors + vectors + 1 <= target.vector_registers and vectors * lanes <= self.positions
+                    registers = max(rows * vectors, LATENCY) + vectors + 1
+                    fits = registers <= target.vector_registers and vectors * lanes <= self.positions
                     if lanes < 4 or not fits:
                         continue
                     count = self.dense_blocks(rows) if block_rows is None else blocks
-                    for outer in (True, False):
+                    reads = self.reach.elements(vectors * lanes)
+                    for outer, depths in self._orders(block_rows is None, vectors * lanes, threads):
                         yield OffsetSpmm(
-                            self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint,
-                            self.epilogue, self.operands, block_rows is None, outer,
+                            self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint, reads,
+                            self.epilogue, self.operands, block_rows is None, outer, depths,
                         )  # fmt: skip
+
+    def _orders(self, dense: bool, tile: int, threads: int) -> Iterator[tuple[bool, int]]:
+        """(positions outermost, ranges of columns)."""
+        yield False, 1
+        yield True, 1
+        if not dense and (threads == 1 or self.positions % tile == 0):
+            yield from ((True, depths) for depths in DEPTHS[1:] if self.reach.planes // depths >= NARROWEST_DEPTH)
 
     def _gemv(self, block_rows: int | None, blocks: int, target: Target) -> Iterator[OffsetGemv]:
         strides = (self.x_position_stride, self.y_row_stride, self.y_position_stride)
@@ -94,6 +122,6 @@ def fastest(site: Site, blocks: Callable[[int], float], target: Target, threads:
 
 @lru_cache(maxsize=100_000)
 def _best_tile(site: Site, rows: int | None, blocks: int, target: Target, threads: int) -> tuple[Kernel, int | None, Latency]:
-    timed = [(kernel, rows, predict(kernel.work(), target, threads)) for kernel in site.kernels(rows, blocks, target)]
+    timed = [(kernel, rows, predict(kernel.work(), target, threads)) for kernel in site.kernels(rows, blocks, target, threads)]
     assert timed, f"no kernel for {site} with {rows} rows a block"
     return min(timed, key=lambda option: option[2].expected_s)

@@ -14,14 +14,17 @@ from spcompile.kernels.operand import Operand, load_operands, operand_pointers
 from spcompile.kernels.work import Stream, Work
 
 BYTES = 4
+LATENCY = 4  # cycles, and so independent multiply-adds, that keep one pipe busy on the cores we know
 
 
 @dataclass(frozen=True)
 class OffsetSpmm(Kernel):
-    """Pointers: x, values [blocks, rows], offsets [blocks], starts [out_rows / rows + 1], y, then one per operand of the epilogue.
+    """Pointers: x, values [blocks, rows], offsets [blocks], starts [depths * out_rows / rows + 1], y, then one per operand of the epilogue.
 
     The last tile is moved back so that it ends at the last position: some positions are computed twice, none beyond the end,
     therefore `positions >= vectors * lanes` and y must not overlap any operand.
+    With `depths` > 1 the columns are cut into so many ranges, one after the other for all rows (lists are sorted that way), so that the
+    part of x a tile reads stays in L1; sums wait in y meanwhile. Then no tile may be computed by two threads at once.
     """
 
     out_rows: int
@@ -32,19 +35,28 @@ class OffsetSpmm(Kernel):
     y_row_stride: int
     blocks: int  # entries of the offset list of all row blocks together
     x_footprint: int  # elements of x that the offsets can reach
+    x_tile_footprint: int  # those that one tile of positions reads
     epilogue: Expression = ("operand", 0)
     operands: tuple[Operand, ...] = ()
     shared_list: bool = False  # every row block uses the same offsets (dense); `blocks` still counts values / rows
     positions_outer: bool = True
+    depths: int = 1
 
     def __post_init__(self):
-        assert self.out_rows % self.rows == 0 and self.positions >= self.vectors * self.lanes, self
+        assert self.out_rows % self.rows == 0 and self.positions >= self.tile, self
+        assert self.depths == 1 or (self.positions_outer and not self.shared_list), self
+
+    @property
+    def chains(self) -> int:
+        """Independent sums per register, so that few registers still hide the latency of a multiply-add."""
+        return -(-LATENCY // (self.rows * self.vectors))
 
     @property
     def code(self) -> tuple:
         """Everything the emitted code depends on: block counts are data."""
         dense = self.blocks if self.shared_list else None
-        return (self.out_rows, self.positions, self.rows, self.vectors, self.lanes, self.y_row_stride, dense, self.epilogue, self.operands, self.positions_outer)
+        tile = (self.rows, self.vectors, self.lanes, self.positions_outer, self.depths)
+        return (self.out_rows, self.positions, tile, self.y_row_stride, dense, self.epilogue, self.operands)
 
     @property
     def title(self) -> str:
@@ -65,21 +77,23 @@ class OffsetSpmm(Kernel):
         cells = self.out_rows * self.tiles * self.vectors
         tensors = sum(1 for operand in self.operands if operand.position_stride)
         values_bytes = self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
-        x_bytes = self.x_footprint * BYTES
+        x_bytes = (self.x_tile_footprint // self.depths if self.positions_outer else self.x_footprint) * BYTES
         reused = self.tiles if self.positions_outer else 1  # passes over the values
+        waiting = cells * (self.depths - 1)
         x_moved = inner * self.tile * BYTES
         return Work(
             fma=inner * self.rows * self.vectors,
             arithmetic=cells * operations(self.epilogue),
-            loads=inner * self.vectors + cells * tensors,
+            loads=inner * self.vectors + cells * tensors + waiting,
             broadcasts=inner * self.rows,
-            stores=cells,
+            stores=cells + waiting,
             scalar=inner * 4,
-            loops=row_blocks * self.tiles,
+            loops=row_blocks * self.tiles * self.depths,
             streams=(
                 Stream(values_bytes * reused, values_bytes),
-                Stream(x_moved, x_bytes / self.tiles if self.positions_outer else x_bytes),
+                Stream(x_moved, x_bytes),
                 Stream(cells * self.lanes * BYTES * (1 + tensors), self.out_rows * self.positions * BYTES),
+                Stream(waiting * self.lanes * BYTES * 2, self.out_rows * self.tile * BYTES),
             ),
             units=self.tiles if self.positions_outer else row_blocks,
             macs=self.blocks * self.rows * self.positions,
@@ -97,17 +111,16 @@ def _emit(k: OffsetSpmm, threads: int):
 
     row_blocks, last = k.out_rows // k.rows, k.positions - k.tile
     per_block = k.blocks // row_blocks  # of a shared list
-    extents = (k.tiles, row_blocks) if k.positions_outer else (row_blocks, k.tiles)
 
     def body(x, value, offset, start, y, **operands):
         def lane(register, i):
             return register * k.lanes + i
 
-        def accumulate(acc, first_value, at, position):
+        def accumulate(acc, chain, first_value, at, position):
             for r in range(k.rows):
                 for v in range(k.vectors):
                     with T.vectorized(0, k.lanes) as i:
-                        here = lane(r * k.vectors + v, i)
+                        here = lane((chain * k.rows + r) * k.vectors + v, i)
                         T.buffer_store(acc, acc[here] + value[first_value + r] * x[at + position + lane(v, i)], [here])
 
         def finish(acc, first_row, position):
@@ -119,18 +132,66 @@ def _emit(k: OffsetSpmm, threads: int):
                         result = evaluate(k.epilogue, [acc[lane(r * k.vectors + v, i)], *loaded])
                         T.buffer_store(y, result, [(first_row + r) * k.y_row_stride + p])
 
-        with outer_loop(extents[0], threads) as outer, T.serial(0, extents[1]) as inner:
-            tile, m = (outer, inner) if k.positions_outer else (inner, outer)
-            position = T.min(tile * k.tile, last)
-            acc = registers(k.rows * k.tile)
-            for register in range(k.rows * k.vectors):
+        def keep(acc, first_row, position):
+            """Sums that wait for the next range of columns."""
+            for register, at in waiting(first_row, position):
+                with T.vectorized(0, k.lanes) as i:
+                    T.buffer_store(y, acc[lane(register, i)], [at + i])
+
+        def begin_sums(acc, depth, first_row, position):
+            for register in range(k.chains * k.rows * k.vectors):
                 with T.vectorized(0, k.lanes) as i:
                     T.buffer_store(acc, T.float32(0), [lane(register, i)])
-            begin = 0 if k.shared_list else start[m]
-            with T.serial(0, per_block if k.shared_list else start[m + 1] - start[m]) as j:
-                first_value = (m * per_block + j if k.shared_list else begin + j) * k.rows
-                accumulate(acc, first_value, offset[begin + j], position)
-            finish(acc, m * k.rows, position)
+            if k.depths > 1:
+                for register, at in waiting(first_row, position):
+                    with T.vectorized(0, k.lanes) as i:
+                        T.buffer_store(acc, T.Select(depth > 0, y[at + i], T.float32(0)), [lane(register, i)])
+
+        def waiting(first_row, position):
+            return [(r * k.vectors + v, (first_row + r) * k.y_row_stride + position + v * k.lanes) for r in range(k.rows) for v in range(k.vectors)]
+
+        def sum_up(acc, m, list_number, position):
+            first = 0 if k.shared_list else start[list_number]
+            count = per_block if k.shared_list else start[list_number + 1] - start[list_number]
+            values = (m * per_block if k.shared_list else first) * k.rows
+            if k.chains == 1:
+                with T.serial(0, count) as j:
+                    accumulate(acc, 0, values + j * k.rows, offset[first + j], position)
+                return
+            with T.serial(0, T.truncdiv(count, k.chains)) as group:
+                for chain in range(k.chains):
+                    j = group * k.chains + chain
+                    accumulate(acc, chain, values + j * k.rows, offset[first + j], position)
+            with T.serial(0, T.truncmod(count, k.chains)) as rest:
+                j = T.truncdiv(count, k.chains) * k.chains + rest
+                accumulate(acc, 0, values + j * k.rows, offset[first + j], position)
+            for register in range(k.rows * k.vectors):
+                with T.vectorized(0, k.lanes) as i:
+                    total = acc[lane(register, i)]
+                    for chain in range(1, k.chains):
+                        total = total + acc[lane(chain * k.rows * k.vectors + register, i)]
+                    T.buffer_store(acc, total, [lane(register, i)])
+
+        def block(tile, depth, m):
+            position = T.min(tile * k.tile, last)
+            acc = registers(k.chains * k.rows * k.tile)
+            begin_sums(acc, depth, m * k.rows, position)
+            sum_up(acc, m, depth * row_blocks + m, position)
+            if k.depths == 1:
+                finish(acc, m * k.rows, position)
+                return
+            with T.If(depth == k.depths - 1):
+                with T.Then():
+                    finish(acc, m * k.rows, position)
+                with T.Else():
+                    keep(acc, m * k.rows, position)
+
+        if k.positions_outer:
+            with outer_loop(k.tiles, threads) as tile, T.serial(0, k.depths) as depth, T.serial(0, row_blocks) as m:
+                block(tile, depth if k.depths > 1 else 0, m)
+        else:
+            with outer_loop(row_blocks, threads) as m, T.serial(0, k.tiles) as tile:
+                block(tile, 0, m)
 
     pointers = {"x": "float32", "value": "float32", "offset": "int32", "start": "int32", "y": "float32"}
     return kernel_function(k.name, pointers | operand_pointers(k.operands), body)
