@@ -68,7 +68,8 @@ def random_calibration(model: ir.Model, seed: int = 0, samples: int = RANDOM_SAM
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file; DataError for anything else."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if isinstance(archive, np.lib.npyio.NpzFile):
                 return {key: archive[key] for key in archive.files}
     except FileNotFoundError as error:

@@ -1,0 +1,84 @@
+"""Windows and second moments against the convolution they stand for."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spcompile.ir.layer import Layer
+from spcompile.pruning import moments
+from spcompile.pruning.moments import Moments, windows
+
+
+@st.composite
+def convolutions(draw):
+    """A convolution's layer, its input [n, channels, h, w] and its weight."""
+    groups, in_channels, out_of_group = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    kernel, strides, dilations = (draw(st.tuples(*[st.integers(1, top)] * 2)) for top in (3, 3, 2))
+    pads = draw(st.tuples(*[st.integers(0, 2)] * 4))
+    size = tuple(draw(st.integers(0, 4)) + (k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))
+    x = torch.from_numpy(np.random.default_rng(0).standard_normal((2, groups * in_channels, *size)).astype(np.float32))
+    weight = torch.from_numpy(np.random.default_rng(1).standard_normal((groups * out_of_group, in_channels, *kernel)).astype(np.float32))
+    padded = torch.nn.functional.pad(x, (pads[1], pads[3], pads[0], pads[2]))
+    y = torch.nn.functional.conv2d(padded, weight, None, strides, 0, dilations, groups)
+    rows, columns = groups * out_of_group, in_channels * kernel[0] * kernel[1]
+    places = y.shape[2] * y.shape[3]
+    return Layer("c", "Conv", "w", None, "x", "y", rows, columns, places, groups, kernel, strides, dilations, pads), x, weight, y
+
+
+@given(convolutions())
+@settings(max_examples=60, deadline=None)
+def test_matrix_times_windows_is_the_convolution(case):
+    layer, x, weight, y = case
+    matrix = torch.from_numpy(np.ascontiguousarray(layer.to_matrix(weight.numpy()))).reshape(layer.groups, -1, layer.columns)
+    product = (matrix @ windows(layer, x, None)).reshape(layer.rows, len(x), -1)
+    torch.testing.assert_close(product.transpose(0, 1), y.flatten(2), rtol=1e-4, atol=1e-4)
+    some = torch.arange(y[0, 0].numel())[::2]
+    assert torch.equal(windows(layer, x, some), windows(layer, x, None).unflatten(2, (len(x), -1))[..., some].flatten(2))
+
+
+def _linear(bias: str | None) -> Layer:
+    return Layer("l", "MatMul", "w", bias, "x", "y", 5, 4, 6, transposed=True)
+
+
+@pytest.mark.parametrize("bias", [None, "b"])
+def test_moments_of_a_linear_layer(bias):
+    rng = np.random.default_rng(0)
+    dense, pruned = (torch.from_numpy(rng.standard_normal((9, 1, 6, 4)).astype(np.float32) + shift) for shift in (1, 2))
+    collected = Moments(_linear(bias))
+    for part in (slice(0, 4), slice(4, 9)):
+        collected.add(dense[part], pruned[part], rng)
+    weight = rng.standard_normal((5, 4)).astype(np.float32)
+    evidence = collected.evidence(weight)
+    x, y = dense.reshape(-1, 4).numpy().T.astype(np.float64), pruned.reshape(-1, 4).numpy().T.astype(np.float64)
+    if bias:
+        np.testing.assert_allclose(evidence.mean_dense[0], x.mean(1), rtol=1e-5)
+        x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
+    np.testing.assert_allclose(evidence.gram[0], y @ y.T / x.shape[1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(evidence.cross[0], x @ y.T / x.shape[1], rtol=1e-4, atol=1e-5)
+
+
+def test_the_bias_keeps_the_mean_output():
+    rng = np.random.default_rng(0)
+    dense, pruned = (torch.from_numpy(rng.standard_normal((9, 1, 6, 4)).astype(np.float32) + shift) for shift in (1, 2))
+    collected = Moments(_linear("b"))
+    collected.add(dense, pruned, rng)
+    old, new = (rng.standard_normal((5, 4)).astype(np.float32) for _ in range(2))
+    shift = collected.evidence(old).bias_shift(new)
+    before, after = old @ dense.reshape(-1, 4).numpy().T, new @ pruned.reshape(-1, 4).numpy().T + shift[:, None]
+    np.testing.assert_allclose(after.mean(1), before.mean(1), atol=1e-4)
+
+
+def test_few_positions_stand_for_many(monkeypatch):
+    """Sampled positions give nearly the moments of all."""
+    layer = Layer("c", "Conv", "w", None, "x", "y", 4, 27, 30 * 30, 1, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
+    x = torch.randn(16, 1, 3, 30, 30, generator=torch.Generator().manual_seed(0))
+    collected = {}
+    for least in (16 * 200, 10**9):
+        monkeypatch.setattr(moments, "LEAST_POSITIONS", least)
+        collected[least] = Moments(layer)
+        collected[least].add(x, x, np.random.default_rng(0))
+    few, every = collected.values()
+    assert (few.count, every.count) == (16 * 200, 16 * 900)
+    assert np.abs(few.evidence(np.ones((4, 27), np.float32)).gram - every.evidence(np.ones((4, 27), np.float32)).gram).max() < 0.1

@@ -1,0 +1,173 @@
+"""Every operator of the executor against ONNX Runtime."""
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime
+import pytest
+
+from spcompile.pruning.network import Network
+from spcompile.pruning.operators import OPERATORS
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def positive(*shape):
+    return np.abs(normal(*shape)) + np.float32(0.1)
+
+
+def ints(*values):
+    return np.array(values, np.int64)
+
+
+X = normal(1, 4, 7, 9)
+LEFT, RIGHT = normal(1, 4, 5), normal(4, 1)
+# operator -> cases (attributes, inputs); the first input is fed, the others are constants, None is an input left out
+CASES = {
+    "Abs": [({}, [X])],
+    "Add": [({}, [LEFT, RIGHT])],
+    "And": [({}, [LEFT > 0, RIGHT > 0])],
+    "ArgMax": [({"axis": 1, "keepdims": 0}, [LEFT]), ({"axis": -1}, [LEFT])],
+    "AveragePool": [
+        ({"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}, [X]),
+        ({"kernel_shape": [3, 2], "pads": [1, 0, 1, 1], "count_include_pad": 1}, [X]),
+        ({"kernel_shape": [3, 2], "pads": [1, 0, 0, 1]}, [X]),
+        ({"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}, [X]),
+    ],
+    "BatchNormalization": [({"epsilon": 1e-3}, [X, normal(4), normal(4), normal(4), positive(4)])],
+    "Cast": [({"to": 7}, [X * 3]), ({"to": 1}, [ints(1, 2)[None]]), ({"to": 9}, [ints(0, 2)[None]])],
+    "Ceil": [({}, [X])],
+    "Clip": [({}, [X, np.float32(0), np.float32(1)]), ({}, [X, None, np.float32(0.5)]), ({}, [X, np.float32(-0.5)])],
+    "Concat": [({"axis": 1}, [X, normal(1, 2, 7, 9)]), ({"axis": -1}, [X, X])],
+    "Constant": [({"value": onnx.numpy_helper.from_array(LEFT)}, [])],
+    "ConstantOfShape": [({"value": onnx.numpy_helper.from_array(np.float32([2.5]))}, [ints(2, 3)])],
+    "Conv": [
+        ({}, [X, normal(6, 4, 1, 1), normal(6)]),
+        ({"strides": [2, 1], "pads": [1, 0, 0, 2], "dilations": [1, 2]}, [X, normal(6, 4, 3, 2)]),
+        ({"group": 2, "pads": [1, 1, 1, 1]}, [X, normal(6, 2, 3, 3), normal(6)]),
+        ({"group": 4, "pads": [1, 1, 1, 1], "strides": [2, 2]}, [X, normal(4, 1, 3, 3), normal(4)]),
+        ({"pads": [1, 1]}, [normal(1, 4, 9), normal(6, 4, 3)]),
+    ],
+    "Cos": [({}, [X])],
+    "Div": [({}, [LEFT, positive(4, 1)]), ({}, [ints(-7, 7)[None], ints(2, 2)])],
+    "Dropout": [({}, [X])],
+    "Elu": [({"alpha": 0.7}, [X])],
+    "Equal": [({}, [ints(1, 2, 3)[None], ints(1, 5, 3)])],
+    "Erf": [({}, [X])],
+    "Exp": [({}, [X])],
+    "Expand": [({}, [LEFT, ints(2, 1, 4, 5)]), ({}, [normal(1, 4, 1), ints(4, 6)])],
+    "Flatten": [({}, [X]), ({"axis": 2}, [X]), ({"axis": -1}, [X]), ({"axis": 0}, [X])],
+    "Floor": [({}, [X])],
+    "Gather": [({"axis": 1}, [X, ints(0, -1, 2)]), ({"axis": 2}, [X, np.array(3)]), ({"axis": -1}, [LEFT, ints(0, 1)[None]])],
+    "Gelu": [({}, [X]), ({"approximate": "tanh"}, [X])],
+    "Gemm": [
+        ({}, [normal(2, 5), normal(5, 3), normal(3)]),
+        ({"transB": 1, "alpha": 0.5, "beta": 2.0}, [normal(2, 5), normal(3, 5), normal(1, 3)]),
+        ({"transA": 1}, [normal(5, 2), normal(5, 3)]),
+    ],
+    "GlobalAveragePool": [({}, [X])],
+    "GlobalMaxPool": [({}, [X])],
+    "Greater": [({}, [LEFT, RIGHT])],
+    "GreaterOrEqual": [({}, [LEFT, RIGHT])],
+    "HardSigmoid": [({}, [X]), ({"alpha": 1 / 6, "beta": 0.4}, [X])],
+    "HardSwish": [({}, [X * 4])],
+    "Identity": [({}, [X])],
+    "LayerNormalization": [({"axis": -1}, [LEFT, normal(5), normal(5)]), ({"axis": 1, "epsilon": 1e-2}, [LEFT, normal(4, 5)])],
+    "LeakyRelu": [({"alpha": 0.2}, [X])],
+    "Less": [({}, [LEFT, RIGHT])],
+    "LessOrEqual": [({}, [LEFT, RIGHT])],
+    "Log": [({}, [positive(1, 3)])],
+    "LogSoftmax": [({"axis": 1}, [X])],
+    "MatMul": [({}, [LEFT, normal(5, 3)]), ({}, [normal(1, 2, 4, 5), normal(2, 5, 3)])],
+    "Max": [({}, [LEFT, RIGHT, normal(1)])],
+    "MaxPool": [
+        ({"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}, [-positive(1, 4, 7, 9)]),
+        ({"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1}, [X]),
+        ({"kernel_shape": [2, 3], "pads": [0, 1, 1, 0], "dilations": [1, 2]}, [X]),
+        ({"kernel_shape": [2, 2], "strides": [3, 3], "ceil_mode": 1, "pads": [1, 1, 1, 1]}, [X]),
+    ],
+    "Min": [({}, [LEFT, RIGHT])],
+    "Mul": [({}, [LEFT, RIGHT])],
+    "Neg": [({}, [X])],
+    "Not": [({}, [LEFT > 0])],
+    "Or": [({}, [LEFT > 0, RIGHT > 0])],
+    "PRelu": [({}, [X, positive(4, 1, 1)])],
+    "Pad": [
+        ({}, [X, ints(0, 1, 0, 2, 0, 0, 1, 3)]),
+        ({}, [X, ints(1, 2), np.float32(1.5), ints(3)]),
+        ({"mode": "reflect"}, [X, ints(0, 0, 1, 2, 0, 0, 3, 1)]),
+        ({"mode": "edge"}, [X, ints(0, 0, 1, 2, 0, 0, 3, 1)]),
+    ],
+    "Pow": [({}, [positive(2, 3), np.float32(2.5)]), ({}, [LEFT, np.int64(2)])],
+    "RMSNormalization": [({"axis": -1}, [LEFT, normal(5)])],
+    "Reciprocal": [({}, [positive(2, 3)])],
+    "ReduceL2": [({}, [X, ints(2, 3)])],
+    "ReduceMax": [({"keepdims": 0}, [X, ints(-1)])],
+    "ReduceMean": [({}, [X, ints(2, 3)]), ({"keepdims": 0}, [X]), ({"noop_with_empty_axes": 1}, [X])],
+    "ReduceMin": [({}, [X, ints(1)])],
+    "ReduceSum": [({"keepdims": 0}, [X, ints(1, -1)])],
+    "Relu": [({}, [X])],
+    "Reshape": [({}, [X, ints(0, -1, 9)]), ({}, [LEFT, ints(2, 10)])],
+    "Shape": [({}, [X]), ({"start": 1, "end": -1}, [X])],
+    "Sigmoid": [({}, [X])],
+    "Sign": [({}, [X])],
+    "Sin": [({}, [X])],
+    "Slice": [
+        ({}, [X, ints(1, 0), ints(4, 1000), ints(1, 3), ints(1, 2)]),
+        ({}, [X, ints(0, 1, -5, 2), ints(1, 3, -1, 8)]),
+        ({}, [X, ints(-1), ints(-1000), ints(3), ints(-2)]),
+    ],
+    "Softmax": [({}, [X]), ({"axis": 1}, [X])],
+    "Softplus": [({}, [X])],
+    "Split": [({"axis": 1}, [X, ints(1, 3)]), ({"axis": -1, "num_outputs": 2}, [X])],
+    "Sqrt": [({}, [positive(2, 3)])],
+    "Squeeze": [({}, [normal(2, 1, 3, 1), ints(1, -1)]), ({}, [normal(2, 1, 3, 1)])],
+    "Sub": [({}, [LEFT, RIGHT])],
+    "Sum": [({}, [LEFT, RIGHT, normal(1)])],
+    "Swish": [({"alpha": 1.5}, [X])],
+    "Tanh": [({}, [X])],
+    "Transpose": [({"perm": [0, 2, 3, 1]}, [X]), ({}, [LEFT])],
+    "Unsqueeze": [({}, [LEFT, ints(0, -1)]), ({}, [LEFT, ints(2)])],
+    "Where": [({}, [LEFT > 0, LEFT, RIGHT])],
+}
+YOUNG = {"RMSNormalization": 23, "Swish": 24}  # the opset that brought them
+CONSTANT_ONLY = {"Constant", "ConstantOfShape"}
+
+
+def _model(op_type: str, attributes: dict, inputs: list) -> onnx.ModelProto:
+    """One node; its first input is fed, the others are initializers."""
+    names = ["" if array is None else f"input_{place}" for place, array in enumerate(inputs)]
+    fixed = [onnx.numpy_helper.from_array(np.asarray(array), name) for array, name in zip(inputs, names, strict=True) if array is not None]
+    outputs = [onnx.ValueInfoProto(name=f"output_{place}") for place in range({"Split": 2}.get(op_type, 1))]
+    node = onnx.helper.make_node(op_type, names, [value.name for value in outputs], name="node", **attributes)
+    fed = [] if op_type in CONSTANT_ONLY else [onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims) for tensor in fixed[:1]]
+    graph = onnx.helper.make_graph([node], "graph", fed, outputs, fixed[len(fed) :])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", YOUNG.get(op_type, 20))], ir_version=10)
+    return onnx.shape_inference.infer_shapes(model, data_prop=True)
+
+
+def test_every_operator_has_a_case():
+    assert CASES.keys() == OPERATORS.keys()
+
+
+@pytest.mark.parametrize(
+    ("op_type", "case"), [pytest.param(name, case, id=f"{name}-{place}") for name, cases in CASES.items() for place, case in enumerate(cases)]
+)
+def test_operator_agrees_with_onnx_runtime(op_type, case):
+    """Three samples at once: as given, shuffled, reversed; shapes and values as ONNX Runtime gives them one by one."""
+    proto = _model(op_type, *case)
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    network = Network(ir.from_proto(proto))
+    first = np.asarray(case[1][0]) if network.inputs else None
+    samples = [first, RNG.permutation(first.ravel()).reshape(first.shape), first.ravel()[::-1].reshape(first.shape)] if network.inputs else [None]
+    wanted = [session.run(None, {"input_0": sample} if network.inputs else {}) for sample in samples]
+    values = network.run(network.samples({"input_0": np.stack(samples)}) if network.inputs else {})
+    for place, name in enumerate(network.outputs):
+        got = values[name].numpy() if network.inputs else network.constants[name].numpy()[None]
+        expected = np.stack([outputs[place] for outputs in wanted])
+        assert got.dtype == expected.dtype
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)

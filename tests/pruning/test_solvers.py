@@ -1,0 +1,74 @@
+"""The masked least squares against one exact solve per row."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spcompile.ir.layer import Layer
+from spcompile.pruning import Evidence, KeepWeights, LeastSquares
+
+
+def evidence(rows: int, columns: int, groups: int, seed: int, positions: int = 200) -> Evidence:
+    """Correlated inputs, and a pruned prefix that disturbs them."""
+    rng = np.random.default_rng(seed)
+    layer = Layer("l", "Conv", "w", None, "x", "y", rows, columns, positions, groups)
+    dense = rng.standard_normal((groups, columns, columns)) @ rng.standard_normal((groups, columns, positions))
+    pruned = dense + 0.3 * rng.standard_normal(dense.shape)
+    weight = rng.standard_normal((rows, columns)).astype(np.float32)
+    zeros = np.zeros((groups, columns))
+    return Evidence(layer, weight, pruned @ pruned.transpose(0, 2, 1) / positions, dense @ pruned.transpose(0, 2, 1) / positions, zeros, zeros)
+
+
+@given(st.integers(1, 2), st.integers(1, 6), st.integers(1, 24), st.floats(0.05, 1), st.integers(0, 99))
+@settings(max_examples=50, deadline=None)
+def test_least_squares_is_the_exact_optimum(groups, rows, columns, density, seed):
+    known = evidence(groups * rows, columns, groups, seed)
+    mask = np.random.default_rng(seed).random(known.weight.shape) < density
+    solved = LeastSquares(tolerance=1e-6).solve(known, mask)
+    assert not solved[~mask].any()
+    gram, target = known.normal_equations()
+    for row, keep in enumerate(mask):
+        a, t = gram[row // rows], target.reshape(mask.shape)[row]
+        expected = np.linalg.solve(a[np.ix_(keep, keep)], t[keep])
+        np.testing.assert_allclose(solved[row, keep], expected, rtol=2e-3, atol=2e-3 * max(1, np.abs(expected).max(initial=0)))
+
+
+def test_nothing_lost_nothing_changed():
+    """Dense inputs and a full mask: the dense weights are the optimum."""
+    known = evidence(4, 6, 1, 0)
+    same = Evidence(known.layer, known.weight, known.gram, known.gram, known.mean_dense, known.mean_pruned)
+    np.testing.assert_allclose(LeastSquares().solve(same, np.ones((4, 6), bool)), known.weight, rtol=1e-4, atol=1e-4)
+
+
+def test_zeros_of_the_network_stay_zero():
+    known = evidence(4, 6, 1, 0)
+    known.weight[1, 2] = 0
+    assert LeastSquares().solve(known, np.ones((4, 6), bool))[1, 2] == 0
+
+
+def test_a_row_without_survivors_is_zero():
+    mask = np.ones((4, 6), bool)
+    mask[2] = False
+    assert not LeastSquares().solve(evidence(4, 6, 1, 0), mask)[2].any()
+
+
+def test_dead_inputs_do_no_harm():
+    """A column that is always zero, as behind a dead ReLU: finite weights."""
+    known = evidence(4, 6, 1, 0)
+    known.gram[:, 3], known.gram[:, :, 3], known.cross[:, 3], known.cross[:, :, 3] = 0, 0, 0, 0
+    assert np.isfinite(LeastSquares().solve(known, np.ones((4, 6), bool))).all()
+
+
+@pytest.mark.parametrize("gram", [np.zeros((1, 6, 6))])
+def test_inputs_that_are_all_zero_keep_the_weights(gram):
+    known = evidence(4, 6, 1, 0)
+    silent = Evidence(known.layer, known.weight, gram, gram, known.mean_dense, known.mean_pruned)
+    mask = np.random.default_rng(0).random((4, 6)) < 0.5
+    np.testing.assert_allclose(LeastSquares().solve(silent, mask), known.weight * mask, rtol=1e-4, atol=1e-6)
+
+
+def test_keep_weights_keeps_them():
+    known = evidence(4, 6, 1, 0)
+    mask = np.random.default_rng(0).random((4, 6)) < 0.5
+    assert np.array_equal(KeepWeights().solve(known, mask), known.weight * mask)
