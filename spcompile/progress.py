@@ -25,23 +25,31 @@ class Silent:
 
 
 class Lines:
-    """One line when a stage begins and one when it is done: for logs and pipes."""
+    """For logs and pipes: a line when a stage is done, and one now and then while it lasts. A stage that fails at once says nothing."""
 
-    def __init__(self, stream: TextIO):
-        self.stream = stream
+    def __init__(self, stream: TextIO, every_s: float = 10.0):
+        self.stream, self.every_s = stream, every_s
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Advance]:
-        started, done = time.monotonic(), 0
+        started = told = time.monotonic()
+        done = 0
+
+        def counted() -> str:
+            return f", {done} of {total}" if total is not None else ""
 
         def advance(n: int = 1):
-            nonlocal done
+            nonlocal done, told
             done += n
+            if time.monotonic() - told >= self.every_s and done != total:
+                told = time.monotonic()
+                self._say(f"{name} ... {told - started:.0f} s{counted()}")
 
-        print(f"{name} ...", file=self.stream, flush=True)
         yield advance
-        counted = f", {done} of {total}" if total is not None else ""
-        print(f"{name}: {time.monotonic() - started:.1f} s{counted}", file=self.stream, flush=True)
+        self._say(f"{name}: {time.monotonic() - started:.1f} s{counted()}")
+
+    def _say(self, line: str) -> None:
+        print(line, file=self.stream, flush=True)
 
 
 class Bars:

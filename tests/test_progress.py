@@ -19,22 +19,29 @@ def work(progress):
         advance(2)
 
 
-def test_lines_say_begin_and_end_with_counts():
+def test_lines_tell_what_is_done_with_counts():
     stream = io.StringIO()
     work(Lines(stream))
-    begin, inner_begin, inner_end, end = stream.getvalue().splitlines()
-    assert (begin, inner_begin) == ("prune ...", "solve ...")
-    assert inner_end.startswith("solve: ")
-    assert "of" not in inner_end
-    assert end.startswith("prune: ")
-    assert end.endswith(" s, 3 of 3")
+    inner, outer = stream.getvalue().splitlines()
+    assert inner.startswith("solve: ")
+    assert "of" not in inner
+    assert outer.startswith("prune: ")
+    assert outer.endswith(" s, 3 of 3")
+
+
+def test_long_stages_are_told_of_while_they_last():
+    stream = io.StringIO()
+    work(Lines(stream, every_s=0.0))
+    lines = [line.replace(" 0 s", "") for line in stream.getvalue().splitlines()]
+    assert lines[:2] == ["prune ..., 1 of 3", "solve ..."]
+    assert len(lines) == 4
 
 
 def test_a_failed_stage_is_not_told_as_done():
     stream = io.StringIO()
     with pytest.raises(ValueError, match="no"), Lines(stream).stage("prune", 3):
         raise ValueError("no")
-    assert stream.getvalue() == "prune ...\n"
+    assert stream.getvalue() == ""
 
 
 def test_bars_show_names_and_counts():

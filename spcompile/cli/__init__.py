@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 from spcompile.cli import compile_command, inspect_command, run_command, targets_command
 from spcompile.cli.arguments import parse
+from spcompile.cli.interrupt import Interrupt
 from spcompile.errors import SpcompileError
 
 COMPILE = compile_command.COMMAND
 COMMANDS = (targets_command.COMMAND, inspect_command.COMMAND, run_command.COMMAND)
-INTERRUPTED, CLOSED_PIPE = 130, 141  # 128 + the signal's number, as shells say it
+MISTAKE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141  # the latter two: 128 + the signal's number, as shells say it
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -22,22 +23,18 @@ def main(words: Sequence[str] | None = None) -> int:
     by_name = {command.name: command for command in COMMANDS}
     command = by_name.get(words[0], COMPILE) if words else COMPILE
     try:
-        return command.run(parse(command, words[1:] if command is not COMPILE else words, COMMANDS))
+        with Interrupt():
+            return command.run(parse(command, words[1:] if command is not COMPILE else words, COMMANDS))
+        print("spcompile: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains when it flushes at its end
         return CLOSED_PIPE
     except (SpcompileError, OSError) as error:
         if "--debug" in words:
             raise
-        return _complain(_one_line(error))
-    except KeyboardInterrupt:
-        print("spcompile: interrupted", file=sys.stderr)
-        return INTERRUPTED
-
-
-def _complain(message: str) -> int:
-    print(f"spcompile: error: {message}", file=sys.stderr)
-    return 2
+        print(f"spcompile: error: {_one_line(error)}", file=sys.stderr)
+        return MISTAKE
 
 
 def _one_line(error: SpcompileError | OSError) -> str:

@@ -113,19 +113,31 @@ def test_an_interrupt_is_one_line_and_130(cli, compiler, model):
     assert (outcome.code, outcome.err) == (130, "spcompile: interrupted\n")
 
 
-def test_control_c_ends_a_real_process_quietly(tmp_path):
-    """The process sends itself the signal while it compiles."""
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "RuntimeError", "ModelError"])
+def test_control_c_ends_a_real_process_quietly(tmp_path, raised):
+    """The process sends itself the signal while it compiles; libraries in C++ turn it into errors of their own."""
     (tmp_path / "net.onnx").write_bytes(b"")
     code = (
-        "import os, signal, sys, time, types; from spcompile.cli import main\n"
-        "fake = types.ModuleType('spcompile.compiler')\n"
-        f"fake.compile = lambda *a, **k: (os.kill(os.getpid(), {int(signal.SIGINT)}), time.sleep(30))\n"
-        "sys.modules['spcompile.compiler'] = fake\n"
+        "import os, signal, sys, time, types; from spcompile.cli import main; from spcompile.errors import ModelError\n"
+        "def interrupted(*given, **named):\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        time.sleep(20)\n"
+        "    except KeyboardInterrupt:\n"
+        f"        raise {raised}\n"
+        "fake = sys.modules['spcompile.compiler'] = types.ModuleType('spcompile.compiler')\n"
+        "fake.compile = interrupted\n"
         "sys.exit(main(['net.onnx', '--target', 'arm', '--budget', '3ms']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=25)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=15)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "spcompile: interrupted\n")
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
+
+
+def test_the_signals_handler_is_put_back(cli, compiler, model):
+    before = signal.getsignal(signal.SIGINT)
+    assert cli(model, *ARM, "--budget", "3ms").code == 0
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_reader_that_leaves_is_no_error():
