@@ -26,15 +26,16 @@ LOW, HIGH = 0.75, 1.35  # truth / prediction, 9 times of 10
 
 
 @lru_cache(maxsize=100_000)
-def predict(work: Work, target: Target, threads: int, loop_cycles: float | None = None) -> Latency:
+def predict(work: Work, target: Target, threads: int, loop_cycles: float | None = None, constants_bytes: float = 0.0) -> Latency:
     """Latency of one call on `threads` threads (at least 1), basis "analytic".
 
     loop_cycles: of the inner loops' code on one core out of L1, where someone knows them better than the counts tell.
+    constants_bytes: weights and offsets of the whole network, among which this call finds its own; 0 for a call repeated alone.
     """
     assert threads >= 1, threads
     used = min(threads, target.cores, work.units)
     share = -(-work.units // used) / work.units  # of the thread that gets the most
-    cycles = _overlap(MEMORY[target.out_of_order], core_cycles(work, target, loop_cycles), memory_cycles(work, target, used)) * share
+    cycles = _overlap(MEMORY[target.out_of_order], core_cycles(work, target, loop_cycles), memory_cycles(work, target, used, constants_bytes)) * share
     seconds = (cycles + CALL_CYCLES + (LAUNCH_CYCLES if threads > 1 else 0)) / target.clock_hz
     return Latency(seconds, seconds * LOW, seconds * HIGH, "analytic")
 
@@ -70,9 +71,9 @@ def finish_cycles(work: Work, target: Target) -> float:
     return _overlap(PIPES, work.arithmetic / (target.fma_per_cycle * narrow), work.stores / (target.stores_per_cycle * narrow))
 
 
-def memory_cycles(work: Work, target: Target, threads: int = 1) -> float:
+def memory_cycles(work: Work, target: Target, threads: int = 1, constants_bytes: float = 0.0) -> float:
     """Of moving through one core what L1 does not hold, while `threads` threads share what is shared."""
-    return sum(_stream_cycles(stream, target, threads) for stream in work.streams)
+    return sum(_stream_cycles(stream, target, threads, constants_bytes if stream.constant else 0.0) for stream in work.streams)
 
 
 def _load_cycles(work: Work, target: Target) -> tuple[float, float]:
@@ -93,11 +94,11 @@ def _narrow(work: Work, target: Target) -> int:
     return max(1, target.lanes_fp32 // max(target.datapath_lanes, work.lanes)) if work.lanes else 1
 
 
-def _stream_cycles(stream: Stream, target: Target, threads: int) -> float:
+def _stream_cycles(stream: Stream, target: Target, threads: int, among_bytes: float) -> float:
     """What misses one level is read from the next."""
-    cycles, missed = 0.0, 1.0
+    cycles, missed, footprint = 0.0, 1.0, max(stream.footprint_bytes, among_bytes)
     for level, cache in enumerate(target.caches):
-        misses = min(missed, max(0.0, (stream.footprint_bytes / cache.bytes - RESIDENT) / (THRASHED - RESIDENT)))
+        misses = min(missed, max(0.0, (footprint / cache.bytes - RESIDENT) / (THRASHED - RESIDENT)))
         if level:
             cycles += stream.bytes_moved * (missed - misses) / cache.bytes_per_cycle
         missed = misses

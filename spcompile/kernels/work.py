@@ -7,12 +7,14 @@ from dataclasses import dataclass
 class Stream:
     """Memory read or written by one call.
 
-    bytes_moved: bytes that cross into the registers from beyond L1, re-reads included. footprint_bytes: the set they come from;
-    the level of the hierarchy that holds the footprint sets the bandwidth.
+    bytes_moved: in whole cache lines, re-reads included. footprint_bytes: the set they come from; the level of the hierarchy that
+    holds the footprint sets the bandwidth, and what L1 holds is free. constant: weights or offsets, met for the first time in a call:
+    they lie wherever all the network's constants lie.
     """
 
     bytes_moved: float
     footprint_bytes: float
+    constant: bool = False
 
 
 @dataclass(frozen=True)
