@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from spcompile.runtime import emulator
 from spcompile.verdict import Verdict
+
+settings.register_profile("busy machine", deadline=None)
+if settings.get_current_profile_name() == "default":  # CI has a profile of its own, with the same examples every time
+    settings.load_profile("busy machine")
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
@@ -32,6 +37,13 @@ def pytest_runtest_setup(item):
     for marker, available in NEEDS.items():
         if item.get_closest_marker(marker) and not (verdict := available()):
             pytest.skip(f"{marker}: {verdict.reason}")
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch):
+    """What a terminal, a CI service or pytest's own workers say about screens does not reach the tests."""
+    for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
