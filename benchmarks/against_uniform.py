@@ -1,0 +1,62 @@
+"""Does the search lose less accuracy than one level everywhere, at the same time?
+
+    python benchmarks/against_uniform.py [--only resnet20] [--speedups 1.5,2,2.5] [--samples 64] [--target host]
+
+For each speed-up the least harmful uniform plan within the budget is found (predicted times, our own error model), then the search gets
+exactly that plan's latency as its budget. Both are pruned alike and scored.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from networks import networks  # noqa: E402
+
+from spcompile.compiler.inputs import calibration_of, prepared  # noqa: E402
+from spcompile.compiler.planning import problem_of  # noqa: E402
+from spcompile.lowering.lower import lower  # noqa: E402
+from spcompile.patterns import PATTERNS  # noqa: E402
+from spcompile.progress import Silent  # noqa: E402
+from spcompile.pruning import PRUNERS, prune  # noqa: E402
+from spcompile.pruning.errors import ErrorModel  # noqa: E402
+from spcompile.search import choose, choose_uniform  # noqa: E402
+from spcompile.targets import load_target  # noqa: E402
+
+NETWORKS = "resnet20,resnet56,mobilenet_v1,mobilenet_v2,efficientnet_lite0,squeezenet10_sparse,dscnn,ppocr_rec,minilm"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=NETWORKS)
+    parser.add_argument("--speedups", default="1.5,2,2.5")
+    parser.add_argument("--samples", type=int, default=64)
+    parser.add_argument("--target", default="host")
+    args = parser.parse_args()
+    target, known = load_target(args.target), networks()
+    for name in args.only.split(","):
+        network = known[name]
+        model = prepared(network.source(), network.input_shapes or None, network.example_inputs() if network.example_inputs else None)
+        data, pruner = calibration_of(network.calibration(args.samples), model), PRUNERS[-1]
+        errors = ErrorModel.of(model, PATTERNS, data, pruner, 0, Silent())
+        problem = problem_of(model, lower(model, target, 1), target, 1, PATTERNS, errors.error, Silent())
+        dense_s = choose(problem, None).dense_latency.expected_s
+
+        def after(plan) -> float:
+            choices = {layer: choice for layer, choice in plan.choices.items() if choice.sparsity > 0}
+            return network.score(prune(model, choices, data, pruner, 0).model)  # noqa: B023 - called within this round
+
+        before = network.score(model)
+        for speedup in map(float, args.speedups.split(",")):
+            uniform = choose_uniform(problem, dense_s / speedup)
+            searched = choose(problem, uniform.latency.expected_s)
+            level = next((c.notation for c in uniform.choices.values() if c.sparsity > 0), "dense")
+            print(
+                f"{name} {dense_s / uniform.latency.expected_s:.2f}x predicted: dense {before:.2%}, uniform {level} {after(uniform):.2%}, "
+                f"search {after(searched):.2%}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

