@@ -4,6 +4,7 @@ A number is `clock_hz = 1.5e9`, or `clock_hz = { value = 1.5e9, source = "where 
 file does not say from a shipped device.
 """
 
+import difflib
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -32,7 +33,8 @@ def parse_target(table: dict, origin: str) -> Target:
     """Checked Target from a table as `read_table` gives it. `origin` names the file in errors."""
     known = {item.name: item.type for item in fields(Target) if item.name != "sources"}
     for name in table:
-        _demand(name in known or name in NOT_IN_TARGET, origin, name, f"is not a field of a device file (allowed: {', '.join(sorted(known))})")
+        near = difflib.get_close_matches(name, known, n=1) or sorted(known)
+        _demand(name in known or name in NOT_IN_TARGET, origin, name, f"is not a field of a device file; did you mean {' or '.join(near)}?")
     for name in known:
         _demand(name in table, origin, name, f"is missing ({_expected(known[name])} expected)")
     sources, values = {}, {}

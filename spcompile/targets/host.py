@@ -11,21 +11,21 @@ from spcompile.targets.target import Target
 
 
 def host_target(devices: list[tuple[str, dict]], root: Path = Path("/")) -> Target:
-    """devices: (name, table as read from its file). The fitting one that demands most of the machine wins.
+    """devices: (name, table as read from its file). The fitting one that demands most of the machine wins; of big and little cores the fastest.
 
     `root` holds proc/ and sys/. TargetError when this machine's kind is not among the devices.
     """
     machine, flags = platform.machine().lower(), _cpu_flags(root)
-    fitting = [(len(needs.get("flags", ())), name, table) for name, table in devices if (needs := table.get("recognised_by")) and _fits(needs, flags)]
+    fitting = [
+        (len(needs), parse_target(table, f"{name}.toml"))
+        for name, table in devices
+        if "recognised_by" in table and (needs := set(table["recognised_by"]["flags"])) <= flags
+    ]
     if not fitting:
         kinds = ", ".join(name for name, table in devices if "recognised_by" in table)
         raise TargetError(f"target 'host': this machine ({machine}) is none of {kinds}; give a device file of your own: --target my_board.toml")
-    _, name, table = max(fitting, key=lambda entry: entry[0])
-    return _with_own_numbers(parse_target(table, f"{name}.toml"), root)
-
-
-def _fits(needs: dict, flags: set[str]) -> bool:
-    return set(needs["flags"]) <= flags
+    _, target = max(fitting, key=lambda entry: (entry[0], entry[1].peak_flops))
+    return _with_own_numbers(target, root)
 
 
 def _cpu_flags(root: Path) -> set[str]:
