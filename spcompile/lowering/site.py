@@ -114,14 +114,15 @@ def fastest(site: Site, blocks: Callable[[int], float], target: Target, threads:
 
     blocks: block rows -> how many blocks of that many rows hold a non-zero. widest: block rows beyond which it is not worth looking.
     """
-    options = [_best_tile(site, None, 0, target, threads)] if None in site.formats() else []
-    options += [_best_tile(site, rows, round(blocks(rows)), target, threads) for rows in site.formats() if rows is not None and rows <= widest]
-    kernel, rows, latency = min(options, key=lambda option: option[2].expected_s)
+    found = (
+        _best_tile(site, rows, 0 if rows is None else round(blocks(rows)), target, threads) for rows in site.formats() if rows is None or rows <= widest
+    )
+    kernel, rows, latency = min((option for option in found if option is not None), key=lambda option: option[2].expected_s)
     return kernel, rows, Latency(latency.expected_s * site.calls, latency.low_s * site.calls, latency.high_s * site.calls, latency.basis)
 
 
 @lru_cache(maxsize=100_000)
-def _best_tile(site: Site, rows: int | None, blocks: int, target: Target, threads: int) -> tuple[Kernel, int | None, Latency]:
+def _best_tile(site: Site, rows: int | None, blocks: int, target: Target, threads: int) -> tuple[Kernel, int | None, Latency] | None:
+    """None where the target has too few registers for so many rows."""
     timed = [(kernel, rows, predict(kernel.work(), target, threads)) for kernel in site.kernels(rows, blocks, target, threads)]
-    assert timed, f"no kernel for {site} with {rows} rows a block"
-    return min(timed, key=lambda option: option[2].expected_s)
+    return min(timed, key=lambda option: option[2].expected_s, default=None)
