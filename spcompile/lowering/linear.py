@@ -18,7 +18,7 @@ from spcompile.lowering.images import Image
 from spcompile.lowering.program import Argument
 from spcompile.lowering.relayout import read_image
 from spcompile.lowering.site import Reach, Site, fastest
-from spcompile.lowering.tasks import Task, shape_of
+from spcompile.lowering.tasks import Task
 from spcompile.lowering.view import View
 
 
@@ -42,8 +42,7 @@ def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
             for n in range(out.batch)
         ]
         _product(emitter, site, layer, matrix_of(task.node, layer), offsets, runs)
-    if out.parent is None:
-        emitter.border(out, view, columns=False, written=out.run)
+    emitter.border(out, view, columns=False, written=out.run)
     emitter.views[task.output] = view
 
 
@@ -91,8 +90,8 @@ def _row_operand(emitter: Emitter, value: ir.Value, out: Image, shape: tuple[int
     repeated = all(n == 1 or s == 0 for n, s in zip(view.shape[2:], view.strides[2:], strict=True))
     if repeated:
         return View(view.buffer, view.offset, view.shape, (*view.strides[:2], 0, 0))
-    flat = view.strides[3] == 1 and (view.shape[2] == 1 or view.strides[2] == out.pitch)
-    if flat and view.shape[3] > 1 or (view.shape[3] == 1 and view.strides[2] == out.pitch):
+    flat = (view.shape[3] == 1 or view.strides[3] == 1) and (view.shape[2] == 1 or view.strides[2] == out.pitch)
+    if flat and emitter.buffers[view.buffer].kind != "input":  # the last row is read to the end of a register
         return View(view.buffer, view.offset, view.shape, (*view.strides[:3], 1))
     return emitter.conform(view, (out.batch_stride, out.channel_stride, out.pitch, 1))
 
@@ -137,6 +136,8 @@ def _linear_epilogue(emitter: Emitter, task: Task, layer: Layer, out: View):
             view = emitter.conform(view, out.strides)
             operands.append(Operand(view.strides[-1], 1))
         else:
+            if emitter.buffers[view.buffer].kind == "input" or view.strides[-1] not in (0, 1):  # rows are read to the end of a register
+                view = emitter.copy(view, out.strides)
             operands.append(Operand(view.strides[-1] if layer.rows > 1 else 0, 0))
         arguments.append(pointer(view))
     return expression, tuple(operands), tuple(arguments)
@@ -144,9 +145,14 @@ def _linear_epilogue(emitter: Emitter, task: Task, layer: Layer, out: View):
 
 def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, offsets: np.ndarray, runs) -> None:
     """Choose the kernel by the zeros found in the matrix, pack, and call it once per run (x, y, operands)."""
-    kept = matrix != 0
-    kernel, block_rows, _ = fastest(site, lambda rows: count_blocks(kept, rows), emitter.target, emitter.threads)
     emitter.sites[layer.name] = site
+    order = np.argsort(~matrix.any(axis=1), kind="stable").astype(np.int32)  # empty rows last
+    scattered = site.scatters and bool((np.diff(order) < 0).any())
+    matrix = matrix[order] if scattered else matrix
+    kept = matrix != 0
+    kernel, block_rows, _ = fastest(site, lambda rows: count_blocks(kept, rows), emitter.target, emitter.threads, scattered=scattered)
+    if scattered and block_rows is None:
+        matrix, scattered = matrix[np.argsort(order)], False
     if isinstance(kernel, OffsetGemv) and kernel.out_rows > site.rows:
         matrix = np.pad(matrix, ((0, kernel.out_rows - site.rows), (0, 0)))
     packed = pack(matrix, None if block_rows is None else matrix != 0, kernel.rows, layer.groups)
@@ -156,11 +162,12 @@ def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, off
         listed = offsets[row_block * layer.groups // packed.row_blocks, packed.columns]
         if getattr(kernel, "depths", 1) > 1:
             depth = packed.columns % layer.in_channels * kernel.depths // layer.in_channels
-            order, starts = _by_depth(depth, row_block, kernel.depths, packed.row_blocks)
-            values, listed = values[order], listed[order]
+            entries, starts = _by_depth(depth, row_block, kernel.depths, packed.row_blocks)
+            values, listed = values[entries], listed[entries]
     constants = [Argument(emitter.stored(array)) for array in (values.ravel(), listed.astype(np.int32), starts)]
+    row_of = [Argument(emitter.stored(order))] if scattered else []
     for x, y, operands in runs:
-        emitter.call(kernel, x, *constants, y, *operands, layer=layer.name)
+        emitter.call(kernel, x, *constants, y, *operands, *row_of, layer=layer.name)
 
 
 def _by_depth(depth: np.ndarray, row_block: np.ndarray, depths: int, row_blocks: int) -> tuple[np.ndarray, np.ndarray]:

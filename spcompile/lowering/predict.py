@@ -1,10 +1,12 @@
 """What a layer would take with a pattern it does not have yet."""
 
+import math
+
 from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
 from spcompile.lowering.lower import Lowered
-from spcompile.lowering.site import Site, fastest
+from spcompile.lowering.site import BLOCK_ROWS, Site, fastest
 from spcompile.patterns import Choice
 from spcompile.patterns.channel import Channel
 from spcompile.targets.target import Target
@@ -32,17 +34,20 @@ class Predictor:
             assert choice.sparsity == 0, layer.name
             return self._present[layer.name]
         site = self._sites[layer.name]
-        return fastest(site, lambda rows: expected_blocks(site, choice, rows), self._target, self._threads, 2 * choice.pattern.block_rows)[2]
+        whole_rows = isinstance(choice.pattern, Channel) and site.scatters
+        widest = BLOCK_ROWS[-1] if whole_rows else 2 * choice.pattern.block_rows
+        return fastest(site, lambda rows: expected_blocks(site, choice, rows), self._target, self._threads, widest, whole_rows)[2]
 
 
 def expected_blocks(site: Site, choice: Choice, rows: int) -> float:
     """How many blocks of `rows` x 1 keep a weight under a choice, if its units are kept independently of each other.
 
-    A kernel's block covers rows / block_rows units of the pattern and is empty only if all are.
+    A kernel's block covers rows / block_rows units of the pattern and is empty only if all are. Empty channels are gathered in blocks.
     """
     total = site.rows // rows * site.columns
     if isinstance(choice.pattern, Channel):
-        return total * (1 - choice.sparsity**rows)
+        kept = site.rows * choice.density
+        return math.ceil(kept / rows) * site.columns if site.scatters else total * (1 - choice.sparsity**rows)
     units = max(1.0, rows / choice.pattern.block_rows)
     sparsity = choice.pattern.fixed_sparsity if choice.pattern.fixed_sparsity is not None else choice.sparsity
     return total * (1 - sparsity**units)

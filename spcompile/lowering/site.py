@@ -58,17 +58,22 @@ class Site:
         sparse = tuple(r for r in BLOCK_ROWS if (self.rows // self.groups) % r == 0)
         return (None, *sparse) if self.groups == 1 else sparse
 
+    @property
+    def scatters(self) -> bool:
+        """May rows be computed in another order than they are stored?"""
+        return self.groups == 1 and self.x_position_stride == 1 and self.y_position_stride == 1 and self.positions > 1
+
     def dense_blocks(self, block_rows: int) -> int:
         return self.rows // block_rows * self.columns
 
-    def kernels(self, block_rows: int | None, blocks: int, target: Target, threads: int) -> Iterator[Kernel]:
+    def kernels(self, block_rows: int | None, blocks: int, target: Target, threads: int, scattered: bool) -> Iterator[Kernel]:
         """Every register tile and loop order that this format allows on the target."""
         if self.x_position_stride == 1 and self.y_position_stride == 1 and self.positions > 1:
-            yield from self._spmm(block_rows, blocks, target, threads)
-        if self.positions <= FEW_POSITIONS:
+            yield from self._spmm(block_rows, blocks, target, threads, scattered and block_rows is not None)
+        if self.positions <= FEW_POSITIONS and not scattered:
             yield from self._gemv(block_rows, blocks, target)
 
-    def _spmm(self, block_rows: int | None, blocks: int, target: Target, threads: int) -> Iterator[OffsetSpmm]:
+    def _spmm(self, block_rows: int | None, blocks: int, target: Target, threads: int, scattered: bool) -> Iterator[OffsetSpmm]:
         per_group = self.rows // self.groups
         for rows in (r for r in DENSE_ROWS if per_group % r == 0) if block_rows is None else (block_rows,):
             for lanes in (target.lanes_fp32 >> shift for shift in range(2)):
@@ -82,7 +87,7 @@ class Site:
                     for outer, depths in self._orders(block_rows is None, vectors * lanes, threads):
                         yield OffsetSpmm(
                             self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint, reads,
-                            self.epilogue, self.operands, block_rows is None, outer, depths,
+                            self.epilogue, self.operands, block_rows is None, outer, depths, scattered,
                         )  # fmt: skip
 
     def _orders(self, dense: bool, tile: int, threads: int) -> Iterator[tuple[bool, int]]:
@@ -109,20 +114,22 @@ class Site:
         )  # fmt: skip
 
 
-def fastest(site: Site, blocks: Callable[[int], float], target: Target, threads: int, widest: int = BLOCK_ROWS[-1]) -> tuple[Kernel, int | None, Latency]:
+def fastest(
+    site: Site, blocks: Callable[[int], float], target: Target, threads: int, widest: int = BLOCK_ROWS[-1], scattered: bool = False
+) -> tuple[Kernel, int | None, Latency]:
     """The kernel predicted fastest over all formats and tiles -> (kernel, block rows or None for dense, latency of all calls).
 
-    blocks: block rows -> how many blocks of that many rows hold a non-zero. widest: block rows beyond which it is not worth looking.
+    blocks: block rows -> how many blocks of that many rows hold a non-zero. widest: block rows beyond which it is not worth looking. scattered: rows come in another order than the output's.
     """
     found = (
-        _best_tile(site, rows, 0 if rows is None else round(blocks(rows)), target, threads) for rows in site.formats() if rows is None or rows <= widest
+        _best_tile(site, rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered) for rows in site.formats() if rows is None or rows <= widest
     )
     kernel, rows, latency = min((option for option in found if option is not None), key=lambda option: option[2].expected_s)
     return kernel, rows, Latency(latency.expected_s * site.calls, latency.low_s * site.calls, latency.high_s * site.calls, latency.basis)
 
 
 @lru_cache(maxsize=100_000)
-def _best_tile(site: Site, rows: int | None, blocks: int, target: Target, threads: int) -> tuple[Kernel, int | None, Latency] | None:
+def _best_tile(site: Site, rows: int | None, blocks: int, target: Target, threads: int, scattered: bool) -> tuple[Kernel, int | None, Latency] | None:
     """None where the target has too few registers for so many rows."""
-    timed = [(kernel, rows, predict(kernel.work(), target, threads)) for kernel in site.kernels(rows, blocks, target, threads)]
+    timed = [(kernel, rows, predict(kernel.work(), target, threads)) for kernel in site.kernels(rows, blocks, target, threads, scattered)]
     return min(timed, key=lambda option: option[2].expected_s, default=None)

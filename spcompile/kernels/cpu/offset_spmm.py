@@ -19,7 +19,8 @@ LATENCY = 4  # cycles, and so independent multiply-adds, that keep one pipe busy
 
 @dataclass(frozen=True)
 class OffsetSpmm(Kernel):
-    """Pointers: x, values [blocks, rows], offsets [blocks], starts [depths * out_rows / rows + 1], y, then one per operand of the epilogue.
+    """Pointers: x, values [blocks, rows], offsets [blocks], starts [depths * out_rows / rows + 1], y, then one per operand of the epilogue;
+    with `scattered`, last, the row of y [out_rows] that each row computed is: so that empty rows can be gathered in blocks of their own.
 
     The last tile is moved back so that it ends at the last position: some positions are computed twice, none beyond the end,
     therefore `positions >= vectors * lanes` and y must not overlap any operand.
@@ -41,6 +42,7 @@ class OffsetSpmm(Kernel):
     shared_list: bool = False  # every row block uses the same offsets (dense); `blocks` still counts values / rows
     positions_outer: bool = True
     depths: int = 1
+    scattered: bool = False
 
     def __post_init__(self):
         assert self.out_rows % self.rows == 0 and self.positions >= self.tile, self
@@ -55,7 +57,7 @@ class OffsetSpmm(Kernel):
     def code(self) -> tuple:
         """Everything the emitted code depends on: block counts are data."""
         dense = self.blocks if self.shared_list else None
-        tile = (self.rows, self.vectors, self.lanes, self.positions_outer, self.depths)
+        tile = (self.rows, self.vectors, self.lanes, self.positions_outer, self.depths, self.scattered)
         return (self.out_rows, self.positions, tile, self.y_row_stride, dense, self.epilogue, self.operands)
 
     @property
@@ -112,7 +114,10 @@ def _emit(k: OffsetSpmm, threads: int):
     row_blocks, last = k.out_rows // k.rows, k.positions - k.tile
     per_block = k.blocks // row_blocks  # of a shared list
 
-    def body(x, value, offset, start, y, **operands):
+    def body(x, value, offset, start, y, row_of=None, **operands):
+        def y_row(row):
+            return row_of[row] if k.scattered else row
+
         def lane(register, i):
             return register * k.lanes + i
 
@@ -128,9 +133,9 @@ def _emit(k: OffsetSpmm, threads: int):
                 for v in range(k.vectors):
                     with T.vectorized(0, k.lanes) as i:
                         p = position + lane(v, i)
-                        loaded = load_operands(operands.values(), k.operands, first_row + r, p)
+                        loaded = load_operands(operands.values(), k.operands, y_row(first_row + r), p)
                         result = evaluate(k.epilogue, [acc[lane(r * k.vectors + v, i)], *loaded])
-                        T.buffer_store(y, result, [(first_row + r) * k.y_row_stride + p])
+                        T.buffer_store(y, result, [y_row(first_row + r) * k.y_row_stride + p])
 
         def keep(acc, first_row, position):
             """Sums that wait for the next range of columns."""
@@ -148,7 +153,7 @@ def _emit(k: OffsetSpmm, threads: int):
                         T.buffer_store(acc, T.Select(depth > 0, y[at + i], T.float32(0)), [lane(register, i)])
 
         def waiting(first_row, position):
-            return [(r * k.vectors + v, (first_row + r) * k.y_row_stride + position + v * k.lanes) for r in range(k.rows) for v in range(k.vectors)]
+            return [(r * k.vectors + v, y_row(first_row + r) * k.y_row_stride + position + v * k.lanes) for r in range(k.rows) for v in range(k.vectors)]
 
         def sum_up(acc, m, list_number, position):
             first = 0 if k.shared_list else start[list_number]
@@ -194,4 +199,5 @@ def _emit(k: OffsetSpmm, threads: int):
                 block(tile, 0, m)
 
     pointers = {"x": "float32", "value": "float32", "offset": "int32", "start": "int32", "y": "float32"}
-    return kernel_function(k.name, pointers | operand_pointers(k.operands), body)
+    scatter = {"row_of": "int32"} if k.scattered else {}
+    return kernel_function(k.name, pointers | operand_pointers(k.operands) | scatter, body)
