@@ -34,9 +34,14 @@ def available() -> Verdict:
 
 
 def cores() -> tuple[str, ...]:
-    """Cores that QEMU can hold code to, by LLVM's names; one it lacks is emulated as "max", which refuses no instruction."""
+    """Cores that QEMU can hold code to, by LLVM's names."""
     listed = subprocess.run([folder() / "qemu", "-cpu", "help"], capture_output=True, text=True, check=False).stdout.split()  # it exits with 1
     return tuple(name for name in listed[2:] if name != ANY_CORE)  # after the words "Available CPUs:"
+
+
+def stand_in(core: str) -> str:
+    """The core that a session for `core` really emulates: itself, or "max"."""
+    return core if core in cores() else ANY_CORE
 
 
 def _start(core: str, listener: socket.socket, key: str, workspace: str) -> subprocess.Popen:
@@ -44,7 +49,7 @@ def _start(core: str, listener: socket.socket, key: str, workspace: str) -> subp
     home, log = folder(), Path(workspace, "server.log")
     files = Path(workspace, "files")
     files.mkdir()
-    emulate = [home / "qemu", "-cpu", core if core in cores() else ANY_CORE, "-L", home / "root", "-E", f"LD_LIBRARY_PATH={home / 'lib'}"]
+    emulate = [home / "qemu", "-cpu", stand_in(core), "-L", home / "root", "-E", f"LD_LIBRARY_PATH={home / 'lib'}"]
     with log.open("wb") as stderr:
         return subprocess.Popen(
             [*emulate, home / "serve", str(listener.fileno()), key],
@@ -61,7 +66,8 @@ def _start(core: str, listener: socket.socket, key: str, workspace: str) -> subp
 def session(core: str = ANY_CORE) -> Iterator:
     """-> a `tvm.rpc.RPCSession` on a fresh emulated machine, half a second to start; the machine is gone when the block ends.
 
-    core: LLVM's name of the core, so that an instruction the core lacks ends the server as it would end a program on the board.
+    core: LLVM's name of the core, so that an instruction the core lacks ends the server as it would end a program on the board. A core that
+    QEMU lacks is emulated as "max", which refuses no instruction.
     Raises ToolError: not set up, or the server did not start. Sessions may run side by side.
     """
     from tvm import rpc

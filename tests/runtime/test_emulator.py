@@ -66,6 +66,8 @@ def test_core_refuses_instructions_it_lacks(tmp_path):
 
 @pytest.mark.needs_emulator
 def test_core_that_qemu_lacks_is_emulated_as_any(tmp_path):
+    assert emulator.stand_in("cortex-a53") == "cortex-a53"
+    assert emulator.stand_in("cortex-of-tomorrow") == "max"
     with emulator.session("cortex-of-tomorrow") as remote:
         check_squares(remote, squares(tmp_path, "cortex-a76", dtype="float16"), "float16")
 
