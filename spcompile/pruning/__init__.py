@@ -5,6 +5,7 @@ To add a pruner: write `pruning/my_idea.py` with a frozen subclass of `Pruner` a
 
 from spcompile.pruning.admm import Admm
 from spcompile.pruning.calibration import Calibration, calibration_from, load_calibration, random_calibration
+from spcompile.pruning.errors import ErrorModel, measure_errors
 from spcompile.pruning.evidence import Evidence
 from spcompile.pruning.images import Preprocessing
 from spcompile.pruning.labelled import Labelled, load_labelled, top1
@@ -22,6 +23,7 @@ __all__ = [
     "PRUNERS",
     "Admm",
     "Calibration",
+    "ErrorModel",
     "Evidence",
     "KeepWeights",
     "Labelled",
@@ -36,6 +38,7 @@ __all__ = [
     "calibration_from",
     "load_calibration",
     "load_labelled",
+    "measure_errors",
     "prune",
     "random_calibration",
     "top1",

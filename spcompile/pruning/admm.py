@@ -4,51 +4,80 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from spcompile.patterns import Choice
+from spcompile.patterns import Choice, Pattern
+from spcompile.pruning.algebra import inverse, product
 from spcompile.pruning.evidence import DAMPING, Evidence
 from spcompile.pruning.pruner import Pruner
 from spcompile.pruning.solvers import LeastSquares, Solver
 
+PENALTY = 1.0  # rho of the paper, in units of A's diagonal
+
+
+class Alternation:
+    """Boža 2024, arXiv:2401.02938, "Fast and effective weight update for pruned large language models", section 4.
+
+    Columns are scaled to unit diagonal of A; Z holds weights that obey the pattern, U the price of holding them there:
+        X = (T + rho (Z - U)) inv(A + rho I)      the best weights near the allowed ones
+        mask = pattern.mask((X + U)^2)
+        Z = (X + U) mask,   U = U + X - Z
+    """
+
+    def __init__(self, evidence: Evidence, damping: float):
+        gram, target = evidence.normal_equations(damping)
+        self.shape = evidence.weight.shape
+        self.scale = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))[:, None]
+        regular = gram / self.scale / self.scale.transpose(0, 2, 1) + PENALTY * np.eye(evidence.layer.columns)
+        self.inverse = inverse(regular).astype(np.float32)
+        self.target = (target / self.scale).astype(np.float32)
+        self.restart(evidence)
+
+    def restart(self, evidence: Evidence) -> None:
+        """Back to the dense weights, for another pattern."""
+        self.allowed = (evidence.grouped_weight * self.scale).astype(np.float32)
+        self.alive, self.price = self.allowed != 0, np.zeros_like(self.allowed)
+
+    def step(self, pattern: Pattern, sparsity: float) -> np.ndarray:
+        """-> the mask of this step, bool [rows, columns]."""
+        best = product(self.target + PENALTY * (self.allowed - self.price), self.inverse)
+        wanted = (best + self.price) * self.alive
+        keep = pattern.mask((wanted**2).reshape(self.shape), sparsity)
+        self.allowed = wanted * keep.reshape(wanted.shape)
+        self.price += best - self.allowed
+        return keep
+
+    @property
+    def weight(self) -> np.ndarray:
+        """Z in the layer's own scale, [rows, columns]."""
+        return (self.allowed / self.scale).astype(np.float32).reshape(self.shape)
+
+
+def row_harms(evidence: Evidence, damping: float) -> np.ndarray:
+    """What dropping a whole row costs, known exactly because no survivor in it can take the blame: w A w' of its best weights, float64 [rows]."""
+    gram, target = evidence.normal_equations(damping)
+    return (product(target, inverse(gram)) * target).sum(axis=2).reshape(-1)
+
 
 @dataclass(frozen=True)
 class Admm(Pruner):
-    """Boža 2024, arXiv:2401.02938, "Fast and effective weight update for pruned large language models", section 4, for any pattern.
+    """`Alternation` for `steps` steps, for any pattern; the level rises as Zhu and Gupta 2017 (arXiv:1710.01878, equation 1) let it.
 
-    Columns are scaled to unit diagonal of A; then `steps` times, with Z the weights allowed and U the price of leaving the mask:
-        X = (T + rho (Z - U)) inv(A + rho I)      the best weights near the allowed ones
-        mask = pattern.mask((X + U)^2)            at a level that grows as Zhu and Gupta 2017 (arXiv:1710.01878, equation 1) let it
-        Z = (X + U) mask,   U = U + X - Z
-    A unit that spans all columns leaves no survivor in its row to take the blame: what it costs is known exactly, w A w'.
+    Units that span all columns are dropped by `row_harms`.
     """
 
     name = "admm"
     needs_data = True
     solver: Solver = field(default_factory=LeastSquares, kw_only=True)
     damping: float = DAMPING
-    penalty: float = 1.0  # rho, in units of A's diagonal
     steps: int = 20
     rising_share: float = 0.75  # of the steps; the last ones are taken at the full level
 
     def mask(self, evidence: Evidence, choice: Choice) -> np.ndarray:
-        gram, target = evidence.normal_equations(self.damping)
         if choice.pattern.unit(evidence.weight.shape)[1] == evidence.layer.columns > 1:
-            best = np.linalg.solve(gram, target.transpose(0, 2, 1)).transpose(0, 2, 1)
-            return choice.pattern.mask((best * target).reshape(evidence.weight.shape), choice.sparsity)
-        return self._alternate(evidence, choice, gram, target)
-
-    def _alternate(self, evidence: Evidence, choice: Choice, gram: np.ndarray, target: np.ndarray) -> np.ndarray:
-        scale = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))[:, None]
-        unit_gram = gram / scale / scale.transpose(0, 2, 1)
-        inverse = np.linalg.inv(unit_gram + self.penalty * np.eye(evidence.layer.columns)).astype(np.float32)
-        target = (target / scale).astype(np.float32)
-        allowed = (evidence.grouped_weight * scale).astype(np.float32)
-        alive, price = allowed != 0, np.zeros_like(allowed)
+            harms = np.broadcast_to(row_harms(evidence, self.damping)[:, None], evidence.weight.shape)
+            return choice.pattern.mask(harms, choice.sparsity)
+        alternation = Alternation(evidence, self.damping)
         for step in range(1, self.steps + 1):
-            best = (target + self.penalty * (allowed - price)) @ inverse
-            wanted = (best + price) * alive
-            keep = choice.pattern.mask((wanted**2).reshape(evidence.weight.shape), self._level(choice, step))
-            allowed = wanted * keep.reshape(wanted.shape)
-            price += best - allowed
+            keep = alternation.step(choice.pattern, self._level(choice, step))
         return keep
 
     def _level(self, choice: Choice, step: int) -> float:

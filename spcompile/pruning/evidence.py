@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spcompile.ir.layer import Layer
+from spcompile.pruning.algebra import product
 
 DAMPING = 0.01  # of the mean diagonal, as SparseGPT (arXiv:2301.00774, section 4) uses
 
@@ -46,7 +47,16 @@ class Evidence:
         mean_diagonal = np.trace(self.gram, axis1=1, axis2=2) / self.layer.columns
         added = np.maximum(damping * mean_diagonal, np.finfo(np.float32).tiny)[:, None, None]
         weight = self.grouped_weight.astype(np.float64)
-        return self.gram + added * np.eye(self.layer.columns), weight @ self.cross + added * weight
+        return self.gram + added * np.eye(self.layer.columns), product(weight, self.cross) + added * weight
+
+    def energy(self, weight: np.ndarray) -> float:
+        """mean |V x_pruned|^2 of weights [rows, columns], summed over rows; never zero."""
+        grouped = weight.reshape(self.grouped_weight.shape).astype(np.float32)
+        return max(float((product(grouped, self.gram.astype(np.float32)) * grouped).sum(dtype=np.float64)), float(np.finfo(np.float32).tiny))
+
+    def relative_error(self, weight: np.ndarray) -> float:
+        """mean |W x - V x|^2 / mean |W x|^2 of new weights V [rows, columns] on the same inputs."""
+        return self.energy(self.weight - weight) / self.energy(self.weight)
 
     def bias_shift(self, weight: np.ndarray) -> np.ndarray:
         """What new weights [rows, columns] ask the bias to add, so that the mean output stays: float32 [rows]."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spcompile.pruning.algebra import product
 from spcompile.pruning.evidence import DAMPING, Evidence
 
 
@@ -51,14 +52,14 @@ def masked_solve(gram: np.ndarray, target: np.ndarray, keep: np.ndarray, start: 
     """Solve V A = T on the kept weights. A [groups, columns, columns], the others [groups, rows, columns] -> V, zero where `keep` is false."""
     scale = 1 / np.diagonal(gram, axis1=1, axis2=2)[:, None]
     solution = start.copy()
-    residual = (target - solution @ gram) * keep
+    residual = (target - product(solution, gram)) * keep
     direction = residual * scale
     power = first = (residual * direction).sum(axis=2, keepdims=True)
     floor = np.finfo(np.float32).tiny
     for _ in range(most_steps):
         if power.sum() <= tolerance**2 * first.sum():
             break
-        image = (direction @ gram) * keep
+        image = product(direction, gram) * keep
         step = power / np.maximum((direction * image).sum(axis=2, keepdims=True), floor)
         solution += step * direction
         residual -= step * image

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import cholesky, inv
+from scipy.linalg import cholesky
 
 from spcompile.patterns import Choice
+from spcompile.pruning.algebra import inverse, product
 from spcompile.pruning.evidence import DAMPING, Evidence
 from spcompile.pruning.pruner import Pruner
 from spcompile.pruning.solvers import LeastSquares, Solver
@@ -39,8 +40,8 @@ class SparseGPT(Pruner):
 
 def _settle(gram: np.ndarray, target: np.ndarray, alive: np.ndarray, choice: Choice) -> np.ndarray:
     """One group: A [columns, columns], T and alive [rows, columns] -> bool mask [rows, columns]."""
-    inverse = inv(gram)
-    weight, upper = (target @ inverse) * alive, cholesky(inverse)
+    inverted = inverse(gram)
+    weight, upper = product(target, inverted) * alive, cholesky(inverted)
     pool = choice.pattern.pool(weight.shape)[1]
     width = pool if pool < weight.shape[1] else WIDTH
     keep = np.ones(weight.shape, bool)
@@ -49,7 +50,7 @@ def _settle(gram: np.ndarray, target: np.ndarray, alive: np.ndarray, choice: Cho
         saliency = (weight[:, block] / np.diag(upper)[block]) ** 2 * alive[:, block]
         keep[:, block] = choice.pattern.mask(saliency, choice.sparsity)
         errors = _settle_block(weight[:, block], upper[block, block], keep[:, block])
-        weight[:, start + width :] -= errors @ upper[block, start + width :]
+        weight[:, start + width :] -= product(errors, upper[block, start + width :])
     return keep
 
 

@@ -9,7 +9,7 @@ from spcompile.ir.layer import Layer
 from spcompile.pruning.moments import Moments
 from spcompile.pruning.network import Network, Step, Values
 
-ACTIVATION_BYTES = 800e6  # of the values of both networks that are alive at one time
+ACTIVATION_BYTES = 500e6  # of the values of both networks that are alive at one time
 
 
 class Streams:
@@ -19,9 +19,10 @@ class Streams:
     a single one. So the walk begins with as many samples as memory holds; further samples join, through the prefix pruned so far, once they fit.
     """
 
-    def __init__(self, network: Network, feeds: Mapping[str, np.ndarray]):
+    def __init__(self, network: Network, feeds: Mapping[str, np.ndarray], limit: int | None = None):
+        """limit: at most so many samples, the first ones."""
         self.network = network
-        self.feeds = network.samples(feeds)
+        self.feeds = {name: samples[:limit] for name, samples in network.samples(feeds).items()}
         self.samples, self.count = len(next(iter(self.feeds.values()))), 0
         self.weights: Values = {}
         self.room = [max(1, int(ACTIVATION_BYTES // (2 * peak))) for peak in network.peak_bytes()]

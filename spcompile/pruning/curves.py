@@ -1,0 +1,90 @@
+"""How much of a layer's output each level of a pattern costs, all levels in one pass."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spcompile.ir.layer import Layer
+from spcompile.patterns import Pattern
+from spcompile.pruning.admm import Alternation, row_harms
+from spcompile.pruning.evidence import DAMPING, Evidence
+
+STEPS_PER_LEVEL = 2
+STEPS_OF_ONE_LEVEL = 8  # patterns that have a single one
+SAMPLED_ROWS = 256  # enough to know a mean over rows to a few per cent
+TILE = 16  # neighbouring rows are sampled together, so that blocks stay whole
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Relative squared error of the layer's output, mean |W x - V x|^2 / mean |W x|^2, after the best update, over ascending shares of zeros."""
+
+    sparsities: tuple[float, ...]
+    errors: tuple[float, ...]
+
+    def __post_init__(self):
+        assert len(self.sparsities) == len(self.errors) > 0 and all(np.diff(self.sparsities) > 0) and min(self.errors) >= 0, self
+
+    def at(self, sparsity: float) -> float:
+        """Interpolated in the logarithm of the error; towards no zeros and no error below the first level."""
+        if sparsity <= self.sparsities[0]:
+            return self.errors[0] * (sparsity / self.sparsities[0]) ** 2 if self.sparsities[0] else 0.0
+        floor = np.finfo(np.float32).tiny
+        return float(np.exp(np.interp(sparsity, self.sparsities, np.log(np.maximum(self.errors, floor)))))
+
+
+def curves(evidence: Evidence, patterns: tuple[Pattern, ...], rng: np.random.Generator) -> dict[Pattern, Curve]:
+    """One curve per pattern that fits the layer and prunes anything; from a sample of rows where there are many."""
+    fitting = _fitting(evidence.layer, patterns)
+    if not fitting:
+        return {}
+    sample = _sampled(evidence, rng)
+    alternation, found = Alternation(sample, DAMPING), {}
+    for pattern in fitting:
+        if pattern.unit(evidence.weight.shape)[1] == evidence.layer.columns > 1:
+            found[pattern] = _row_curve(pattern, evidence)
+        else:
+            alternation.restart(sample)
+            found[pattern] = _pass(pattern, sample, alternation)
+    return found
+
+
+def weight_curves(evidence: Evidence, patterns: tuple[Pattern, ...]) -> dict[Pattern, Curve]:
+    """The same from the weights alone: the share of their squares that is lost, as if inputs were white and nothing made up for it."""
+    squares = evidence.weight.astype(np.float64) ** 2
+    lost = {
+        pattern: [1 - squares[pattern.mask(squares, level)].sum() / max(squares.sum(), 1e-30) for level in pattern.levels]
+        for pattern in _fitting(evidence.layer, patterns)
+    }
+    return {pattern: Curve(pattern.levels, tuple(np.maximum(errors, 0.0))) for pattern, errors in lost.items()}
+
+
+def _fitting(layer: Layer, patterns: tuple[Pattern, ...]) -> list[Pattern]:
+    return [pattern for pattern in patterns if pattern.fits(layer) and pattern.fixed_sparsity != 0]
+
+
+def _pass(pattern: Pattern, evidence: Evidence, alternation: Alternation) -> Curve:
+    """Raise the level step by step; the weights found at one level start the next."""
+    errors = []
+    for level in pattern.levels:
+        for _ in range(STEPS_PER_LEVEL if len(pattern.levels) > 1 else STEPS_OF_ONE_LEVEL):
+            alternation.step(pattern, level)
+        errors.append(evidence.relative_error(alternation.weight))
+    return Curve(pattern.levels, tuple(np.maximum.accumulate(errors)))
+
+
+def _row_curve(pattern: Pattern, evidence: Evidence) -> Curve:
+    harms = np.sort(np.maximum(row_harms(evidence, DAMPING), 0))
+    lost = np.concatenate([[0.0], np.cumsum(harms)])
+    shares = lost[[round(level * len(harms)) for level in pattern.levels]] / max(lost[-1], np.finfo(np.float64).tiny)
+    return Curve(pattern.levels, tuple(shares))
+
+
+def _sampled(evidence: Evidence, rng: np.random.Generator) -> Evidence:
+    """The evidence of some rows, in tiles of neighbours; of all rows where they are few or grouped."""
+    layer = evidence.layer
+    if layer.rows <= SAMPLED_ROWS or layer.groups > 1:
+        return evidence
+    tiles = np.sort(rng.choice(layer.rows // TILE, SAMPLED_ROWS // TILE, replace=False))
+    rows = (tiles[:, None] * TILE + np.arange(TILE)).reshape(-1)
+    return replace(evidence, layer=replace(layer, rows=len(rows)), weight=evidence.weight[rows])

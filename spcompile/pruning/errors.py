@@ -1,0 +1,109 @@
+"""What a layer's option is predicted to do to the network's output: the number that the search adds up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.ir.layer import Layer
+from spcompile.ir.layers import bias, find_layers, weight
+from spcompile.patterns import PATTERNS, Choice, Pattern, Unstructured
+from spcompile.progress import Progress, Silent
+from spcompile.pruning.calibration import Calibration
+from spcompile.pruning.curves import Curve, curves, weight_curves
+from spcompile.pruning.evidence import Evidence
+from spcompile.pruning.solvers import LeastSquares
+from spcompile.pruning.wanda import Wanda
+
+SAMPLES = 64  # that curves are measured with
+PROBED_SAMPLES = 32  # that sensitivities are measured with
+PROBED_ERROR = 0.05  # of the layer's output: large beside rounding, small enough that errors still add up
+BLIND = "no calibration data: errors are the share of squared weight that is lost, every layer as sensitive as the others"
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """error = local error x sensitivity. Local: the layer's own relative squared error after the weight update, read off its pattern's curve.
+    Sensitivity: relative squared error of the network's output per unit of local error, measured by pruning this layer alone.
+
+    Second-order terms between layers are left out, so errors add up; `tests/pruning/test_errors.py` and docs/accuracy.md say how well.
+    """
+
+    curves: Mapping[str, Mapping[Pattern, Curve]]  # by layer name
+    sensitivities: Mapping[str, float]  # by layer name
+    notes: tuple[str, ...] = ()
+
+    def error(self, layer: Layer, choice: Choice) -> float:
+        """Predicted relative squared error of the network's output, >= 0; zero for dense."""
+        if choice.sparsity == 0:
+            return 0.0
+        return self.curves[layer.name][choice.pattern].at(choice.sparsity) * self.sensitivities[layer.name]
+
+
+def measure_errors(
+    model: ir.Model,
+    calibration: Calibration | None = None,
+    patterns: tuple[Pattern, ...] = PATTERNS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> ErrorModel:
+    """Every layer, every pattern that fits it, every level, in one walk through the dense network. model: prepared."""
+    layers = find_layers(model)
+    with (progress or Silent()).stage("errors", len(layers)) as advance:
+        if calibration is not None:
+            return _measured(model, calibration, patterns, np.random.default_rng(seed), advance)
+        by_weight = {layer.name: weight_curves(Evidence(layer, weight(model, layer)), patterns) for layer in layers}
+        advance(len(layers))
+        return ErrorModel(by_weight, dict.fromkeys(by_weight, 1.0), (BLIND,))
+
+
+def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern, ...], rng: np.random.Generator, advance) -> ErrorModel:
+    import torch
+
+    from spcompile.pruning.network import Network
+    from spcompile.pruning.streams import Streams
+
+    layers, found, sensitivities = {layer.name: layer for layer in find_layers(model)}, {}, {}
+    with torch.no_grad():
+        network = Network(model)
+        streams = Streams(network, calibration.feeds, SAMPLES)
+        probe = _Probe(model, network, streams)
+        for at, step in enumerate(network.steps):
+            if (layer := layers.get(step.name)) is not None:
+                if any(pattern.fits(layer) for pattern in patterns if pattern.fixed_sparsity != 0):
+                    evidence = streams.moments(layer, at, rng).evidence(weight(model, layer))
+                    measured = curves(evidence, tuple(dict.fromkeys((*patterns, Unstructured()))), rng)
+                    found[layer.name], sensitivities[layer.name] = measured, probe.sensitivity(evidence, measured[Unstructured()], at)
+                advance()
+            streams.advance(step)
+    return ErrorModel(found, sensitivities)
+
+
+class _Probe:
+    """Prunes one layer of the dense network and runs what lies behind it."""
+
+    def __init__(self, model: ir.Model, network, streams):
+        self.model, self.network, self.streams = model, network, streams
+        self.dense = self._outputs({}, 0)
+
+    def sensitivity(self, evidence: Evidence, curve: Curve, at: int) -> float:
+        """Relative squared error of the outputs for each unit of the layer's own, `at` being its step."""
+        import torch
+
+        layer, level = evidence.layer, min(curve.sparsities, key=lambda sparsity: abs(np.log(max(curve.at(sparsity), 1e-9) / PROBED_ERROR)))
+        new = LeastSquares(tolerance=1e-2).solve(evidence, Wanda().mask(evidence, Choice(Unstructured(), level)))
+        weights = {layer.weight: torch.from_numpy(layer.from_matrix(new))}
+        if layer.bias is not None:
+            weights[layer.bias] = torch.from_numpy(bias(self.model, layer) + evidence.bias_shift(new))
+        return self._distortion(self._outputs(weights, at)) / max(evidence.relative_error(new), 1e-9)
+
+    def _outputs(self, weights, at: int) -> dict[str, np.ndarray]:
+        frontier = {name: value[:PROBED_SAMPLES] for name, value in self.streams.dense.items()}
+        values = self.network.run(frontier, weights, self.network.steps[at:])
+        return {name: values[name].double().numpy() for name in self.network.outputs}
+
+    def _distortion(self, outputs: Mapping[str, np.ndarray]) -> float:
+        """Squared error relative to how much the samples differ from each other, averaged over outputs."""
+        varied = {name: ((dense - dense.mean(axis=0)) ** 2).sum() for name, dense in self.dense.items()}
+        return float(np.mean([((outputs[name] - self.dense[name]) ** 2).sum() / max(varied[name], 1e-30) for name in outputs]))
