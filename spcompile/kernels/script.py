@@ -17,14 +17,13 @@ def kernel_function(name: str, parameters: dict[str, str], body: Callable):
     from tvm.script.ir_builder import IRBuilder
     from tvm.tirx.script.builder import ir as T
 
-    with IRBuilder() as builder:
-        with T.prim_func(is_private=True, s_tir=True):
-            T.func_name(name)
-            T.func_attr({"tirx.noalias": True})
-            T.func_ret(tvm.ir.PrimType("int32"))
-            pointers = {key: T.arg(key, T.handle(dtype)) for key, dtype in parameters.items()}
-            body(**{key: T.decl_buffer((UNBOUNDED,), parameters[key], data=pointer) for key, pointer in pointers.items()})
-            T.Return(tirx.const(0, "int32"))
+    with IRBuilder() as builder, T.prim_func(is_private=True, s_tir=True):
+        T.func_name(name)
+        T.func_attr({"tirx.noalias": True})
+        T.func_ret(tvm.ir.PrimType("int32"))
+        pointers = {key: T.arg(key, T.handle(dtype)) for key, dtype in parameters.items()}
+        body(**{key: T.decl_buffer((UNBOUNDED,), parameters[key], data=pointer) for key, pointer in pointers.items()})
+        T.Return(tirx.const(0, "int32"))
     return builder.get()
 
 

@@ -2,13 +2,12 @@
 
 import math
 
+from spcompile.costs.cpu import predict
 from spcompile.kernels.cpu.gather import Gather
 from spcompile.kernels.cpu.matmul import Matmul
 from spcompile.kernels.expression import ACCUMULATOR
 from spcompile.kernels.operand import Operand
-from spcompile.costs.cpu import predict
 from spcompile.lowering.emitter import Emitter, pointer
-from spcompile.lowering.program import Argument
 from spcompile.lowering.tasks import Task, shape_of
 from spcompile.lowering.view import View, row_major
 
@@ -82,7 +81,8 @@ def lower_gather(emitter: Emitter, task: Task) -> None:
     count = math.prod(shape_of(index))
     out = emitter.compact((count, width), (1, count))
     where = emitter.view(index)
-    emitter.call(Gather(count, width, entries, out.strides), Argument(view.buffer, view.offset), pointer(where), pointer(out))
+    axes = tuple(zip(where.shape, where.strides, strict=True))
+    emitter.call(Gather(axes, width, entries, out.strides, where.dtype), pointer(view), pointer(where), pointer(out))
     emitter.views[task.output] = out.reshape(task.shape)
 
 

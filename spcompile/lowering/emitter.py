@@ -108,6 +108,9 @@ class Emitter:
         """The same tensor with these strides: itself where they hold already, else a copy."""
         if all(n == 1 or s == t for n, s, t in zip(view.shape, view.strides, strides, strict=True)):
             return view
+        return self.copy(view, strides)
+
+    def copy(self, view: View, strides: tuple[int, ...]) -> View:
         copy = View(self.buffer("workspace", sum((n - 1) * s for n, s in zip(view.shape, strides, strict=True)) + 64), 0, view.shape, strides)
         self.elementwise(copy, [view])
         return copy
@@ -124,9 +127,11 @@ class Emitter:
         if not image.bordered:
             return
         written = image.positions if written is None else written
-        kernel = Border(image.channels, image.channel_stride, image.front, image.height, image.width, image.pitch, written, columns, image.fill)
+        # No more than taps can touch: before a part of a concatenation lie its neighbour's elements.
+        front = image.border_rows * image.pitch + image.border_columns
+        kernel = Border(image.channels, image.channel_stride, front, image.height, image.width, image.pitch, written, columns, image.fill)
         for n in range(image.batch):
-            self.call(kernel, Argument(view.buffer, view.offset + n * image.batch_stride - image.front))
+            self.call(kernel, Argument(view.buffer, view.offset + n * image.batch_stride - front))
 
     def mask(self, image: Image) -> View:
         """[run] 1 at positions inside the image, 0 at border columns between rows and behind the last."""

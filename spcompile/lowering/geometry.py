@@ -59,17 +59,17 @@ class Window:
         """Reads the input itself: stride 1."""
         return self.strides == (1, 1)
 
-    def counts(self) -> list[int]:
-        """Input elements under the window at each output, row by row: what an average divides by when borders do not count."""
+    def counts(self, padding: bool = False) -> list[int]:
+        """Elements under the window at each output, row by row, of the input or of the padded input: what an average divides by.
+
+        A window rounded up (ceil_mode) may reach beyond the padding too; nothing counts there.
+        """
 
         def along(axis: int) -> list[int]:
-            reach = [
-                sum(
-                    0 <= at * self.strides[axis] + k * self.dilations[axis] - self.pads[axis] < self.in_size[axis] for k in range(self.kernel[axis])
-                )
-                for at in range(self.out_size[axis])
-            ]
-            return reach
+            before, after = (self.pads[axis], self.pads[axis + 2]) if padding else (0, 0)
+            inside = range(-before, self.in_size[axis] + after)
+            starts = (at * self.strides[axis] - self.pads[axis] for at in range(self.out_size[axis]))
+            return [sum(start + k * self.dilations[axis] in inside for k in range(self.kernel[axis])) for start in starts]
 
         return [rows * columns for rows in along(0) for columns in along(1)]
 

@@ -2,6 +2,8 @@
 
 from spcompile.lowering.program import ALIGNMENT, Buffer, Step
 
+OVERREAD = 64  # elements behind the last buffer that a whole register may read; what is read there is never used
+
 
 def lifetimes(buffers: list[Buffer], steps: list[Step]) -> dict[int, tuple[int, int]]:
     """Workspace buffer -> (first, last) step that touches it."""
@@ -29,7 +31,7 @@ def place(buffers: list[Buffer], steps: list[Step]) -> tuple[dict[int, int], int
                 break
             start = max(start, other + size)
         starts[buffer] = start
-    total = max((starts[b] + _padded(buffers[b]) for b in starts), default=0)
+    total = max((starts[b] + _padded(buffers[b]) for b in starts), default=-OVERREAD) + OVERREAD
     return starts, total, _most_alive(buffers, spans, len(steps))
 
 

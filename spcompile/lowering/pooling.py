@@ -27,19 +27,15 @@ def lower_pool(emitter: Emitter, task: Task) -> None:
     for n in range(out.batch):
         x = Argument(source.buffer, source.offset + n * image.batch_stride)
         emitter.call(kernel, x, Argument(view.buffer, view.offset + n * out.batch_stride), *arguments(n), *extra)
-    if out.parent is None:
-        emitter.border(out, view, columns=False, written=out.run)
+    emitter.border(out, view, columns=False, written=out.run)
     emitter.views[task.output] = view
 
 
 def _average(emitter: Emitter, task: Task, window, out, operands):
-    """Sum over the window divided by its taps, or by the elements really under it where borders do not count."""
-    counts = window.counts()
-    node = task.node
-    included = "count_include_pad" in node.attributes and node.attributes["count_include_pad"].as_int()
-    if included or len(set(counts)) == 1:
-        divisor = len(window.taps) if included else counts[0]
-        return ("mul", operand(0), constant(1 / divisor)), operands, ()
+    """Sum over the window divided by the elements under it, padding included where the node says so."""
+    counts = window.counts(bool(task.node.attributes.get_int("count_include_pad", 0)))
+    if len(set(counts)) == 1:
+        return ("mul", operand(0), constant(1 / counts[0])), operands, ()
     reciprocal = np.zeros(out.run, np.float32)
     y, x = np.divmod(np.arange(out.positions), out.pitch)
     inside = x < out.width

@@ -51,11 +51,12 @@ def reduced_axes(node) -> set[int]:
     rank = len(shape_of(node.inputs[0]))
     if node.op_type.startswith("Global"):
         return set(range(2, rank))
-    if "axes" in node.attributes:
-        return {axis % rank for axis in node.attributes["axes"].as_ints()}
+    axes = node.attributes.get_ints("axes", ())
     if len(node.inputs) > 1 and node.inputs[1] is not None:
-        return {int(axis) % rank for axis in np.atleast_1d(node.inputs[1].const_value.numpy())}
-    return set(range(rank))
+        axes = np.atleast_1d(node.inputs[1].const_value.numpy())
+    if not len(axes) and not node.attributes.get_int("noop_with_empty_axes", 0):
+        axes = range(rank)
+    return {int(axis) % rank for axis in axes}
 
 
 def lower_softmax(emitter: Emitter, task: Task) -> None:

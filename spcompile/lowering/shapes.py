@@ -59,14 +59,15 @@ def lower_concat(emitter: Emitter, task: Task) -> None:
     image = emitter.plan.images.get(task.output)
     views = [emitter.view(value) for value in task.node.inputs]
     out = emitter.image_view(image) if image is not None else emitter.compact(task.shape)
-    start = 0
+    start, copied = 0, False
     for value, view in zip(task.node.inputs, views, strict=True):
         count = view.shape[axis]
         own = emitter.plan.images.get(value)
         if image is None or own is None or own.parent is not image or own.parent_channel != start:
             emitter.elementwise(out.slice(axis, start, count), [view])
+            copied = True
         start += count
-    if image is not None:
+    if image is not None and copied:
         emitter.border(image, out, columns=True)
     emitter.views[task.output] = out
 

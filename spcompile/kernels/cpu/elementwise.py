@@ -66,14 +66,14 @@ class Elementwise(Kernel):
     def work(self) -> Work:
         cells = math.prod(self.shape) / self.register_lanes
         bytes_out = math.prod(self.shape) * BYTES
+        distinct = (math.prod(n for n, s in zip(self.shape, strides, strict=True) if s) for strides in self.x_strides)
         return Work(
             arithmetic=cells * operations(self.expression),
             loads=cells * len(self.x_strides),
             stores=cells,
             scalar=cells * 2,
             loops=math.prod(self.shape[:-1]),
-            streams=tuple(Stream(bytes_out, math.prod(n for n, s in zip(self.shape, strides, strict=True) if s) * BYTES) for strides in self.x_strides)
-            + (Stream(bytes_out, bytes_out),),
+            streams=(*(Stream(bytes_out, elements * BYTES) for elements in distinct), Stream(bytes_out, bytes_out)),
             units=self.shape[0] if self.shape else 1,
         )
 

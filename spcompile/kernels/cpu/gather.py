@@ -1,5 +1,6 @@
 """Rows of a table by index, as in an embedding:  y[i, c] = table[index[i], c]."""
 
+import math
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
@@ -9,16 +10,24 @@ from spcompile.kernels.work import Stream, Work
 
 @dataclass(frozen=True)
 class Gather(Kernel):
-    """Pointers: table [entries, width], index [count] (int64), y. A negative index counts from the end, as ONNX defines."""
+    """Pointers: table [entries, width], index, y. i runs row by row over the axes of index, (extent, stride) each, outermost first.
 
-    count: int
+    A negative index counts from the end, as ONNX defines; one beyond either end reads the row at that end, never foreign memory.
+    """
+
+    index: tuple[tuple[int, int], ...]
     width: int
     entries: int
     y_strides: tuple[int, int]
+    index_dtype: str = "int64"
 
     @property
     def code(self) -> tuple:
-        return (self.count, self.width, self.entries, self.y_strides)
+        return (self.index, self.width, self.entries, self.y_strides, self.index_dtype)
+
+    @property
+    def count(self) -> int:
+        return math.prod(extent for extent, _ in self.index)
 
     @property
     def title(self) -> str:
@@ -30,13 +39,20 @@ class Gather(Kernel):
         return Work(loads=cells, stores=cells, scalar=cells, loops=self.count, streams=(Stream(cells * BYTES, footprint),), units=self.count)
 
     def emit(self, threads: int):
+        from tvm import tirx
         from tvm.tirx.script.builder import ir as T
 
         from spcompile.kernels.script import kernel_function, nest
 
-        def body(table, index, y):
-            with nest((self.count, self.width), threads) as (i, c):
-                entry = T.Select(index[i] < T.int64(0), index[i] + T.int64(self.entries), index[i])
-                T.buffer_store(y, table[T.cast(entry, "int32") * self.width + c], [i * self.y_strides[0] + c * self.y_strides[1]])
+        zero, entries = (tirx.const(number, self.index_dtype) for number in (0, self.entries))
 
-        return kernel_function(self.name, {"table": "float32", "index": "int64", "y": "float32"}, body)
+        def body(table, index, y):
+            with nest((*(extent for extent, _ in self.index), self.width), threads) as (*at, c):
+                read = index[sum(i * stride for i, (_, stride) in zip(at, self.index, strict=True))]
+                entry = T.max(zero, T.min(T.Select(read < zero, read + entries, read), entries - 1))
+                row = 0
+                for i, (extent, _) in zip(at, self.index, strict=True):
+                    row = row * extent + i
+                T.buffer_store(y, table[T.cast(entry, "int32") * self.width + c], [row * self.y_strides[0] + c * self.y_strides[1]])
+
+        return kernel_function(self.name, {"table": "float32", "index": self.index_dtype, "y": "float32"}, body)
