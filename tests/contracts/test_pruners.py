@@ -15,10 +15,10 @@ LAYERS = {
 }
 
 
-def evidence(layer: Layer, zeros: float = 0.0) -> Evidence:
+def evidence(layer: Layer, zeros: float = 0.0, directions: float = 0.5) -> Evidence:
     rng = np.random.default_rng(3)
     scale = np.exp(rng.standard_normal((layer.groups, layer.columns, 1)))  # as in real networks: inputs of very different power, few directions carry most
-    factor = scale * rng.standard_normal((layer.groups, layer.columns, layer.columns // 2))
+    factor = scale * rng.standard_normal((layer.groups, layer.columns, int(directions * layer.columns)))
     gram = factor @ factor.transpose(0, 2, 1) + 0.1 * np.eye(layer.columns)
     weight = (rng.standard_normal((layer.rows, layer.columns)) * (rng.random((layer.rows, layer.columns)) >= zeros)).astype(np.float32)
     means = np.zeros((layer.groups, layer.columns))
