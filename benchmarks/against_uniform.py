@@ -19,7 +19,7 @@ from spcompile.lowering.lower import lower  # noqa: E402
 from spcompile.patterns import PATTERNS  # noqa: E402
 from spcompile.progress import Silent  # noqa: E402
 from spcompile.pruning import PRUNERS, prune  # noqa: E402
-from spcompile.pruning.errors import ErrorModel  # noqa: E402
+from spcompile.pruning.errors import measure_errors  # noqa: E402
 from spcompile.search import choose, choose_uniform  # noqa: E402
 from spcompile.targets import load_target  # noqa: E402
 
@@ -38,7 +38,7 @@ def main() -> None:
         network = known[name]
         model = prepared(network.source(), network.input_shapes or None, network.example_inputs() if network.example_inputs else None)
         data, pruner = calibration_of(network.calibration(args.samples), model), PRUNERS[-1]
-        errors = ErrorModel.of(model, PATTERNS, data, pruner, 0, Silent())
+        errors = measure_errors(model, data)
         problem = problem_of(model, lower(model, target, 1), target, 1, PATTERNS, errors.error, Silent())
         dense_s = choose(problem, None).dense_latency.expected_s
 

@@ -38,12 +38,23 @@ class Parser(argparse.ArgumentParser):
 def parse(command: Command, words: Sequence[str], commands: Sequence[Command]) -> argparse.Namespace:
     """UsageError with near matches for a misspelt option; `commands` are named in the help and in complaints."""
     parser = _parser(command, commands)
-    args, unknown = parser.parse_known_args(words)
+    args, unknown = parser.parse_known_args(_glued(words))
     if not command.name and args.model is not None and not Path(args.model).exists():
         _check_command(args.model, [other.name for other in commands])
     if unknown:
         raise UsageError(_unknown(parser, unknown))
     return args
+
+
+def _glued(words: Sequence[str]) -> list[str]:
+    """`--budget -1ms` as `--budget=-1ms`: argparse would take a negative value for an option and say that the value is missing."""
+    found: list[str] = []
+    for word in words:
+        if re.match(r"-[\d.]", word) and found and re.fullmatch(r"--[a-z-]+", found[-1]):
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def input_shape(text: str) -> tuple[str, tuple[int, ...]]:

@@ -30,7 +30,7 @@ from spcompile.lowering.lower import lower
 from spcompile.plan import Plan
 from spcompile.progress import Progress, Silent
 from spcompile.pruning import Calibration, Pruned, Pruner, prune
-from spcompile.pruning.errors import ErrorModel
+from spcompile.pruning.errors import measure_errors
 from spcompile.report.facts import Accuracy, ArtifactFile, Request, Stage, Verification
 from spcompile.report.html import render
 from spcompile.report.json_form import to_json
@@ -115,6 +115,7 @@ class _Job:
 
     def __post_init__(self):
         self.stages: list[Stage] = []
+        self._pruned: dict[tuple, Pruned] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -133,7 +134,7 @@ class _Job:
         before = evaluation.score(model) if evaluation is not None else None
         plan = self._plan(problem, host, model, data, evaluation, before)
         with self.stage("prune"):
-            pruned = self._prune(model, plan, data, finetune, example_inputs)
+            pruned = self._finetune(self._prune(model, plan, data), plan, finetune, example_inputs)
         after = evaluation.score(pruned.model) if evaluation is not None else None
         with artifact.staged(folder) as stage:
             with self.stage("build"), self.progress.stage("build"):
@@ -168,7 +169,7 @@ class _Job:
     def _problem(self, model: ir.Model, data: Calibration | None):
         with self.progress.stage("lower"):
             lowered = lower(model, self.target, self.threads)
-        errors = ErrorModel.of(model, self.patterns, data, self.pruner, self.seed, self.progress)
+        errors = measure_errors(model, data, self.patterns, self.seed, self.progress)
         return problem_of(model, lowered, self.target, self.threads, self.patterns, errors.error, self.progress)
 
     def _plan(self, problem, host: Host, model: ir.Model, data, evaluation: Evaluation | None, before) -> Plan:
@@ -176,16 +177,22 @@ class _Job:
         if self.drop is not None and limit is None:
 
             def accuracy(plan: Plan) -> float:
-                return evaluation.score(prune(model, plan.choices, data, self.pruner, self.seed, self.progress).model)
+                return evaluation.score(self._prune(model, plan, data).model)
 
             with self.stage("search"):
                 return fastest_within(problem, accuracy, before, self.drop)[0].plan
         with self.stage("search"):
             return host.search(problem, limit, self.progress) if self.measure else choose(problem, limit)
 
-    def _prune(self, model: ir.Model, plan: Plan, data, finetune, example_inputs) -> Pruned:
+    def _prune(self, model: ir.Model, plan: Plan, data: Calibration | None) -> Pruned:
+        """Each plan is pruned once, however often the search comes back to it."""
         choices = {name: choice for name, choice in plan.choices.items() if choice.sparsity > 0}
-        pruned = prune(model, choices, data, self.pruner, self.seed, self.progress) if choices else Pruned(model, {})
+        key = tuple(choices.items())
+        if key not in self._pruned:
+            self._pruned[key] = prune(model, choices, data, self.pruner, self.seed, self.progress) if choices else Pruned(model, {})
+        return self._pruned[key]
+
+    def _finetune(self, pruned: Pruned, plan: Plan, finetune, example_inputs) -> Pruned:
         if finetune is None:
             return pruned
         from spcompile.training import finetuned

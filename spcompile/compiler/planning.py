@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import onnx_ir as ir
 
 from spcompile.budget import Budget
@@ -27,15 +28,30 @@ def problem_of(
     error: Callable[[Layer, Choice], float],
     progress: Progress,
 ) -> Problem:
-    """Candidates of every layer; zeros that a layer has already cost nothing to keep."""
+    """Candidates of every layer; zeros that a layer has already do no harm."""
     predictor = Predictor(lowered, target, threads)
     layers = find_layers(model)
     found = []
+
+    def present(layer: Layer, pattern: Pattern) -> float:
+        return pattern.present(weight(model, layer))
+
+    def harm(layer: Layer, choice: Choice) -> float:
+        return 0.0 if _holds_already(weight(model, layer), choice) else error(layer, choice)
+
     with progress.stage("weigh options", len(layers)) as advance:
         for layer in layers:
-            found.append(candidates(layer, patterns, predictor, error, lambda l, pattern: pattern.present(weight(model, l))))
+            found.append(candidates(layer, patterns, predictor, harm, present))
             advance()
     return Problem(target.name, threads, tuple(found), predictor.fixed)
+
+
+def _holds_already(matrix: np.ndarray, choice: Choice) -> bool:
+    if matrix.all():
+        return False
+    if choice.pattern.fixed_sparsity is not None:
+        return bool(choice.pattern.check(matrix != 0))
+    return choice.sparsity <= choice.pattern.present(matrix)
 
 
 def limit_s(budget: Budget | None, problem: Problem) -> float | None:
