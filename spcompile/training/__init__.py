@@ -1,0 +1,5 @@
+"""Training under frozen masks."""
+
+from spcompile.training.finetune import finetune
+
+__all__ = ["finetune"]

@@ -1,0 +1,104 @@
+"""The user's own training of a torch module, between pruning and compiling."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.errors import ModelError, PatternError
+from spcompile.ir.layer import Layer
+from spcompile.ir.layers import bias, find_layers, weight
+from spcompile.plan import Plan
+from spcompile.pruning import Pruned
+
+Hook = Callable[..., object]  # finetune(module, masks, plan); what it returns is not looked at
+CLOSE = 1e-3  # relative: folded weights are rounded once more than the module's
+
+
+def finetune(module, dense: ir.Model, pruned: Pruned, plan: Plan | None, hook: Hook) -> None:
+    """Load the pruned weights into `module`, call `hook(module, masks, plan)`, and prove that every zero is still exactly zero.
+
+    module: the `torch.nn.Module` that `dense`, prepared, was exported from. masks: bool tensors by parameter name, True keeps, in the parameter's shape.
+    The module is changed in place; when anything fails it gets its old state back. Raises ModelError for a layer that is no parameter of the module
+    or a weight that is not finite afterwards, PatternError when the hook has revived pruned weights.
+    """
+    import torch
+
+    before = {name: value.detach().clone() for name, value in module.state_dict().items()}
+    try:
+        ties = [_tie(module, dense, layer) for layer in find_layers(dense) if layer.name in pruned.masks]
+        with torch.no_grad():
+            _load(module, dense, pruned, ties)
+        masks = {tie.parameter: torch.from_numpy(tie.from_matrix(pruned.masks[tie.layer.name])) for tie in ties}
+        hook(module, masks, plan)
+        for tie in ties:
+            _prove(tie, _parameters(module)[tie.parameter], masks[tie.parameter])
+    except BaseException:
+        module.load_state_dict(before)
+        raise
+
+
+@dataclass(frozen=True)
+class _Tie:
+    """A layer and the module's parameter it came from. Folding a batch norm multiplies rows: exported = scale x parameter."""
+
+    layer: Layer
+    parameter: str
+    transposed: bool  # the initializer is the parameter's transpose
+    scale: np.ndarray  # [rows, 1]
+
+    def from_matrix(self, matrix: np.ndarray) -> np.ndarray:
+        """[rows, columns] -> the parameter's shape."""
+        array = self.layer.from_matrix(matrix)
+        return np.array(array.T if self.transposed else array, order="C")  # a copy: masks are read-only
+
+
+def _parameters(module) -> dict:
+    return dict(module.named_parameters(remove_duplicate=False))
+
+
+def _tie(module, dense: ir.Model, layer: Layer) -> _Tie:
+    exported, parameters = weight(dense, layer), _parameters(module)
+    if layer.weight not in parameters:
+        raise ModelError(f"layer '{layer.name}': its weight '{layer.weight}' is no parameter of the module; fine-tuning needs the module it was exported from")
+    array, shape = parameters[layer.weight].detach().cpu().numpy(), layer.from_matrix(exported).shape
+    for transposed in (False, True):
+        candidate = array.T if transposed else array
+        if candidate.shape == shape:
+            scale = _row_scale(exported, layer.to_matrix(candidate))
+            if np.abs(exported - scale * layer.to_matrix(candidate)).max() <= CLOSE * np.abs(exported).max():
+                return _Tie(layer, layer.weight, transposed, scale)
+    raise ModelError(f"layer '{layer.name}': the module's parameter '{layer.weight}' is not the weight that was exported; was it trained since?")
+
+
+def _row_scale(exported: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """The factor of each row, [rows, 1]; 1 for rows that are zero or were folded to zero."""
+    power = (own * own).sum(axis=1, keepdims=True)
+    scale = np.divide((exported * own).sum(axis=1, keepdims=True), power, out=np.zeros_like(power), where=power > 0)
+    return np.where(scale == 0, np.float32(1), scale)
+
+
+def _load(module, dense: ir.Model, pruned: Pruned, ties: list[_Tie]) -> None:
+    """Pruned weights, and biases where the module has them as they were exported."""
+    import torch
+
+    layers, parameters = {layer.name: layer for layer in find_layers(pruned.model)}, _parameters(module)
+    for tie in ties:
+        layer = layers[tie.layer.name]
+        parameters[tie.parameter].copy_(torch.from_numpy(tie.from_matrix(weight(pruned.model, layer) / tie.scale)))
+        own = parameters.get(tie.layer.bias)
+        if own is not None and np.allclose(own.cpu().numpy(), bias(dense, tie.layer)):
+            own.copy_(torch.from_numpy(bias(pruned.model, layer)))
+
+
+def _prove(tie: _Tie, parameter, mask) -> None:
+    value = parameter.detach().cpu()
+    if not value.isfinite().all():
+        raise ModelError(f"fine-tuning left NaN or infinity in layer '{tie.layer.name}' (parameter '{tie.parameter}')")
+    revived = int((value[~mask] != 0).sum())
+    if revived:
+        raise PatternError(
+            f"fine-tuning revived {revived} of {int((~mask).sum())} pruned weights of layer '{tie.layer.name}'; "
+            f"multiply parameter '{tie.parameter}' by its mask after every step of the optimizer"
+        )
