@@ -1,0 +1,128 @@
+"""The sparse product with positions in the lanes, at awkward sizes, against numpy in float64."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from spcompile.formats.block_rows import pack
+from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
+from spcompile.kernels.expression import ACCUMULATOR, operand
+from spcompile.kernels.operand import Operand
+
+GAP = 5  # columns behind each row of x and y that belong to nobody
+ROWS, VECTORS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16), (1, 2, 3, 4, 6, 8)
+
+
+def shapes(target, count: int = 16):
+    """A fixed sample of (rows, vectors, lanes, positions, positions outermost, depths, shared list): every value of each, tiles that fit the registers."""
+    rng = np.random.default_rng(target.lanes_fp32)
+    grid = [tile for tile in itertools.product(ROWS, VECTORS) if tile[0] * tile[1] + tile[1] + 1 <= target.vector_registers]
+    for index, (rows, vectors) in enumerate(rng.permutation(grid)[:count].tolist()):
+        lanes = target.lanes_fp32 >> (index % 3 == 2)
+        tile, outer, shared = vectors * lanes, index % 4 != 3, index % 5 == 4
+        depths = (1, 2, 4)[index % 3] if outer and not shared else 1
+        yield rows, vectors, lanes, tile + (0, 1, 3, lanes - 1, lanes, 2 * tile + 1)[index % 6], outer, depths, shared
+
+
+def sparse(rng, rows: int, columns: int, block_rows: int, density: float) -> np.ndarray:
+    """Blocks kept at random; single weights inside them are zero too, and the last rows are empty."""
+    blocks = rng.random((rows // block_rows, 1, columns)) < density
+    kept = np.broadcast_to(blocks, (rows // block_rows, block_rows, columns)).reshape(rows, columns) & (rng.random((rows, columns)) < 0.9)
+    kept[rows - block_rows :] = False
+    return np.where(kept, rng.standard_normal((rows, columns)), 0).astype(np.float32)
+
+
+def packed(matrix: np.ndarray, kernel_rows: int, shared: bool, depths: int, pitch: int):
+    """-> values, offsets, starts as the kernel takes them: by ranges of columns, then by row blocks."""
+    lists = pack(matrix, None if shared else matrix != 0, kernel_rows)
+    values, columns, starts = lists.values, lists.columns, lists.starts
+    if depths > 1:
+        row_block = np.repeat(np.arange(lists.row_blocks), np.diff(starts))
+        place = columns * depths // matrix.shape[1] * lists.row_blocks + row_block
+        order = np.argsort(place, kind="stable")
+        values, columns = values[order], columns[order]
+        starts = np.searchsorted(place[order], np.arange(depths * lists.row_blocks + 1)).astype(np.int32)
+    return np.append(values.ravel(), np.float32(0)), np.append(columns * pitch, 0).astype(np.int32), starts
+
+
+def poisoned(array: np.ndarray, gap: int) -> np.ndarray:
+    return np.pad(array.astype(np.float32), ((0, 0), (0, gap)), constant_values=np.nan)
+
+
+def case(rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17, epilogue=ACCUMULATOR, operands=(), tensors=()):
+    """-> (call, where y is in it, the result in float64)."""
+    matrix = sparse(rng, rows * 3, columns, rows, 1.0 if shared else 0.4)
+    x = poisoned(rng.standard_normal((columns, positions)), GAP)
+    y = np.full((rows * 3, positions + GAP), np.nan, np.float32)
+    lists = packed(matrix, rows, shared, depths, positions + GAP)
+    blocks = 3 * columns if shared else len(lists[0]) // rows
+    kernel = OffsetSpmm(
+        out_rows=rows * 3, positions=positions, rows=rows, vectors=vectors, lanes=lanes, y_row_stride=positions + GAP, blocks=blocks,
+        x_footprint=x.size, x_tile_footprint=x.size, epilogue=epilogue, operands=operands, shared_list=shared, positions_outer=outer, depths=depths,
+    )  # fmt: skip
+    expected = matrix.astype(np.float64) @ x[:, :positions].astype(np.float64)
+    return (kernel, [x, *lists, y, *tensors]), expected
+
+
+def check(y: np.ndarray, expected: np.ndarray, what) -> None:
+    y = y.reshape(expected.shape[0], -1)
+    np.testing.assert_allclose(y[:, : expected.shape[1]], expected, rtol=0, atol=2e-6 * max(1, np.abs(expected).max()), err_msg=str(what))
+    assert np.isnan(y[:, expected.shape[1] :]).all(), what  # nobody's elements stay nobody's
+
+
+def test_product(call_kernels, target):
+    rng = np.random.default_rng(1)
+    tiles = list(shapes(target))
+    cases = [case(*shape, rng) for shape in tiles]
+    for shape, (_, expected), arrays in zip(tiles, cases, call_kernels([call for call, _ in cases], target), strict=True):
+        check(arrays[4], expected, shape)
+
+
+def test_product_of_two_threads(call_kernels, target):
+    """With ranges of columns, sums wait in y: there the tiles must not overlap."""
+    rng = np.random.default_rng(2)
+    lanes = target.lanes_fp32
+    tiles = [(4, 2, lanes, 67, True, 1, False), (4, 2, lanes, 67, False, 1, False), (2, 2, lanes, 6 * lanes, True, 2, False), (6, 2, lanes, 67, True, 1, True)]
+    cases = [case(*shape, rng) for shape in tiles]
+    for shape, (_, expected), arrays in zip(tiles, cases, call_kernels([call for call, _ in cases], target, threads=2), strict=True):
+        check(arrays[4], expected, shape)
+
+
+@pytest.mark.parametrize("depths", [1, 2])
+def test_epilogue_of_bias_residual_and_mask(call_kernels, target, depths):
+    """max((product + bias) * 2 + residual, 0) where the mask says so; residual and mask have NaN where nobody may look."""
+    rng = np.random.default_rng(3)
+    rows, positions, gap = 4, 37, 11
+    bias, residual = rng.standard_normal(rows * 3).astype(np.float32), poisoned(rng.standard_normal((rows * 3, positions)), gap)
+    mask = (np.arange(positions) % 7 < 5).astype(np.float32)
+    residual[:, :positions][:, mask == 0] = np.nan
+    total = ("add", ("mul", ("add", operand(0), operand(1)), ("const", 2.0)), operand(2))
+    epilogue = ("where", operand(3), ("relu", total), ("const", 0.0))
+    operands = (Operand(1, 0), Operand(positions + gap, 1), Operand(0, 1))
+    call, product = case(rows, 2, 8, positions, True, depths, False, rng, epilogue=epilogue, operands=operands, tensors=(bias, residual, mask))
+    ((*_, y, _, _, _),) = call_kernels([call], target)
+    inside = np.maximum((product + bias[:, None]) * 2 + residual[:, :positions], 0)
+    check(y, np.where(mask == 0, 0, inside), depths)
+
+
+def test_empty_lists_give_zeros(call_kernels, target):
+    rng = np.random.default_rng(0)
+    (kernel, pointers), expected = case(2, 1, 8, 9, True, 2, False, rng)
+    pointers[3] = np.zeros_like(pointers[3])
+    ((_, _, _, _, y),) = call_kernels([(kernel, pointers)], target)
+    check(y, np.zeros_like(expected), "empty")
+
+
+def test_tiles_must_fit_the_positions():
+    with pytest.raises(AssertionError):
+        OffsetSpmm(2, 15, 2, 1, 16, 16, 4, 64, 64)
+    with pytest.raises(AssertionError):
+        OffsetSpmm(3, 16, 2, 1, 16, 16, 4, 64, 64)
+    with pytest.raises(AssertionError):  # a shared list is not cut into ranges
+        OffsetSpmm(2, 16, 2, 1, 16, 16, 4, 64, 64, shared_list=True, depths=2)
+
+
+def test_few_registers_sum_in_independent_chains():
+    chains = {rows * vectors: OffsetSpmm(rows, 64, rows, vectors, 8, 64, 4, 64, 64).chains for rows, vectors in ((1, 1), (1, 2), (1, 3), (2, 2), (4, 2))}
+    assert chains == {1: 4, 2: 2, 3: 2, 4: 1, 8: 1}

@@ -1,0 +1,69 @@
+"""Windows over one channel: depthwise convolution and pooling."""
+
+import numpy as np
+import pytest
+
+from spcompile.kernels.cpu.window import Window
+from spcompile.kernels.expression import ACCUMULATOR, operand
+from spcompile.kernels.operand import Operand
+
+PITCH, HALO = 9, 12  # elements between rows of an image; unreadable elements before and behind each channel
+TAPS = {"one": (0,), "3x3": tuple(dy * PITCH + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)), "1x5": (-2, -1, 0, 1, 2)}
+CASES = [  # reduction, taps, channels of y, multiplier, positions, vectors, lanes
+    ("dot", "3x3", 5, 1, 63, 2, 8),
+    ("dot", "1x5", 6, 3, 17, 1, 8),
+    ("dot", "one", 3, 1, 1, 1, 1),
+    ("max", "3x3", 4, 1, 31, 3, 8),
+    ("max", "one", 2, 1, 7, 1, 4),
+    ("add", "3x3", 3, 1, 33, 4, 8),
+    ("add", "1x5", 1, 1, 16, 2, 8),
+]
+
+
+def case(reduction, taps, rows, multiplier, positions, vectors, lanes, rng, epilogue=ACCUMULATOR, operands=(), tensors=()):
+    channels, stride = rows // multiplier, positions + 2 * HALO
+    x = rng.standard_normal((channels, stride)).astype(np.float32)
+    reached = np.zeros(stride, bool)
+    for tap in TAPS[taps]:
+        reached[HALO + tap : HALO + tap + positions] = True
+    x[:, ~reached] = np.nan
+    value = rng.standard_normal((rows, len(TAPS[taps]))).astype(np.float32)
+    y = np.full((rows, positions + 3), np.nan, np.float32)
+    kernel = Window(reduction, rows, positions, TAPS[taps], stride, positions + 3, vectors, lanes, multiplier, epilogue, operands)
+    shifted = np.stack([x[:, HALO + tap : HALO + tap + positions] for tap in TAPS[taps]], axis=1).astype(np.float64).repeat(multiplier, axis=0)
+    expected = {"dot": lambda: (shifted * value[:, :, None]).sum(1), "max": lambda: shifted.max(1), "add": lambda: shifted.sum(1)}[reduction]()
+    return (kernel, [(x, HALO), *([value] if reduction == "dot" else []), y, *tensors]), expected
+
+
+def check(y, expected) -> None:
+    y = y.reshape(len(expected), -1)
+    np.testing.assert_allclose(y[:, :-3], expected, rtol=1e-5, atol=3e-6)
+    assert np.isnan(y[:, -3:]).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_windows(call_kernels, target, threads):
+    rng = np.random.default_rng(threads)
+    cases = [case(*shape, rng) for shape in CASES]
+    for (call, expected), arrays in zip(cases, call_kernels([call for call, _ in cases], target, threads), strict=True):
+        check(arrays[2 if call[0].reduction == "dot" else 1], expected)
+
+
+def test_epilogue_keeps_the_border_zero(call_kernels, target):
+    """Bias, residual, relu, and a mask under which the residual is NaN."""
+    rng = np.random.default_rng(0)
+    bias, mask = rng.standard_normal(4).astype(np.float32), (np.arange(21) % PITCH < 6).astype(np.float32)
+    residual = np.where(mask, rng.standard_normal((4, 21)), np.nan).astype(np.float32)
+    total = ("add", ("add", operand(0), operand(1)), operand(2))
+    epilogue = ("where", operand(3), ("relu", total), ("const", 0.0))
+    operands = (Operand(1, 0), Operand(21, 1), Operand(0, 1))
+    call, product = case("dot", "3x3", 4, 1, 21, 1, 8, rng, epilogue, operands, (bias, residual, mask))
+    ((_, _, y, _, _, _),) = call_kernels([call], target)
+    check(y, np.where(mask == 0, 0, np.maximum(product + bias[:, None] + residual, 0)))
+
+
+def test_what_cannot_be():
+    with pytest.raises(AssertionError):
+        Window("min", 1, 16, (0,), 16, 16, 1, 8)
+    with pytest.raises(AssertionError):
+        Window("add", 1, 7, (0,), 16, 16, 1, 8)
