@@ -1,5 +1,5 @@
 """Training under frozen masks."""
 
-from spcompile.training.finetune import finetune
+from spcompile.training.finetune import finetune, finetuned
 
-__all__ = ["finetune"]
+__all__ = ["finetune", "finetuned"]

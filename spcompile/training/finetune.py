@@ -1,7 +1,7 @@
 """The user's own training of a torch module, between pruning and compiling."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -37,6 +37,15 @@ def finetune(module, dense: ir.Model, pruned: Pruned, plan: Plan | None, hook: H
     except BaseException:
         module.load_state_dict(before)
         raise
+
+
+def finetuned(module, export: Callable[[], ir.Model], pruned: Pruned, plan: Plan | None, hook: Hook) -> Pruned:
+    """`finetune`, then the trained module exported again: the same masks, new weights.
+
+    export: gives the module, as it is when called, as a prepared model. `pruned` must come from the module as it is now.
+    """
+    finetune(module, export(), pruned, plan, hook)
+    return replace(pruned, model=export(), notes=(*pruned.notes, "fine-tuned by the user's own hook"))
 
 
 @dataclass(frozen=True)

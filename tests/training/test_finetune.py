@@ -12,7 +12,7 @@ from spcompile.ir.session import run
 from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
 from spcompile.pruning import calibration_from, prune
-from spcompile.training import finetune
+from spcompile.training import finetune, finetuned
 
 
 class Small(nn.Module):
@@ -63,6 +63,22 @@ def test_the_hook_gets_pruned_weights_masks_and_plan(case):
         np.testing.assert_allclose(weight(exported, layer), weight(pruned.model, other), rtol=1e-3, atol=1e-4)
     corrected = run(pruned.model, {pruned.model.graph.inputs[0].name: x})[pruned.model.graph.outputs[0].name]
     assert np.corrcoef(seen["scores"].ravel(), corrected.ravel())[0, 1] > 0.9
+
+
+def test_the_trained_module_comes_back_as_a_model(case):
+    module, dense, pruned, _ = case
+
+    def hook(model, masks, plan):
+        model.head.weight.data *= 2
+
+    trained = finetuned(module, lambda: prepare(load(module, example_inputs=(torch.randn(1, 3, 8, 8),))), pruned, None, hook)
+    assert trained.masks is pruned.masks and trained.notes[-1] == "fine-tuned by the user's own hook"
+    before, after = ({layer.name: weight(model, layer) for layer in find_layers(model)} for model in (pruned.model, trained.model))
+    assert before.keys() == after.keys()
+    for name, mask in trained.masks.items():
+        assert not after[name][~mask].any()
+    head = next(layer.name for layer in find_layers(dense) if layer.weight == "head.weight")
+    np.testing.assert_allclose(after[head], 2 * before[head], rtol=1e-5)
 
 
 def test_training_under_masks_passes(case):
