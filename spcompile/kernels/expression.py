@@ -38,7 +38,10 @@ COSTS = {"exp": 14, "sigmoid": 17, "tanh": 19, "erf": 25, "log": 20, "div": 4, "
 
 
 def evaluate(expression: Expression, operands: list):
-    """-> TIR expression over scalar TIR operands; vectorised by the loop around it."""
+    """-> TIR expression over scalar TIR operands; vectorised by the loop around it.
+
+    exp is right from -87.3 to 88.3 and holds its last values outside, so it never gives 0 or infinity.
+    """
     if expression[0] == "operand":
         return operands[expression[1]]
     if expression[0] == "const":
@@ -54,9 +57,11 @@ def _functions():
 
     number = lambda value: tirx.const(value, "float32")  # noqa: E731
 
+    # max(number, x) is NaN where x is, max(x, number) is the number: a NaN must not come out as a result.
+
     def exp(x):
         """Cody-Waite reduction and a degree-5 polynomial (Cephes expf, 2 ulp): exp(x) = 2^n * p(x - n ln 2)."""
-        x = tirx.min(tirx.max(x, number(-87.33654)), number(88.37626))
+        x = tirx.min(number(88.37626), tirx.max(number(-87.33654), x))
         n = tirx.floor(x * number(1.44269504088896341) + number(0.5))
         r = x - n * number(0.693359375) + n * number(2.12194440e-4)
         p = number(1.9875691500e-4)
@@ -77,7 +82,7 @@ def _functions():
 
     def erf(x):
         """Rational approximation of Eigen's erf (generic_fast_erf_float), x clamped to [-4, 4], 1e-7 absolute."""
-        x = tirx.min(tirx.max(x, number(-4.0)), number(4.0))
+        x = tirx.min(number(4.0), tirx.max(number(-4.0), x))
         square = x * x
         p = number(-2.72614225801306e-10)
         for c in (2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02):
@@ -102,8 +107,7 @@ def _functions():
         "min": tirx.min,
         "neg": lambda a: number(0.0) - a,
         "abs": tirx.abs,
-        "relu": lambda a: tirx.max(a, number(0.0)),
-        "clip": lambda a, low, high: tirx.min(tirx.max(a, low), high),
+        "relu": lambda a: tirx.max(number(0.0), a),
         "leaky_relu": lambda a, slope: tirx.Select(a >= number(0.0), a, a * slope),
         "exp": exp,
         "log": log,
