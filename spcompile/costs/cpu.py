@@ -20,22 +20,22 @@ MEMORY = {True: 4.0, False: 1.0}  # core against bytes from beyond L1
 WINDOW_SEEN = 0.4  # of the reorder window that reaches into the next inner loop: a mispredicted exit ends it
 MISPREDICTED = 0.5  # of inner loops' exits
 RESIDENT, THRASHED = 0.6, 1.75  # footprint / cache size: up to the first all hits, from the second on all misses
-LAUNCH_CYCLES = 20_000  # waking a thread pool and waiting for its last thread
+LAUNCH_CYCLES = 8_000  # handing work to threads that wait for it, and waiting for the last; 2 us at 3.7 GHz
 CALL_CYCLES = 50  # of one kernel inside the compiled library
-LOW, HIGH = 0.75, 1.35  # truth / prediction, 9 times of 10
+LOW, HIGH = 0.8, 1.35  # truth / prediction, 9 times of 10
 
 
 @lru_cache(maxsize=100_000)
-def predict(work: Work, target: Target, threads: int, loop_cycles: float | None = None, constants_bytes: float = 0.0) -> Latency:
+def predict(work: Work, target: Target, threads: int, loop_cycles: float | None = None, network_bytes: float = 0.0) -> Latency:
     """Latency of one call on `threads` threads (at least 1), basis "analytic".
 
     loop_cycles: of the inner loops' code on one core out of L1, where someone knows them better than the counts tell.
-    constants_bytes: weights and offsets of the whole network, among which this call finds its own; 0 for a call repeated alone.
+    network_bytes: weights, offsets and workspace of the whole network, among which a call finds its cold streams; 0 for a call repeated alone.
     """
     assert threads >= 1, threads
     used = min(threads, target.cores, work.units)
     share = -(-work.units // used) / work.units  # of the thread that gets the most
-    cycles = _overlap(MEMORY[target.out_of_order], core_cycles(work, target, loop_cycles), memory_cycles(work, target, used, constants_bytes)) * share
+    cycles = _overlap(MEMORY[target.out_of_order], core_cycles(work, target, loop_cycles), memory_cycles(work, target, used, network_bytes)) * share
     seconds = (cycles + CALL_CYCLES + (LAUNCH_CYCLES if threads > 1 else 0)) / target.clock_hz
     return Latency(seconds, seconds * LOW, seconds * HIGH, "analytic")
 
@@ -71,9 +71,9 @@ def finish_cycles(work: Work, target: Target) -> float:
     return _overlap(PIPES, work.arithmetic / (target.fma_per_cycle * narrow), work.stores / (target.stores_per_cycle * narrow))
 
 
-def memory_cycles(work: Work, target: Target, threads: int = 1, constants_bytes: float = 0.0) -> float:
+def memory_cycles(work: Work, target: Target, threads: int = 1, network_bytes: float = 0.0) -> float:
     """Of moving through one core what L1 does not hold, while `threads` threads share what is shared."""
-    return sum(_stream_cycles(stream, target, threads, constants_bytes if stream.constant else 0.0) for stream in work.streams)
+    return sum(_stream_cycles(stream, target, threads, network_bytes if stream.cold else 0.0) for stream in work.streams)
 
 
 def _load_cycles(work: Work, target: Target) -> tuple[float, float]:

@@ -8,13 +8,13 @@ class Stream:
     """Memory read or written by one call.
 
     bytes_moved: in whole cache lines, re-reads included. footprint_bytes: the set they come from; the level of the hierarchy that
-    holds the footprint sets the bandwidth, and what L1 holds is free. constant: weights or offsets, met for the first time in a call:
-    they lie wherever all the network's constants lie.
+    holds the footprint sets the bandwidth, and what L1 holds is free. cold: not touched since the network's other data passed by:
+    weights and offsets met for the first time in a call, and memory that results are written to.
     """
 
     bytes_moved: float
     footprint_bytes: float
-    constant: bool = False
+    cold: bool = False
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,9 @@ def test_beyond_all_caches_memory_binds():
     assert seconds(Work(streams=(Stream(moved, 1 << 30),)), PI4) == pytest.approx(moved / PI4.memory_bytes_per_second, rel=0.01)
 
 
-def test_constants_are_met_where_the_whole_network_keeps_them():
-    work = Work(streams=(Stream(1e6, 1e6, constant=True), Stream(1e6, 1e6)))
-    alone, among = (cpu.predict(work, PI4, 1, constants_bytes=total).expected_s for total in (0, 100e6))
+def test_cold_streams_come_from_where_the_whole_network_lies():
+    work = Work(streams=(Stream(1e6, 1e6, cold=True), Stream(1e6, 1e6)))
+    alone, among = (cpu.predict(work, PI4, 1, network_bytes=total).expected_s for total in (0, 100e6))
     both_from_memory = 2e6 / PI4.memory_bytes_per_second
     assert alone < among < both_from_memory
 
