@@ -11,17 +11,17 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import networks  # noqa: E402
+from networks import networks
 
-from spcompile.compiler.inputs import calibration_of, prepared  # noqa: E402
-from spcompile.compiler.planning import problem_of  # noqa: E402
-from spcompile.lowering.lower import lower  # noqa: E402
-from spcompile.patterns import PATTERNS  # noqa: E402
-from spcompile.progress import Silent  # noqa: E402
-from spcompile.pruning import PRUNERS, prune  # noqa: E402
-from spcompile.pruning.errors import measure_errors  # noqa: E402
-from spcompile.search import choose, choose_uniform  # noqa: E402
-from spcompile.targets import load_target  # noqa: E402
+from spcompile.compiler.inputs import calibration_of, prepared
+from spcompile.compiler.planning import problem_of
+from spcompile.lowering.lower import lower
+from spcompile.patterns import PATTERNS
+from spcompile.progress import Silent
+from spcompile.pruning import PRUNERS, prune
+from spcompile.pruning.errors import measure_errors
+from spcompile.search import choose, choose_uniform
+from spcompile.targets import load_target
 
 NETWORKS = "resnet20,resnet56,mobilenet_v1,mobilenet_v2,efficientnet_lite0,squeezenet10_sparse,dscnn,ppocr_rec,minilm"
 

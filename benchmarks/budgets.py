@@ -11,13 +11,15 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import networks  # noqa: E402
+from networks import networks
 
-from spcompile import compile as compile_network  # noqa: E402
-from spcompile.compiler.building import Host  # noqa: E402
-from spcompile.compiler.inputs import prepared  # noqa: E402
-from spcompile.compiler.building import build  # noqa: E402
-from spcompile.targets import load_target  # noqa: E402
+from spcompile import compile as compile_network
+from spcompile.compiler.building import (
+    Host,
+    build,
+)
+from spcompile.compiler.inputs import prepared
+from spcompile.targets import load_target
 
 NETWORKS = "resnet20,mobilenet_v1,mobilenet_v2,efficientnet_lite0,dscnn"
 SHARES = (0.8, 0.6, 0.45)

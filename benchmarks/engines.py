@@ -13,20 +13,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-import numpy as np  # noqa: E402
-import onnx_ir as ir  # noqa: E402
-from networks import Network, networks  # noqa: E402
+import numpy as np
+import onnx_ir as ir
+from networks import Network, networks
 
-from spcompile.compiler.building import build  # noqa: E402
-from spcompile.compiler.inputs import prepared  # noqa: E402
-from spcompile.ir.layers import find_layers  # noqa: E402
-from spcompile.patterns import Choice, parse_choice  # noqa: E402
-from spcompile.pruning import Magnitude, prune  # noqa: E402
-from spcompile.runtime.executor import Executor  # noqa: E402
-from spcompile.runtime.host import cpu_model  # noqa: E402
-from spcompile.runtime.measure import measure  # noqa: E402
-from spcompile.runtime.verify import inputs_for  # noqa: E402
-from spcompile.targets import load_target  # noqa: E402
+from spcompile.compiler.building import build
+from spcompile.compiler.inputs import prepared
+from spcompile.ir.layers import find_layers
+from spcompile.patterns import Choice, parse_choice
+from spcompile.pruning import Magnitude, prune
+from spcompile.runtime.executor import Executor
+from spcompile.runtime.host import cpu_model
+from spcompile.runtime.measure import measure
+from spcompile.runtime.verify import inputs_for
+from spcompile.targets import load_target
 
 Call = Callable[[], object]
 

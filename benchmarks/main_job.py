@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import Network, networks  # noqa: E402
+from networks import Network, networks
 
-from spcompile import compile as compile_network  # noqa: E402
-from spcompile.report.facts import Accuracy, Measurement, Verification  # noqa: E402
+from spcompile import compile as compile_network
+from spcompile.report.facts import Accuracy, Measurement, Verification
 
 COLUMNS = ("network", "target", "ok", "worst diff", "where", "dense ms", "plan ms", "measured", "before", "after", "wall s", "peak MB")
 

@@ -16,9 +16,9 @@ import numpy as np
 import onnx_ir as ir
 
 sys.path.insert(0, str(Path(__file__).parent))
-from random_resnet50 import random_resnet50  # noqa: E402
+from random_resnet50 import random_resnet50
 
-from spcompile.ir.session import Session  # noqa: E402
+from spcompile.ir.session import Session
 
 ASSETS = Path(__file__).parents[2] / "shared" / "assets"
 Pairs = Iterator[tuple[np.ndarray, object]]
@@ -97,7 +97,7 @@ def minilm(tokens: int = 128, pairs: int = 300) -> Network:
 
     @lru_cache
     def sentences(name: str) -> list[tuple[float, str, str]]:
-        rows = (line.rstrip("\n").split("\t") for line in open(ASSETS / f"minilm/{name}.csv", encoding="utf8"))
+        rows = (line.split("\t") for line in (ASSETS / f"minilm/{name}.csv").read_text(encoding="utf8").splitlines())
         return [(float(row[4]), row[5], row[6]) for row in rows]
 
     @lru_cache

@@ -53,7 +53,7 @@ def _compile(args: Namespace, given: dict, output: Path):
     from spcompile.progress import speaker
 
     data = {"calibration": args.calib, "evaluate": args.eval}
-    goal = {"budget": args.budget, "max_drop": args.max_drop, "pruner": args.pruner, "measure": args.measure, "seed": args.seed}
+    goal = {"budget": args.budget, "max_drop": args.max_drop, "prune": args.pruner, "measure": args.measure, "seed": args.seed}
     result = compile_model(args.model, **given, **data, **goal, output=output, force=args.force, progress=speaker(quiet=args.quiet))
     return result.report
 

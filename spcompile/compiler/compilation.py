@@ -29,7 +29,8 @@ from spcompile.ir.save import save
 from spcompile.lowering.lower import lower
 from spcompile.plan import Plan
 from spcompile.progress import Progress, Silent
-from spcompile.pruning import Calibration, Pruned, Pruner, prune
+from spcompile.pruning import Calibration, Pruned, Pruner
+from spcompile.pruning import prune as prune_model
 from spcompile.pruning.errors import measure_errors
 from spcompile.report.facts import Accuracy, ArtifactFile, Request, Stage, Verification
 from spcompile.report.html import render
@@ -68,7 +69,7 @@ def compile(  # noqa: A001 - the name users expect
     example_inputs=None,
     seed: int = 0,
     measure: bool = False,
-    pruner: str | Pruner | None = None,
+    prune: str | Pruner | None = None,
     finetune=None,
     output: str | Path | None = None,
     force: bool = False,
@@ -79,6 +80,7 @@ def compile(  # noqa: A001 - the name users expect
     source: an ONNX path, an onnx.ModelProto, an onnx_ir.Model, or a torch.nn.Module with `example_inputs`.
     budget: "3ms", "250us", "2x" (over dense). max_drop: "1%", the fastest plan within that loss; needs `evaluate`.
     calibration: .npz, image folder, or arrays by input name. evaluate: a labelled .npz, or a function model -> score.
+    prune: a pruner, or the name of one (`spcompile.pruning.PRUNERS`); the best one known unless given.
     finetune: finetune(module, masks, plan) for a torch module; masks are proved intact afterwards.
     measure: measure on this host and search again until the measured time keeps the budget.
     Raises SpcompileError subclasses for everything that is wrong with what was given; nothing is written then.
@@ -88,7 +90,7 @@ def compile(  # noqa: A001 - the name users expect
     drop = parse_drop(max_drop) if max_drop is not None else None
     if drop is not None and evaluate is None:
         raise DataError("max_drop needs labelled data to measure the drop with: give evaluate")
-    offered, how = chosen_patterns(patterns), chosen_pruner(pruner)
+    offered, how = chosen_patterns(patterns), chosen_pruner(prune)
     name = model_name(source)
     folder = artifact.check_output(output or f"{name}-{target}.spc", force)
     job = _Job(source, name, target, device, threads, wanted, drop, offered, how, seed, measure, progress or Silent())
@@ -189,7 +191,7 @@ class _Job:
         choices = {name: choice for name, choice in plan.choices.items() if choice.sparsity > 0}
         key = tuple(choices.items())
         if key not in self._pruned:
-            self._pruned[key] = prune(model, choices, data, self.pruner, self.seed, self.progress) if choices else Pruned(model, {})
+            self._pruned[key] = prune_model(model, choices, data, self.pruner, self.seed, self.progress) if choices else Pruned(model, {})
         return self._pruned[key]
 
     def _finetune(self, pruned: Pruned, plan: Plan, finetune, example_inputs) -> Pruned:

@@ -12,8 +12,8 @@ import onnx_ir as ir
 
 from spcompile.ir.layers import find_layers, weight
 from spcompile.pruning import Calibration
-from spcompile.report.facts import Environment, LayerWeights, ModelFacts, Package, TargetFacts, Tensor
 from spcompile.report.facts import Calibration as CalibrationFacts
+from spcompile.report.facts import Environment, LayerWeights, ModelFacts, Package, TargetFacts, Tensor
 from spcompile.runtime import host
 from spcompile.targets import ALIASES, explain_target
 from spcompile.targets.target import Target

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -37,7 +38,7 @@ def prepared(source, input_shapes: Mapping[str, tuple[int, ...]] | None, example
 
 def model_name(source) -> str:
     if isinstance(source, (str, os.PathLike)):
-        return os.path.splitext(os.path.basename(source))[0]
+        return Path(source).stem
     return getattr(source, "name", None) or getattr(getattr(source, "graph", None), "name", None) or type(source).__name__
 
 

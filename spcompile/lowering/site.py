@@ -119,11 +119,11 @@ def fastest(
 ) -> tuple[Kernel, int | None, Latency]:
     """The kernel predicted fastest over all formats and tiles -> (kernel, block rows or None for dense, latency of all calls).
 
-    blocks: block rows -> how many blocks of that many rows hold a non-zero. widest: block rows beyond which it is not worth looking. scattered: rows come in another order than the output's.
+    blocks: block rows -> how many blocks of that many rows hold a non-zero. widest: block rows beyond which it is not worth
+    looking. scattered: rows come in another order than the output's.
     """
-    found = (
-        _best_tile(site, rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered) for rows in site.formats() if rows is None or rows <= widest
-    )
+    formats = [rows for rows in site.formats() if rows is None or rows <= widest]
+    found = (_best_tile(site, rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered) for rows in formats)
     kernel, rows, latency = min((option for option in found if option is not None), key=lambda option: option[2].expected_s)
     return kernel, rows, Latency(latency.expected_s * site.calls, latency.low_s * site.calls, latency.high_s * site.calls, latency.basis)
 

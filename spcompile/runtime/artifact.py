@@ -7,7 +7,6 @@ manifest.json is written last: a folder without one is unfinished. It holds what
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -51,7 +50,7 @@ def staged(folder: Path) -> Iterator[Path]:
         yield stage
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(stage, folder)
+        stage.replace(folder)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 

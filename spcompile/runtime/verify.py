@@ -67,7 +67,7 @@ def random_array(tensor, rng: np.random.Generator) -> np.ndarray:
 
 
 def _remote(program: Program, library: Path, remote) -> Executor:
-    remote.upload(str(library))
+    remote.upload(bytearray(library.read_bytes()), target=library.name)  # given a path, TVM leaves the file open
     module = remote.load_module(library.name)
     return Executor(module, remote.cpu(), program.inputs, program.outputs, program.workspace_elements, program.values, program.indices)
 

@@ -29,7 +29,7 @@ def test_the_shortest_form(cli, compiler, model):
         "input_shapes": None,
         "seed": 0,
         "measure": False,
-        "pruner": None,
+        "prune": None,
         "output": Path("net-arm.spc"),
         "force": False,
     }
@@ -52,7 +52,7 @@ def test_every_option_arrives(cli, compiler, model):
         "input_shapes": {"x": (1, 3, 32, 32), "tokens": (1, 128)},
         "seed": 7,
         "measure": True,
-        "pruner": "magnitude",
+        "prune": "magnitude",
         "output": Path("out"),
         "force": True,
     }

@@ -34,7 +34,7 @@ def compile_words(demo, **changed) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "changed, said",
+    ("changed", "said"),
     [
         ({"target": "cortx-a72"}, "cortex-a72"),
         ({"budget": "3"}, "no unit"),
@@ -70,7 +70,7 @@ def test_external_data_missing(demo, complain, tmp_path):
     assert "big.data" in complain(*compile_words(demo, model="big.onnx"))
 
 
-@pytest.mark.parametrize("line, said", [("clock_hz = -1", "clock_hz"), ('clock_hz = "fast"', "clock_hz"), ("colour = 3", "colour")])
+@pytest.mark.parametrize(("line", "said"), [("clock_hz = -1", "clock_hz"), ('clock_hz = "fast"', "clock_hz"), ("colour = 3", "colour")])
 def test_device_file_with_a_wrong_number(demo, complain, tmp_path, line, said):
     (tmp_path / "board.toml").write_text(f'description = "mine"\nbase = "cortex-a53"\n{line}\n')
     message = complain(*compile_words(demo, target="board.toml"))
@@ -83,7 +83,7 @@ def test_device_file_with_a_missing_number(demo, complain, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "array, said",
+    ("array", "said"),
     [
         (np.zeros((4, 3, 28, 28), np.float32), "28"),
         (np.full((4, 1, 28, 28), np.nan, np.float32), "NaN"),

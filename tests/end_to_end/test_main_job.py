@@ -107,7 +107,7 @@ class TestArm:
     def test_cannot_be_loaded_here(self, for_arm):
         if os.uname().machine == "aarch64":
             pytest.skip("this machine runs ARM code")
-        with pytest.raises(ArtifactError, match="raspberry-pi-4 and cannot run here.*aarch64"):
+        with pytest.raises(ArtifactError, match=r"raspberry-pi-4 and cannot run here.*aarch64"):
             spcompile.load(for_arm.folder)
 
     def test_alias_is_explained(self, for_arm):
