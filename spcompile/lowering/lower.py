@@ -10,6 +10,7 @@ from spcompile.ir.layers import find_layers
 from spcompile.lowering.attention import lower_gather, lower_matmul
 from spcompile.lowering.elementwise_ops import expression_of
 from spcompile.lowering.emitter import DTYPES, Emitter
+from spcompile.lowering.geometry import window_of
 from spcompile.lowering.images import ImagePlan
 from spcompile.lowering.linear import lower_conv, lower_linear
 from spcompile.lowering.memory import place
@@ -146,6 +147,8 @@ def _refusal(node: ir.Node) -> str:
         return "computed indices into anything but the rows of a constant table"
     if node.op_type in ("MaxPool", "AveragePool") and (len(shape_of(node.inputs[0])) != 4 or len(node.outputs) > 1):
         return "only 2-D pools with one output are known"
+    if node.op_type in ("MaxPool", "AveragePool") and 0 in window_of(node).counts():
+        return "a window lies wholly in the padding"
     if node.op_type in OPERATORS or expression_of(node) is not None:
         return ""
     return "the operator is not known" if node.op_type not in ("Conv", "Gemm") else "only 2-D convolutions and products with constant fp32 weights are known"

@@ -61,7 +61,7 @@ class Site:
     @property
     def scatters(self) -> bool:
         """May rows be computed in another order than they are stored?"""
-        return self.groups == 1 and self.x_position_stride == 1 and self.y_position_stride == 1 and self.positions > 1
+        return self.groups == 1 and self.x_position_stride == 1 and self.y_position_stride == 1 and self.positions > FEW_POSITIONS
 
     def dense_blocks(self, block_rows: int) -> int:
         return self.rows // block_rows * self.columns
