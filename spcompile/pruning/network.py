@@ -10,6 +10,7 @@ import onnx_ir as ir
 import torch
 
 from spcompile.errors import UnsupportedOperator
+from spcompile.ir.layers import bias, find_layers, weight, with_weights
 from spcompile.pruning.operators import OPERATORS
 
 Values = dict[str, torch.Tensor]
@@ -90,3 +91,9 @@ class Network:
         for step in self.steps if steps is None else steps:
             self.step(step, values, weights)
         return values
+
+
+def own_weights(model: ir.Model) -> ir.Model:
+    """A copy in which no other node reads a layer's weight or bias, so that overriding one changes that layer alone. Layers may still share a weight."""
+    layers = find_layers(model)
+    return with_weights(model, {layer.name: weight(model, layer) for layer in layers}, {layer.name: bias(model, layer) for layer in layers if layer.bias})

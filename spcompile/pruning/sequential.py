@@ -76,7 +76,9 @@ class _Walk:
     """Step through the dense and the pruned network side by side; each layer is solved when the walk reaches it."""
 
     def __init__(self, model: ir.Model, choices: Mapping[str, Choice], pruner: Pruner, seed: int):
-        self.model, self.choices, self.pruner = _private(model), choices, pruner
+        from spcompile.pruning.network import own_weights
+
+        self.model, self.choices, self.pruner = own_weights(model), choices, pruner
         self.rng = np.random.default_rng(seed)
         self.masks: dict[str, np.ndarray] = {}
         self.matrices: dict[str, np.ndarray] = {}
@@ -120,12 +122,6 @@ class _Walk:
         """The layer's new initializers by name."""
         new = {layer.weight: layer.from_matrix(self.matrices[layer.name])}
         return {**new, layer.bias: self.biases[layer.name]} if layer.name in self.biases else new
-
-
-def _private(model: ir.Model) -> ir.Model:
-    """A copy in which no layer shares its weight or bias with a node of another kind, so that overriding one changes that layer alone."""
-    layers = find_layers(model)
-    return with_weights(model, {layer.name: weight(model, layer) for layer in layers}, {layer.name: bias(model, layer) for layer in layers if layer.bias})
 
 
 def _require_finite(evidence: Evidence) -> None:

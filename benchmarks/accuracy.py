@@ -1,0 +1,88 @@
+"""Accuracy after one-shot pruning, every layer that can at one level, by magnitude and by the pruner of the project.
+
+    python benchmarks/accuracy.py [--only resnet20,mobilenet_v1] [--samples N] [--pruners magnitude,wanda,sparsegpt,admm]
+
+Calibration images carry no labels; accuracy is top-1 in ONNX Runtime on images that were never used for pruning. Depthwise layers stay dense,
+as every pattern leaves them. Seconds are those of pruning alone; memory is the peak of a process that prunes this row and does nothing else.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from networks import networks
+
+from spcompile.ir.frontend import load
+from spcompile.ir.layers import find_layers
+from spcompile.passes import prepare
+from spcompile.patterns import parse_choice
+from spcompile.pruning import PRUNERS, calibration_from, prune
+
+LEVELS = {
+    "resnet20": ("unstructured@0.5", "unstructured@0.7", "unstructured@0.8", "unstructured@0.9", "2:4", "block4x1@0.5", "block4x1@0.7"),
+    "mobilenet_v1": ("unstructured@0.3", "unstructured@0.5", "unstructured@0.7", "2:4", "block4x1@0.3", "block4x1@0.5"),
+}
+SAMPLES = {"resnet20": 1000, "mobilenet_v1": 384}
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    network: str
+    choice: str
+    pruner: str
+    accuracy: float
+    pruning_s: float
+    peak_bytes: int
+
+
+def measure(name: str, notation: str, pruner_name: str, samples: int) -> Row:
+    """One row, in the process that calls it."""
+    network = networks()[name]
+    model, choice = prepare(load(network.source(), network.input_shapes or None)), parse_choice(notation)
+    calibration = calibration_from(network.calibration(samples), model)
+    choices = {layer.name: choice for layer in find_layers(model) if choice.sparsity and choice.pattern.fits(layer)}
+    pruner = next(known for known in PRUNERS if known.name == pruner_name)
+    started = time.perf_counter()
+    pruned = prune(model, choices, calibration, pruner, SEED)
+    pruning_s = time.perf_counter() - started
+    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Row(name, notation, pruner_name, network.score(pruned.model), pruning_s, peak_bytes)
+
+
+def alone(*arguments) -> Row:
+    """`measure` in a fresh process, so that its peak of memory is its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, arguments)
+
+
+def table(name: str, samples: int, pruners: tuple[str, ...]) -> None:
+    dense = alone(name, "dense", "magnitude", samples)
+    print(f"\n{name}: dense {dense.accuracy:.2%}, {samples} calibration samples, seed {SEED}\n", flush=True)
+    print(f"| every layer | {' | '.join(pruners)} | pruning_s | peak_GB |\n|---|{'---|' * (len(pruners) + 2)}", flush=True)
+    for notation in LEVELS[name]:
+        rows = [alone(name, notation, pruner, samples) for pruner in pruners]
+        accuracies = " | ".join(f"{row.accuracy:.2%}" for row in rows)
+        print(f"| {notation} | {accuracies} | {rows[-1].pruning_s:.0f} | {rows[-1].peak_bytes / 1e9:.2f} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(LEVELS))
+    parser.add_argument("--samples", type=int, help="calibration samples, the same for every network")
+    parser.add_argument("--pruners", default="magnitude,admm", help="seconds and memory are those of the last one")
+    args = parser.parse_args()
+    print(f"numpy {np.__version__}, {multiprocessing.cpu_count()} cores")
+    for name in args.only.split(","):
+        table(name, args.samples or SAMPLES[name], tuple(args.pruners.split(",")))
+
+
+if __name__ == "__main__":
+    main()
