@@ -85,6 +85,7 @@ class _Probe:
 
     def __init__(self, model: ir.Model, network, streams):
         self.model, self.network, self.streams = model, network, streams
+        self.samples = min(PROBED_SAMPLES, streams.count)
         self.dense = self._outputs({}, 0)
 
     def sensitivity(self, evidence: Evidence, curve: Curve, at: int) -> float:
@@ -99,7 +100,7 @@ class _Probe:
         return self._distortion(self._outputs(weights, at)) / max(evidence.relative_error(new), 1e-9)
 
     def _outputs(self, weights, at: int) -> dict[str, np.ndarray]:
-        frontier = {name: value[:PROBED_SAMPLES] for name, value in self.streams.dense.items()}
+        frontier = {name: value[: self.samples] for name, value in self.streams.dense.items()}
         values = self.network.run(frontier, weights, self.network.steps[at:])
         return {name: values[name].double().numpy() for name in self.network.outputs}
 

@@ -9,8 +9,7 @@ from spcompile.errors import DataError
 from spcompile.ir.layers import find_layers, weight
 from spcompile.patterns import parse_choice
 from spcompile.pruning import calibration_from, prune
-from spcompile.training import recover
-from spcompile.training.recover import Recipe
+from spcompile.training import Recipe, recover
 from tests.pruning.samples import images, network
 from tests.pruning.test_sequential import choices, distance
 
@@ -25,9 +24,9 @@ def case():
 def test_training_brings_the_output_closer_and_keeps_the_masks(case):
     model, calibration, _ = case
     pruned = prune(model, choices(model, parse_choice("unstructured@0.6")))  # by magnitude: nothing has been made up for yet
-    recovered = recover(model, pruned, calibration, 600, recipe=Recipe(most_steps=100))
+    recovered = recover(model, pruned, calibration, 600, recipe=Recipe(most_steps=40))
     fresh = images(64, seed=9)
-    assert distance(model, recovered.model, fresh) < 0.7 * distance(model, pruned.model, fresh)
+    assert distance(model, recovered.model, fresh) < 0.8 * distance(model, pruned.model, fresh)
     assert recovered.masks is pruned.masks
     for layer in find_layers(recovered.model):
         before = next(weight(pruned.model, other) for other in find_layers(pruned.model) if other.name == layer.name)
