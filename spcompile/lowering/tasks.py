@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
-from spcompile.kernels.expression import ACCUMULATOR, Expression, constant, operand, substitute
+from spcompile.kernels.expression import ACCUMULATOR, Expression, constant, operand, operations, substitute
 from spcompile.lowering.elementwise_ops import expression_of, scalar_of
 
 EPILOGUE_ANCHORS = ("Conv", "Gemm", "MatMul", "AveragePool", "MaxPool")
+MOST_OPERATIONS = 120  # in one expression: a value that is used twice is computed twice
 
 
 @dataclass
@@ -91,7 +92,11 @@ def _snapshot(task: Task):
 
 
 def _joins(task: Task, node: ir.Node, values: dict, ready: set) -> bool:
-    if expression_of(node) is None or shape_of(node.outputs[0]) != task.shape:
+    expression = expression_of(node)
+    if expression is None or shape_of(node.outputs[0]) != task.shape:
+        return False
+    inside = {index: values[value] for index, value in enumerate(node.inputs) if value in values}
+    if operations(substitute(expression, inside)) > MOST_OPERATIONS:
         return False
     others = [value for value in node.inputs if value is not None and value not in values]
     if task.node is None:
