@@ -7,8 +7,6 @@ a ~ b = (a^k + b^k)^(1/k): 1 adds up, infinity is the longer of the two. The rat
 below were fitted once, over random kernels on Zen 4, and hold for all layers, networks and devices.
 """
 
-from functools import lru_cache
-
 from spcompile.costs.latency import Latency
 from spcompile.kernels.work import Stream, Work
 from spcompile.targets.target import Target
@@ -25,7 +23,6 @@ CALL_CYCLES = 50  # of one kernel inside the compiled library
 LOW, HIGH = 0.8, 1.35  # truth / prediction, 9 times of 10
 
 
-@lru_cache(maxsize=100_000)
 def predict(work: Work, target: Target, threads: int, loop_cycles: float | None = None, network_bytes: float = 0.0) -> Latency:
     """Latency of one call on `threads` threads (at least 1), basis "analytic".
 
@@ -102,6 +99,8 @@ def _stream_cycles(stream: Stream, target: Target, threads: int, among_bytes: fl
         if level:
             cycles += stream.bytes_moved * (missed - misses) / cache.bytes_per_cycle
         missed = misses
+        if not missed:
+            return cycles
     rate = min(target.memory_bytes_per_second, target.memory_bytes_per_second_shared / threads)
     return cycles + stream.bytes_moved * missed * target.clock_hz / rate
 
