@@ -79,6 +79,10 @@ def export(model: nn.Module, path: Path) -> None:
     pixels = torch.zeros(1, 1, 28, 28)
     program = torch.onnx.export(model, (pixels,), dynamo=True, opset_version=18, input_names=["pixels"], output_names=["logits"])
     ClearMetadataAndDocStringPass()(program.model)  # names of files on this machine
+    for node in program.model.graph:
+        for value in node.inputs:
+            if value is not None and value.name.endswith(".weight"):
+                node.name = value.name.removesuffix(".weight")  # reports then name layers as network.py does
     ir.save(program.model, path)
 
 
