@@ -16,8 +16,9 @@ from spcompile.pruning import Calibration, Pruned
 from spcompile.pruning.network import Network, Values, own_weights
 
 HELD_OUT_SHARE = 0.1  # of the calibration samples: they judge, and are never trained on
+MOST_HELD_OUT = 64  # more would cost time that training needs
 LEAST_SAMPLES = 20
-JUDGED_TIMES = 20
+JUDGED_TIMES = 10
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Distillation:
         if count < LEAST_SAMPLES:
             raise DataError(f"{calibration.source}: {count} samples; recovery needs at least {LEAST_SAMPLES}, hundreds to be of use")
         self.order = torch.randperm(count, generator=self.random)
-        self.held = self.order[: max(8, int(HELD_OUT_SHARE * count))]
+        self.held = self.order[: min(MOST_HELD_OUT, max(8, int(HELD_OUT_SHARE * count)))]
         self.trained = self.order[len(self.held) :]
         self._collect()
 
