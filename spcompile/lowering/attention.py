@@ -1,6 +1,7 @@
 """Products of two activations, and rows of a table."""
 
 import math
+from dataclasses import replace
 
 from spcompile.costs.cpu import predict
 from spcompile.kernels.cpu.gather import Gather
@@ -49,11 +50,11 @@ def _swap(view: View) -> View:
 def _flat_batch(emitter: Emitter, view: View) -> View:
     """[..., m, n] -> [batch, m, n]."""
     shape = (math.prod(view.shape[:-2]), *view.shape[-2:])
+    if view.reshape(shape) is None:
+        view = emitter.conform(view, row_major(view.shape))
     flat = view.reshape(shape)
-    if flat is None:
-        flat = emitter.conform(view, row_major(view.shape)).reshape(shape)
     # A reshape gives axes of extent 1 a stride of 0; the last two keep theirs.
-    return View(flat.buffer, flat.offset, shape, (flat.strides[0], *view.strides[-2:]), flat.dtype) if flat.strides[1:] != view.strides[-2:] else flat
+    return replace(flat, strides=(flat.strides[0], *view.strides[-2:]))
 
 
 def _fastest(emitter: Emitter, a: View, x: View, y: View, epilogue=ACCUMULATOR, operands=()) -> Matmul:
