@@ -33,19 +33,23 @@ class Curve:
         return float(np.exp(np.interp(sparsity, self.sparsities, np.log(np.maximum(self.errors, floor)))))
 
 
-def curves(evidence: Evidence, patterns: tuple[Pattern, ...], rng: np.random.Generator) -> dict[Pattern, Curve]:
-    """One curve per pattern that fits the layer and prunes anything; from a sample of rows where there are many."""
+def curves(evidence: Evidence, judge: Evidence, patterns: tuple[Pattern, ...], rng: np.random.Generator) -> dict[Pattern, Curve]:
+    """One curve per pattern that fits the layer and prunes anything; from a sample of rows where there are many.
+
+    judge: evidence from other samples, on which errors are read. A layer with few positions per column fits its own samples far too well.
+    """
     fitting = _fitting(evidence.layer, patterns)
     if not fitting:
         return {}
-    sample = _sampled(evidence, rng)
+    rows = _sampled_rows(evidence.layer, rng)
+    sample, jury = _of_rows(evidence, rows), _of_rows(judge, rows)
     alternation, found = Alternation(sample, DAMPING), {}
     for pattern in fitting:
         if pattern.unit(evidence.weight.shape)[1] == evidence.layer.columns > 1:
-            found[pattern] = _row_curve(pattern, evidence)
+            found[pattern] = _row_curve(pattern, evidence, judge)
         else:
             alternation.restart(sample)
-            found[pattern] = _pass(pattern, sample, alternation)
+            found[pattern] = _pass(pattern, sample, jury, alternation)
     return found
 
 
@@ -63,28 +67,33 @@ def _fitting(layer: Layer, patterns: tuple[Pattern, ...]) -> list[Pattern]:
     return [pattern for pattern in patterns if pattern.fits(layer) and pattern.fixed_sparsity != 0]
 
 
-def _pass(pattern: Pattern, evidence: Evidence, alternation: Alternation) -> Curve:
+def _pass(pattern: Pattern, evidence: Evidence, judge: Evidence, alternation: Alternation) -> Curve:
     """Raise the level step by step; the weights found at one level start the next."""
     errors = []
     for level in pattern.levels:
         for _ in range(STEPS_PER_LEVEL if len(pattern.levels) > 1 else STEPS_OF_ONE_LEVEL):
             alternation.step(pattern, level)
-        errors.append(evidence.relative_error(alternation.weight))
+        errors.append(judge.relative_error(alternation.weight))
     return Curve(pattern.levels, tuple(np.maximum.accumulate(errors)))
 
 
-def _row_curve(pattern: Pattern, evidence: Evidence) -> Curve:
-    harms = np.sort(np.maximum(row_harms(evidence, DAMPING), 0))
+def _row_curve(pattern: Pattern, evidence: Evidence, judge: Evidence) -> Curve:
+    """Rows go in the order of what they cost on the evidence; what they cost is read on the judge."""
+    harms = np.maximum(row_harms(judge, DAMPING), 0)[np.argsort(row_harms(evidence, DAMPING))]
     lost = np.concatenate([[0.0], np.cumsum(harms)])
     shares = lost[[round(level * len(harms)) for level in pattern.levels]] / max(lost[-1], np.finfo(np.float64).tiny)
     return Curve(pattern.levels, tuple(shares))
 
 
-def _sampled(evidence: Evidence, rng: np.random.Generator) -> Evidence:
-    """The evidence of some rows, in tiles of neighbours; of all rows where they are few or grouped."""
-    layer = evidence.layer
+def _sampled_rows(layer: Layer, rng: np.random.Generator) -> np.ndarray | None:
+    """Some rows, in tiles of neighbours; None for all where they are few or grouped."""
     if layer.rows <= SAMPLED_ROWS or layer.groups > 1:
-        return evidence
+        return None
     tiles = np.sort(rng.choice(layer.rows // TILE, SAMPLED_ROWS // TILE, replace=False))
-    rows = (tiles[:, None] * TILE + np.arange(TILE)).reshape(-1)
-    return replace(evidence, layer=replace(layer, rows=len(rows)), weight=evidence.weight[rows])
+    return (tiles[:, None] * TILE + np.arange(TILE)).reshape(-1)
+
+
+def _of_rows(evidence: Evidence, rows: np.ndarray | None) -> Evidence:
+    if rows is None:
+        return evidence
+    return replace(evidence, layer=replace(evidence.layer, rows=len(rows)), weight=evidence.weight[rows])

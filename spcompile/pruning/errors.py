@@ -16,8 +16,8 @@ from spcompile.pruning.evidence import Evidence
 from spcompile.pruning.solvers import LeastSquares
 from spcompile.pruning.wanda import Wanda
 
-SAMPLES = 64  # that curves are measured with
-PROBED_SAMPLES = 32  # that sensitivities are measured with
+SAMPLES = 64  # of the calibration data, the first ones
+JUDGING_SHARE = 0.25  # of them; errors are read on these, weights are fitted to the others
 PROBED_ERROR = 0.05  # of the layer's output: large beside rounding, small enough that errors still add up
 BLIND = "no calibration data: errors are the share of squared weight that is lost, every layer as sensitive as the others"
 
@@ -72,9 +72,9 @@ def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern
         for at, step in enumerate(network.steps):
             if (layer := layers.get(step.name)) is not None:
                 if any(pattern.fits(layer) for pattern in patterns if pattern.fixed_sparsity != 0):
-                    evidence = streams.moments(layer, at, rng).evidence(weight(model, layer))
-                    measured = curves(evidence, tuple(dict.fromkeys((*patterns, Unstructured()))), rng)
-                    found[layer.name], sensitivities[layer.name] = measured, probe.sensitivity(evidence, measured[Unstructured()], at)
+                    evidence, judge = (streams.moments(layer, at, rng, part).evidence(weight(model, layer)) for part in (probe.fitted, probe.judging))
+                    found[layer.name] = curves(evidence, judge, tuple(dict.fromkeys((*patterns, Unstructured()))), rng)
+                    sensitivities[layer.name] = probe.sensitivity(evidence, judge, found[layer.name][Unstructured()], at)
                 advance()
             streams.advance(step)
     return ErrorModel(found, sensitivities)
@@ -85,10 +85,12 @@ class _Probe:
 
     def __init__(self, model: ir.Model, network, streams):
         self.model, self.network, self.streams = model, network, streams
-        self.samples = min(PROBED_SAMPLES, streams.count)
+        judges = max(1, round(JUDGING_SHARE * min(SAMPLES, streams.count)))
+        self.judging = slice(judges)
+        self.fitted = slice(judges, None) if streams.count > judges else slice(None)
         self.dense = self._outputs({}, 0)
 
-    def sensitivity(self, evidence: Evidence, curve: Curve, at: int) -> float:
+    def sensitivity(self, evidence: Evidence, judge: Evidence, curve: Curve, at: int) -> float:
         """Relative squared error of the outputs for each unit of the layer's own, `at` being its step."""
         import torch
 
@@ -97,10 +99,10 @@ class _Probe:
         weights = {layer.weight: torch.from_numpy(layer.from_matrix(new))}
         if layer.bias is not None:
             weights[layer.bias] = torch.from_numpy(bias(self.model, layer) + evidence.bias_shift(new))
-        return self._distortion(self._outputs(weights, at)) / max(evidence.relative_error(new), 1e-9)
+        return self._distortion(self._outputs(weights, at)) / max(judge.relative_error(new), 1e-9)
 
     def _outputs(self, weights, at: int) -> dict[str, np.ndarray]:
-        frontier = {name: value[: self.samples] for name, value in self.streams.dense.items()}
+        frontier = {name: value[self.judging] for name, value in self.streams.dense.items()}
         values = self.network.run(frontier, weights, self.network.steps[at:])
         return {name: values[name].double().numpy() for name in self.network.outputs}
 

@@ -30,12 +30,14 @@ class Streams:
         self.pruned: Values = {}
         self._join(0)
 
-    def moments(self, layer: Layer, at: int, rng: np.random.Generator) -> Moments:
-        """Of the input of `layer`, which step number `at` is about to run."""
+    def moments(self, layer: Layer, at: int, rng: np.random.Generator, samples: slice = slice(None)) -> Moments:
+        """Of the input of `layer`, which step number `at` is about to run; of all samples that are there, or of some."""
         if min(self.room[at], self.samples) >= min(2 * self.count, self.samples) > self.count:
             self._join(at)
         moments = Moments(layer)
-        moments.add(self.dense[layer.input], self.pruned[layer.input], rng)
+        dense, pruned = self.dense[layer.input], self.pruned[layer.input]
+        chosen = dense[samples]
+        moments.add(chosen, chosen if pruned is dense else pruned[samples], rng)
         return moments
 
     def same(self, name: str) -> bool:

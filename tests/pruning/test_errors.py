@@ -24,7 +24,7 @@ def measured():
 def test_curves_foretell_what_pruning_does_to_the_layer(layer):
     """Each pattern's levels within a third of the error that the pruner itself leaves."""
     known = evidence(layer, directions=2)
-    for pattern, curve in curves(known, PATTERNS, np.random.default_rng(0)).items():
+    for pattern, curve in curves(known, known, PATTERNS, np.random.default_rng(0)).items():
         for level in curve.sparsities[1::3] or curve.sparsities:
             real = known.relative_error(Admm().solver.solve(known, Admm().mask(known, Choice(pattern, level))))
             assert real / 1.34 <= curve.at(level) <= 1.34 * real, (pattern.notation, level)
@@ -39,9 +39,9 @@ def test_a_sample_of_rows_stands_for_all(monkeypatch):
         *[(factor := rng.standard_normal((1, 40, 60))) @ factor.transpose(0, 2, 1)] * 2,
     )
     patterns = tuple(parse(notation) for notation in ("unstructured", "block4x1", "2:4"))
-    sampled = curves(tall, patterns, rng)
+    sampled = curves(tall, tall, patterns, rng)
     monkeypatch.setattr("spcompile.pruning.curves.SAMPLED_ROWS", 10**9)
-    for pattern, curve in curves(tall, patterns, rng).items():
+    for pattern, curve in curves(tall, tall, patterns, rng).items():
         np.testing.assert_allclose(sampled[pattern].errors, curve.errors, rtol=0.15, atol=1e-3)
 
 
