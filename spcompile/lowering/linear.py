@@ -8,6 +8,7 @@ import onnx_ir as ir
 from spcompile.formats.block_rows import pack
 from spcompile.ir.layer import Layer
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
+from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.cpu.window import Window as WindowKernel
 from spcompile.kernels.expression import Expression, operand, substitute
 from spcompile.kernels.kernel import Kernel
@@ -17,7 +18,7 @@ from spcompile.lowering.geometry import Window
 from spcompile.lowering.images import Image
 from spcompile.lowering.program import Argument
 from spcompile.lowering.relayout import read_image
-from spcompile.lowering.site import Reach, Site, fastest
+from spcompile.lowering.site import Site, fastest
 from spcompile.lowering.tasks import Task
 from spcompile.lowering.view import View
 
@@ -56,7 +57,7 @@ def column_offsets(layer: Layer, window: Window, image: Image) -> np.ndarray:
 
 def _reach(layer: Layer, window: Window, image: Image) -> Reach:
     rows, columns = (-(-size // stride) for size, stride in zip(window.kernel, window.strides, strict=True))
-    return Reach(layer.in_channels * len(window.planes), rows, columns, image.pitch)
+    return Reach(layer.in_channels * len(window.planes), image.channel_stride, rows, columns, image.pitch)
 
 
 def matrix_of(node: ir.Node, layer: Layer) -> np.ndarray:
@@ -108,7 +109,7 @@ def lower_linear(emitter: Emitter, task: Task, layer: Layer) -> None:
     epilogue, operands, arguments = _linear_epilogue(emitter, task, layer, out)
     site = Site(
         layer.rows, layer.columns, 1, positions, max(flat.strides[0], 1), positions, 1, layer.columns * positions,
-        Reach(layer.columns, 1, 1, positions), epilogue, operands,
+        Reach(layer.columns, flat.strides[1], 1, 1, positions), epilogue, operands,
     )  # fmt: skip
     offsets = (np.arange(layer.columns) * flat.strides[1]).astype(np.int32)[None]
     _product(emitter, site, layer, matrix_of(task.node, layer), offsets, [(pointer(flat), pointer(out), arguments)])

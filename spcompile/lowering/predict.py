@@ -1,10 +1,13 @@
 """What a layer would take with a pattern it does not have yet."""
 
 import math
+from functools import reduce
+from operator import add
 
 from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
+from spcompile.kernels.kernel import Kernel
 from spcompile.lowering.lower import Lowered
 from spcompile.lowering.site import BLOCK_ROWS, Site, fastest
 from spcompile.patterns import Choice
@@ -19,9 +22,10 @@ class Predictor:
 
     def __init__(self, lowered: Lowered, target: Target, threads: int):
         self._sites, self._target, self._threads = lowered.sites, target, threads
+        self._network_bytes = lowered.program.bytes
         self._present: dict[str | None, Latency] = {None: NOTHING}
         for step in lowered.program.steps:
-            self._present[step.layer] = self._present.get(step.layer, NOTHING) + predict(step.kernel.work(), target, threads)
+            self._present[step.layer] = self._present.get(step.layer, NOTHING) + self._time(step.kernel)
 
     @property
     def fixed(self) -> Latency:
@@ -36,7 +40,12 @@ class Predictor:
         site = self._sites[layer.name]
         whole_rows = isinstance(choice.pattern, Channel) and site.scatters
         widest = BLOCK_ROWS[-1] if whole_rows else 2 * choice.pattern.block_rows
-        return fastest(site, lambda rows: expected_blocks(site, choice, rows), self._target, self._threads, widest, whole_rows)[2]
+        kernel = fastest(site, lambda rows: expected_blocks(site, choice, rows), self._target, self._threads, widest, whole_rows)[0]
+        return reduce(add, [self._time(kernel)] * site.calls)
+
+    def _time(self, kernel: Kernel) -> Latency:
+        """Of one call in the midst of the network, whose data it shares the caches with."""
+        return predict(kernel.work(), self._target, self._threads, network_bytes=self._network_bytes)
 
 
 def expected_blocks(site: Site, choice: Choice, rows: int) -> float:

@@ -62,6 +62,11 @@ class Program:
     live_elements: int  # lower bound of the workspace: the most that is alive at one step
 
     @property
+    def bytes(self) -> int:
+        """Constants and workspace: what the network keeps in memory."""
+        return self.values.nbytes + self.indices.nbytes + 4 * self.workspace_elements
+
+    @property
     def kernels(self) -> Iterator[Kernel]:
         """Each different kernel once."""
         return iter({step.kernel.name: step.kernel for step in self.steps}.values())

@@ -8,6 +8,7 @@ from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import LATENCY, OffsetSpmm
+from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.expression import Expression
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
@@ -16,24 +17,8 @@ from spcompile.targets.target import Target
 BLOCK_ROWS = (1, 2, 4, 8, 16)
 DENSE_ROWS = (16, 12, 8, 7, 6, 5, 4, 3, 2, 1)
 FEW_POSITIONS = 8
-LINE = 16  # fp32 in a cache line
 DEPTHS = (1, 2, 4, 8)
 NARROWEST_DEPTH = 32  # input planes; fewer make lists too short
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What of x a tile of positions reads: `planes` images of a group, of each `rows` x `columns` taps at a row pitch."""
-
-    planes: int
-    rows: int
-    columns: int
-    pitch: int
-
-    def elements(self, tile: int) -> int:
-        """Whole cache lines, since rows begin anywhere."""
-        row = tile + self.columns - 1 + LINE - 1
-        return self.planes * min(self.rows * row, row + (self.rows - 1) * self.pitch)
 
 
 @dataclass(frozen=True)
@@ -76,19 +61,23 @@ class Site:
     def _spmm(self, block_rows: int | None, blocks: int, target: Target, threads: int, scattered: bool) -> Iterator[OffsetSpmm]:
         per_group = self.rows // self.groups
         for rows in (r for r in DENSE_ROWS if per_group % r == 0) if block_rows is None else (block_rows,):
-            for lanes in (target.lanes_fp32 >> shift for shift in range(2)):
+            for lanes in self._lanes(target):
                 for vectors in range(1, 9):
                     registers = max(rows * vectors, LATENCY) + vectors + 1
                     fits = registers <= target.vector_registers and vectors * lanes <= self.positions
                     if lanes < 4 or not fits:
                         continue
                     count = self.dense_blocks(rows) if block_rows is None else blocks
-                    reads = self.reach.elements(vectors * lanes)
                     for outer, depths in self._orders(block_rows is None, vectors * lanes, threads):
                         yield OffsetSpmm(
-                            self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint, reads,
+                            self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint, self.reach,
                             self.epilogue, self.operands, block_rows is None, outer, depths, scattered,
                         )  # fmt: skip
+
+    def _lanes(self, target: Target) -> tuple[int, ...]:
+        """Whole registers; halves too where positions do not fill two."""
+        full = target.lanes_fp32
+        return (full, full // 2) if self.positions < 2 * full else (full,)
 
     def _orders(self, dense: bool, tile: int, threads: int) -> Iterator[tuple[bool, int]]:
         """(positions outermost, ranges of columns)."""

@@ -1,5 +1,6 @@
 """A loaded library with its weights and workspace: arrays in, arrays out."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,7 +71,6 @@ class Executor:
 
 
 def _use_threads(count: int) -> None:
-    """TVM's pool has one worker per core unless told otherwise; code compiled for one thread never asks it."""
-    import tvm
-
-    tvm.get_global_func("runtime.config_threadpool")(1, count)
+    """TVM's pool is made at the first parallel call, with half as many workers as there are cores unless this variable says otherwise."""
+    known = os.environ.get("TVM_NUM_THREADS", "")
+    os.environ["TVM_NUM_THREADS"] = str(max(count, int(known) if known.isdigit() else 0))

@@ -68,12 +68,13 @@ class Elementwise(Kernel):
         bytes_out = math.prod(self.shape) * BYTES
         distinct = (math.prod(n for n, s in zip(self.shape, strides, strict=True) if s) for strides in self.x_strides)
         return Work(
+            lanes=self.register_lanes,
             arithmetic=cells * operations(self.expression),
             loads=cells * len(self.x_strides),
             stores=cells,
             scalar=cells * 2,
             loops=math.prod(self.shape[:-1]),
-            streams=(*(Stream(bytes_out, elements * BYTES) for elements in distinct), Stream(bytes_out, bytes_out)),
+            streams=(*(Stream(bytes_out, elements * BYTES) for elements in distinct), Stream(bytes_out, bytes_out, cold=True)),
             units=self.shape[0] if self.shape else 1,
         )
 

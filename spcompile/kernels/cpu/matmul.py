@@ -8,6 +8,7 @@ n is contiguous in x and y; a is read as scalars, so its strides are free.
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
+from spcompile.kernels.cpu.reach import LINE
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand, load_operands, operand_pointers
@@ -49,12 +50,16 @@ class Matmul(Kernel):
         cells = self.batch * self.m * tiles * self.vectors
         x_bytes = self.batch * self.k * self.n * BYTES
         return Work(
+            lanes=self.lanes,
             fma=inner * self.rows * self.vectors,
             arithmetic=cells * operations(self.epilogue),
             loads=inner * self.vectors,
             broadcasts=inner * self.rows,
             stores=cells,
             scalar=inner * 3,
+            used_once=inner * self.vectors if self.rows == 1 else 0,
+            crossing=inner * self.vectors * (self.lanes - 1) / LINE if self.x_strides[1] % LINE else 0,
+            steps=inner,
             loops=self.batch * (self.m // self.rows) * tiles,
             streams=(
                 Stream(inner * self.vectors * self.lanes * BYTES, x_bytes / self.batch),

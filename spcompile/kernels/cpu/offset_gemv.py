@@ -53,14 +53,22 @@ class OffsetGemv(Kernel):
         row_blocks = self.out_rows // self.rows
         values_bytes = self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
         return Work(
+            lanes=self.lanes,
             fma=inner * registers,
             arithmetic=row_blocks * self.positions * registers * (operations(self.epilogue) + UNROLL - 1),
             loads=inner * registers,
             broadcasts=inner,
             stores=row_blocks * self.positions * registers,
+            scalar_loads=inner,
             scalar=inner * 1.5,
+            used_once=inner * registers,
+            steps=inner / UNROLL,
             loops=row_blocks * self.positions,
-            streams=(Stream(values_bytes * self.positions, values_bytes), Stream(inner * BYTES, self.x_footprint * BYTES)),
+            streams=(
+                Stream(values_bytes, values_bytes, cold=True),
+                Stream(values_bytes * (self.positions - 1), values_bytes),
+                Stream(inner * BYTES, self.x_footprint * BYTES),
+            ),
             units=row_blocks,
             macs=self.blocks * self.rows * self.positions,
         )

@@ -8,6 +8,7 @@ list; `vectors` registers of positions are accumulated at a time. See formats.bl
 
 from dataclasses import dataclass
 
+from spcompile.kernels.cpu.reach import LINE, Reach
 from spcompile.kernels.expression import Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand, load_operands, operand_pointers
@@ -36,7 +37,7 @@ class OffsetSpmm(Kernel):
     y_row_stride: int
     blocks: int  # entries of the offset list of all row blocks together
     x_footprint: int  # elements of x that the offsets can reach
-    x_tile_footprint: int  # those that one tile of positions reads
+    reach: Reach
     epilogue: Expression = ("operand", 0)
     operands: tuple[Operand, ...] = ()
     shared_list: bool = False  # every row block uses the same offsets (dense); `blocks` still counts values / rows
@@ -74,31 +75,50 @@ class OffsetSpmm(Kernel):
         return -(-self.positions // self.tile)
 
     def work(self) -> Work:
-        row_blocks = self.out_rows // self.rows
-        inner = self.blocks * self.tiles
+        rounds = self.blocks * self.tiles
         cells = self.out_rows * self.tiles * self.vectors
         tensors = sum(1 for operand in self.operands if operand.position_stride)
-        values_bytes = self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
-        x_bytes = (self.x_tile_footprint // self.depths if self.positions_outer else self.x_footprint) * BYTES
-        reused = self.tiles if self.positions_outer else 1  # passes over the values
-        waiting = cells * (self.depths - 1)
-        x_moved = inner * self.tile * BYTES
+        waiting = cells * (self.depths - 1)  # sums kept for the next range of columns
+        once = self.vectors if self.rows == 1 else self.rows if self.vectors == 1 else 0
         return Work(
-            fma=inner * self.rows * self.vectors,
+            lanes=self.lanes,
+            fma=rounds * self.rows * self.vectors,
             arithmetic=cells * operations(self.epilogue),
-            loads=inner * self.vectors + cells * tensors + waiting,
-            broadcasts=inner * self.rows,
+            loads=rounds * self.vectors + cells * tensors + waiting,
+            broadcasts=rounds * self.rows,
             stores=cells + waiting,
-            scalar=inner * 4,
-            loops=row_blocks * self.tiles * self.depths,
-            streams=(
-                Stream(values_bytes * reused, values_bytes),
-                Stream(x_moved, x_bytes),
-                Stream(cells * self.lanes * BYTES * (1 + tensors), self.out_rows * self.positions * BYTES),
-                Stream(waiting * self.lanes * BYTES * 2, self.out_rows * self.tile * BYTES),
-            ),
-            units=self.tiles if self.positions_outer else row_blocks,
+            scalar_loads=rounds,
+            scalar=rounds * (3 if self.rows == 1 else 7),
+            used_once=rounds * once,
+            crossing=0 if self.reach.aligned else rounds * self.vectors * (self.lanes - 1) / LINE,
+            steps=rounds / self.chains,
+            loops=self.out_rows // self.rows * self.tiles * self.depths,
+            streams=self._streams(rounds, tensors, waiting),
+            units=self.tiles if self.positions_outer else self.out_rows // self.rows,
             macs=self.blocks * self.rows * self.positions,
+        )
+
+    def _streams(self, rounds: int, tensors: int, waiting: int) -> tuple[Stream, ...]:
+        """x is read anew in every round, and for a first time from where it lies; tiles outside pass over the values once a tile."""
+        reach, row_blocks = self.reach, self.out_rows // self.rows
+        read = rounds * (self.tile + (0 if reach.aligned else LINE - 1)) * BYTES
+        x_bytes, y_bytes = self.x_footprint * BYTES, self.out_rows * self.y_row_stride * BYTES
+        values = self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
+        if self.positions_outer:
+            tile = reach.planes * reach.run(self.tile) * BYTES / self.depths
+            first = min(read, x_bytes * (1 if reach.aligned else min(reach.rows, 1 + LINE / self.tile)))
+            again = (Stream(read - first, tile), Stream(values * (self.tiles - 1), values + tile))
+        else:
+            planes = reach.touched(self.blocks / row_blocks)
+            first = min(read, row_blocks * planes * self.positions * BYTES)
+            again = (Stream(read - first, planes * min(reach.plane_elements, reach.run(self.tile)) * BYTES),)
+        return (
+            Stream(values, values, cold=True),
+            Stream(first, x_bytes + y_bytes if self.positions_outer else x_bytes),
+            *again,
+            Stream(y_bytes, x_bytes + y_bytes, cold=True),
+            Stream(y_bytes * tensors, x_bytes + y_bytes),
+            Stream(waiting * self.lanes * BYTES * 2, self.out_rows * self.tile * BYTES),
         )
 
     def emit(self, threads: int):

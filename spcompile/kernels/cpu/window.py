@@ -8,6 +8,7 @@ The taps are constants of the code, so no offset is loaded.
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
+from spcompile.kernels.cpu.reach import LINE
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand, load_operands, operand_pointers
@@ -50,15 +51,19 @@ class Window(Kernel):
         dot = self.reduction == "dot"
         tensors = sum(1 for operand in self.operands if operand.position_stride)
         plane = self.rows * self.positions * BYTES
+        reads = cells * len(self.taps)
         return Work(
-            fma=cells * len(self.taps) if dot else 0,
+            lanes=self.lanes,
+            fma=reads if dot else 0,
             arithmetic=cells * (operations(self.epilogue) + (0 if dot else len(self.taps))),
             loads=cells * (len(self.taps) + tensors),
             broadcasts=self.rows * tiles * len(self.taps) if dot else 0,
             stores=cells,
             scalar=self.rows * tiles * 4,
+            used_once=reads,
+            crossing=reads * (self.lanes - 1) / LINE if len(self.taps) > 1 else 0,
             loops=self.rows,
-            streams=(Stream(plane, plane / self.multiplier), Stream(plane * (1 + tensors), plane)),
+            streams=(Stream(plane, plane / self.multiplier), Stream(plane, plane, cold=True), Stream(plane * tensors, plane)),
             units=self.rows,
             macs=self.rows * self.positions * len(self.taps) if dot else 0,
         )

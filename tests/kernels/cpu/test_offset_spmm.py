@@ -7,6 +7,7 @@ import pytest
 
 from spcompile.formats.block_rows import pack
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
+from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.expression import ACCUMULATOR, operand
 from spcompile.kernels.operand import Operand
 
@@ -59,7 +60,7 @@ def case(rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17
     blocks = 3 * columns if shared else len(lists[0]) // rows
     kernel = OffsetSpmm(
         out_rows=rows * 3, positions=positions, rows=rows, vectors=vectors, lanes=lanes, y_row_stride=positions + GAP, blocks=blocks,
-        x_footprint=x.size, x_tile_footprint=x.size, epilogue=epilogue, operands=operands, shared_list=shared, positions_outer=outer, depths=depths,
+        x_footprint=x.size, reach=Reach(1, x.size, 1, 1, 0), epilogue=epilogue, operands=operands, shared_list=shared, positions_outer=outer, depths=depths,
     )  # fmt: skip
     expected = matrix.astype(np.float64) @ x[:, :positions].astype(np.float64)
     return (kernel, [x, *lists, y, *tensors]), expected

@@ -1,0 +1,33 @@
+"""What the offset lists of a product reach of x: the shape behind flat offsets, for counting memory traffic."""
+
+from dataclasses import dataclass
+
+LINE = 16  # fp32 in a cache line
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What of x a tile of positions reads: `planes` images of a group, `plane_elements` apart; of each, `rows` x `columns` taps at a row pitch."""
+
+    planes: int
+    plane_elements: int
+    rows: int
+    columns: int
+    pitch: int
+
+    @property
+    def aligned(self) -> bool:
+        """Do vectors of positions begin where cache lines do? Only without taps to the side."""
+        return self.rows == self.columns == 1 and self.plane_elements % LINE == 0
+
+    def run(self, tile: int) -> int:
+        """Elements of one plane that a tile reads, in whole cache lines, since rows begin anywhere."""
+        if self.aligned:
+            return tile
+        row = tile + self.columns - 1 + LINE - 1
+        return min(self.rows * row, row + (self.rows - 1) * self.pitch)
+
+    def touched(self, entries: float) -> float:
+        """Expected planes among the entries of one list."""
+        taps = self.rows * self.columns
+        return self.planes * (1.0 - max(0.0, 1.0 - entries / (self.planes * taps)) ** taps)
