@@ -126,7 +126,7 @@ def networks(draw):
     return ir.from_proto(model)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], derandomize=False)
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], derandomize=True, database=None)
 @given(networks(), st.sampled_from([None, "x86-avx2"]))
 def test_networks(assert_compiles, model, target):
     assert_compiles(model, target, relative=2e-5)
