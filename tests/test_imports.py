@@ -41,7 +41,7 @@ by_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_
 
 def room_of(file: Path) -> str:
     first = file.relative_to(ROOT).parts[0].removesuffix(".py")
-    return "spcompile" if first == "__init__" else first
+    return "spcompile" if first in ("__init__", "__main__") else first
 
 
 def imported(node: ast.AST) -> list[str]:

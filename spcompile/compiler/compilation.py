@@ -136,7 +136,7 @@ class _Job:
         before = evaluation.score(model) if evaluation is not None else None
         plan = self._plan(problem, host, model, data, evaluation, before)
         with self.stage("prune"):
-            pruned = self._finetune(self._prune(model, plan, data), plan, finetune, example_inputs)
+            pruned = self._finetune(self._prune(model, plan, data), plan, finetune, input_shapes, example_inputs)
         after = evaluation.score(pruned.model) if evaluation is not None else None
         with artifact.staged(folder) as stage:
             with self.stage("build"), self.progress.stage("build"):
@@ -194,12 +194,12 @@ class _Job:
             self._pruned[key] = prune_model(model, choices, data, self.pruner, self.seed, self.progress) if choices else Pruned(model, {})
         return self._pruned[key]
 
-    def _finetune(self, pruned: Pruned, plan: Plan, finetune, example_inputs) -> Pruned:
+    def _finetune(self, pruned: Pruned, plan: Plan, finetune, input_shapes, example_inputs) -> Pruned:
         if finetune is None:
             return pruned
         from spcompile.training import finetuned
 
-        return finetuned(self.source, example_inputs, pruned, plan, finetune)
+        return finetuned(self.source, lambda: prepared(self.source, input_shapes, example_inputs), pruned, plan, finetune)
 
     def _warnings(self, plan: Plan, before, after) -> tuple[str, ...]:
         found = [] if any(len(entry.options) > 1 for entry in plan.layers) else [NOTHING_TO_PRUNE]
