@@ -7,6 +7,7 @@ manifest.json is written last: a folder without one is unfinished. It holds what
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from spcompile.runtime.host import runs_here
 from spcompile.targets.target import Target
 
 FORMAT = 1
+SEAL = "manifest_sha256"
 MANIFEST, MODEL, LIBRARY, VALUES, INDICES = "manifest.json", "model.onnx", "library.so", "values.npy", "indices.npy"
 
 
@@ -36,8 +38,13 @@ def check_output(folder: str | Path, force: bool) -> Path:
             raise ArtifactError(f"output folder '{folder}' is not empty; give another with -o, or --force to replace it")
         if not (folder / MANIFEST).exists():
             raise ArtifactError(f"output folder '{folder}' holds something that is no artifact; --force replaces artifacts only")
-    if not folder.resolve().parent.is_dir():
-        raise ArtifactError(f"output folder '{folder}' cannot be made: '{folder.resolve().parent}' does not exist")
+    parent = folder.resolve().parent
+    if not parent.is_dir():
+        raise ArtifactError(f"output folder '{folder}' cannot be made: '{parent}' does not exist")
+    if not os.access(parent, os.W_OK):
+        raise ArtifactError(f"output folder '{folder}' cannot be made: nothing may be written to '{parent}'")
+    if folder.resolve() == Path.cwd():
+        raise ArtifactError(f"output folder '{folder}' is the one you are in; give a new one with -o")
     return folder
 
 
@@ -64,7 +71,7 @@ def write_program(stage: Path, program: Program) -> None:
 def write_manifest(stage: Path, program: Program, target: Target, threads: int, facts: dict) -> None:
     """The last file. `facts`: what else is worth keeping: plan, seeds, digests, versions."""
     files = {path.name: {"bytes": path.stat().st_size, "sha256": digest(path)} for path in sorted(stage.iterdir())}
-    manifest = {
+    whole = {
         "format": FORMAT,
         "target": {"name": target.name, "triple": target.triple, "mcpu": target.mcpu, "features": list(target.features), "lanes_fp32": target.lanes_fp32},
         "threads": threads,
@@ -74,7 +81,12 @@ def write_manifest(stage: Path, program: Program, target: Target, threads: int, 
         **facts,
         "files": files,
     }
-    (stage / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    (stage / MANIFEST).write_text(json.dumps({**whole, SEAL: _seal(whole)}, indent=1) + "\n")
+
+
+def _seal(manifest: dict) -> str:
+    """Digest of everything else in a manifest."""
+    return hashlib.sha256(json.dumps({key: value for key, value in manifest.items() if key != SEAL}, sort_keys=True).encode()).hexdigest()
 
 
 def digest(path: Path) -> str:
@@ -90,12 +102,14 @@ def read_manifest(folder: str | Path) -> dict:
         raise ArtifactError(f"'{folder}' is no artifact: it has no {MANIFEST}; give the folder that compiling wrote")
     try:
         manifest = json.loads(path.read_text())
-        version, files = manifest["format"], manifest["files"]
+        version = manifest["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} is damaged ({error}); compile again") from error
     if version != FORMAT:
         raise ArtifactError(f"'{folder}' has artifact format {version}, this version reads {FORMAT}; compile again")
-    for name, facts in files.items():
+    if manifest.get(SEAL) != _seal(manifest):
+        raise ArtifactError(f"{path} was changed since compiling; compile again")
+    for name, facts in manifest["files"].items():
         if not (folder / name).is_file() or digest(folder / name) != facts["sha256"]:
             raise ArtifactError(f"'{folder / name}' is missing or was changed since compiling; compile again")
     return manifest

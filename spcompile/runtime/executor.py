@@ -53,6 +53,8 @@ class Executor:
         names = [tensor.name for tensor in self.inputs]
         if len(arrays) > len(names):
             raise DataError(f"{len(arrays)} inputs given; the model takes {len(names)}: {', '.join(names)}")
+        if twice := [name for name in names[: len(arrays)] if name in named]:
+            raise DataError(f"input {', '.join(twice)} is given twice, by place and by name")
         given = dict(zip(names, arrays, strict=False)) | named
         if missing := [name for name in names if name not in given]:
             raise DataError(f"input {', '.join(missing)} is missing; the model takes {', '.join(names)}")
