@@ -8,6 +8,7 @@ from spcompile.ir.layer import Layer
 from spcompile.pruning.algebra import product
 
 DAMPING = 0.01  # of the mean diagonal, as SparseGPT (arXiv:2301.00774, section 4) uses
+LEAST_DAMPING = 1e-6  # of the largest group's mean diagonal
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Evidence:
         Minimises mean |W x_dense - V x_pruned|^2 + d |W - V|^2: A = G + d I, T = W C + d W, with d = damping x mean diagonal of G.
         """
         mean_diagonal = np.trace(self.gram, axis1=1, axis2=2) / self.layer.columns
-        added = np.maximum(damping * mean_diagonal, np.finfo(np.float32).tiny)[:, None, None]
+        least = LEAST_DAMPING * max(mean_diagonal.max(), LEAST_DAMPING)  # for groups whose inputs are silent
+        added = np.maximum(damping * mean_diagonal, least)[:, None, None]
         weight = self.grouped_weight.astype(np.float64)
         return self.gram + added * np.eye(self.layer.columns), product(weight, self.cross) + added * weight
 

@@ -8,6 +8,7 @@ from spcompile.pruning.evidence import Evidence
 
 POSITIONS_PER_COLUMN = 64  # enough that the moments' noise is small beside the damping of the solvers
 LEAST_POSITIONS = 16384
+NOISE = 1e-5  # relative, of sums of float32 products
 CHUNK_BYTES = 64e6  # of windows unrolled at one time
 
 
@@ -73,5 +74,8 @@ class Moments:
         dense, pruned = self.dense / self.count, self.pruned / self.count
         if self.layer.bias is None:
             return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), np.zeros(dense.shape), np.zeros(dense.shape))
-        gram, cross = gram - pruned[:, :, None] * pruned[:, None], cross - dense[:, :, None] * pruned[:, None]
+        power = torch.diagonal(gram, dim1=1, dim2=2)
+        varies = power - pruned**2 > NOISE * power  # what is left of a constant input after centring is rounding, and not even positive
+        gram = (gram - pruned[:, :, None] * pruned[:, None]) * varies[:, :, None] * varies[:, None]
+        cross = (cross - dense[:, :, None] * pruned[:, None]) * varies[:, None]
         return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), dense.numpy(), pruned.numpy())

@@ -112,6 +112,7 @@ class _Walk:
         if layer.weight not in self.solved:
             mask = np.ones(evidence.weight.shape, bool) if choice is None else _mask(self.pruner, evidence, choice)
             self.solved[layer.weight] = mask, self.pruner.solver.solve(evidence, mask)
+            assert np.isfinite(self.solved[layer.weight][1]).all(), layer.name
         mask, self.matrices[layer.name] = self.solved[layer.weight]
         if choice is not None:
             self.masks[layer.name] = mask

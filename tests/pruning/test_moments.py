@@ -82,3 +82,15 @@ def test_few_positions_stand_for_many(monkeypatch):
     few, every = collected.values()
     assert (few.count, every.count) == (16 * 200, 16 * 900)
     assert np.abs(few.evidence(np.ones((4, 27), np.float32)).gram - every.evidence(np.ones((4, 27), np.float32)).gram).max() < 0.1
+
+
+def test_constant_inputs_count_as_silent():
+    """Behind a dropped channel an input is one large constant: what centring leaves of it is rounding, which must not look like a signal."""
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.standard_normal((64, 1, 6, 4)).astype(np.float32))
+    x[..., 2] = 51.957
+    collected = Moments(_linear("b"))
+    collected.add(x, x, rng)
+    gram = collected.evidence(np.ones((5, 4), np.float32)).gram
+    assert not gram[0, 2].any() and not gram[0, :, 2].any()
+    assert np.linalg.eigvalsh(gram[0]).min() >= -1e-12
