@@ -51,7 +51,7 @@ def poisoned(array: np.ndarray, gap: int) -> np.ndarray:
     return np.pad(array.astype(np.float32), ((0, 0), (0, gap)), constant_values=np.nan)
 
 
-def case(rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17, epilogue=ACCUMULATOR, operands=(), tensors=()):
+def case(rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17, epilogue=ACCUMULATOR, operands=(), tensors=(), scattered=False):
     """-> (call, where y is in it, the result in float64)."""
     matrix = sparse(rng, rows * 3, columns, rows, 1.0 if shared else 0.4)
     x = poisoned(rng.standard_normal((columns, positions)), GAP)
@@ -61,7 +61,11 @@ def case(rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17
     kernel = OffsetSpmm(
         out_rows=rows * 3, positions=positions, rows=rows, vectors=vectors, lanes=lanes, y_row_stride=positions + GAP, blocks=blocks,
         x_footprint=x.size, reach=Reach(1, x.size, 1, 1, 0), epilogue=epilogue, operands=operands, shared_list=shared, positions_outer=outer, depths=depths,
+        scattered=scattered,
     )  # fmt: skip
+    if scattered:
+        row_of = rng.permutation(rows * 3).astype(np.int32)
+        tensors, matrix = (*tensors, row_of), matrix[np.argsort(row_of)]
     expected = matrix.astype(np.float64) @ x[:, :positions].astype(np.float64)
     return (kernel, [x, *lists, y, *tensors]), expected
 
@@ -90,9 +94,12 @@ def test_product_of_two_threads(call_kernels, target):
         check(arrays[4], expected, shape)
 
 
-@pytest.mark.parametrize("depths", [1, 2])
-def test_epilogue_of_bias_residual_and_mask(call_kernels, target, depths):
-    """max((product + bias) * 2 + residual, 0) where the mask says so; residual and mask have NaN where nobody may look."""
+@pytest.mark.parametrize(("depths", "scattered"), [(1, False), (2, False), (1, True), (2, True)])
+def test_epilogue_of_bias_residual_and_mask(call_kernels, target, depths, scattered):
+    """max((product + bias) * 2 + residual, 0) where the mask says so, by the row of y that is written, wherever its weights are stored.
+
+    Residual and mask have NaN where nobody may look.
+    """
     rng = np.random.default_rng(3)
     rows, positions, gap = 4, 37, 11
     bias, residual = rng.standard_normal(rows * 3).astype(np.float32), poisoned(rng.standard_normal((rows * 3, positions)), gap)
@@ -101,8 +108,8 @@ def test_epilogue_of_bias_residual_and_mask(call_kernels, target, depths):
     total = ("add", ("mul", ("add", operand(0), operand(1)), ("const", 2.0)), operand(2))
     epilogue = ("where", operand(3), ("relu", total), ("const", 0.0))
     operands = (Operand(1, 0), Operand(positions + gap, 1), Operand(0, 1))
-    call, product = case(rows, 2, 8, positions, True, depths, False, rng, epilogue=epilogue, operands=operands, tensors=(bias, residual, mask))
-    ((*_, y, _, _, _),) = call_kernels([call], target)
+    call, product = case(rows, 2, 8, positions, True, depths, False, rng, 17, epilogue, operands, (bias, residual, mask), scattered)
+    y = call_kernels([call], target)[0][4]
     inside = np.maximum((product + bias[:, None]) * 2 + residual[:, :positions], 0)
     check(y, np.where(mask == 0, 0, inside), depths)
 
