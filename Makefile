@@ -22,8 +22,9 @@ demo: $(VENV)/.ready
 lint: $(VENV)/.ready
 	$(BIN)/ruff check
 
+# Workers take the cores; libraries that start a thread for each core once more would only wait for one another.
 test: lint
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 # An aarch64 machine in user-mode emulation, so that tests execute ARM code: Debian's packages, unpacked under the user's cache folder; no root.
 emulator: $(VENV)/.ready
