@@ -80,7 +80,7 @@ def assert_equal_outputs():
         assert found.keys() == expected.keys()
         for name, array in expected.items():
             assert array.shape == found[name].shape
-            np.testing.assert_allclose(found[name], array, rtol=0, atol=relative * np.abs(array).max(), err_msg=name)
+            np.testing.assert_allclose(found[name], array, rtol=0, atol=relative * np.abs(array).max(initial=0), err_msg=name)
 
     return assert_equal_outputs
 
