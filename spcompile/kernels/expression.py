@@ -34,7 +34,8 @@ def operations(expression: Expression) -> int:
 
 
 # Vector instructions of the functions that expand into polynomials, counted from the code below.
-COSTS = {"exp": 14, "sigmoid": 17, "tanh": 19, "erf": 25, "log": 20, "div": 4, "sqrt": 4, "pow": 36, "reciprocal": 4}
+COSTS = {"gelu": 29, "exp": 14, "sigmoid": 17, "tanh": 19, "erf": 25, "log": 20, "div": 4, "sqrt": 4, "pow": 36, "reciprocal": 4}
+REUSING = ("exp", "sigmoid", "tanh", "erf", "gelu", "square", "leaky_relu")  # functions that use their first argument more than once
 
 
 def evaluate(expression: Expression, operands: list):
@@ -49,7 +50,14 @@ def evaluate(expression: Expression, operands: list):
 
         return tirx.const(expression[1], "float32")
     arguments = [evaluate(argument, operands) for argument in expression[1:]]
-    return _functions()[expression[0]](*arguments)
+    function = _functions()[expression[0]]
+    if expression[0] not in REUSING or expression[1][0] in ("operand", "const"):
+        return function(*arguments)
+    # A name for what is used many times: TVM walks expressions as trees, and nested functions would multiply.
+    from tvm import tirx
+
+    inner = tirx.Var("inner", "float32")
+    return tirx.Let(inner, arguments[0], function(inner, *arguments[1:]))
 
 
 def _functions():

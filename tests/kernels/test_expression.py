@@ -76,6 +76,15 @@ def test_functions_of_two(call_kernels, target):
         assert_close(found, reference(a.astype(np.float64), b.astype(np.float64)), relative, absolute, name)
 
 
+def test_functions_of_functions(call_kernels, target):
+    """Four deep; as nested trees they would take TVM for ever."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-3, 3, 1001).astype(np.float32)
+    ((found, _),) = call_kernels([call(("exp", ("tanh", ("sigmoid", ("gelu", ("mul", A, constant(0.5)))))), x)], target)
+    half = x.astype(np.float64) / 2
+    assert_close(found, np.exp(np.tanh(special.expit(half * special.ndtr(half)))), 1e-6, 0, "exp of tanh of sigmoid of gelu")
+
+
 def test_beyond_the_ends(call_kernels, target):
     """NaN stays NaN, infinities go to the function's limits, nothing in between jumps."""
     x = np.array([np.nan, -np.inf, -3e38, 3e38, np.inf], np.float32)
