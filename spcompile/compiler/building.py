@@ -1,8 +1,9 @@
 """Compiled networks, and this host's own judgement of how fast they are."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import onnx_ir as ir
@@ -44,38 +45,45 @@ def build(model: ir.Model, target: Target, threads: int, library: Path) -> Built
 
 
 class Host:
-    """Measures compiled networks beside the dense one, where code for the target runs on this machine."""
+    """Measures compiled networks beside the dense one, in turns, where code for the target runs on this machine."""
 
     def __init__(self, target: Target, threads: int, dense: ir.Model):
         self.target, self.threads, self.dense = target, threads, dense
+        self._folder = tempfile.TemporaryDirectory()
 
     @property
     def verdict(self) -> Verdict:
         refusal = runs_here(self.target.triple, self.target.lanes_fp32)
         return refusal if refusal else Verdict.no(f"latency is predicted, not measured: {refusal.reason}")
 
+    @property
+    def is_target(self) -> bool:
+        """Is this machine itself the target, and not one like it?"""
+        return self.target.name == "host"
+
     def compare(self, built: Built) -> Measurement | Verdict:
-        """The network beside the dense one, in turns."""
+        """The network beside the dense one."""
         if not self.verdict:
             return self.verdict
-        with tempfile.TemporaryDirectory() as folder:
-            dense = build(self.dense, self.target, self.threads, Path(folder) / "dense.so")
-            samples = self._times({"dense": dense, "plan": built})
+        samples = measure({"dense": self._dense_call, "plan": self._call(built)})
         return Measurement(_timing(samples["dense"]), _timing(samples["plan"]), cpu_model(), samples["plan"].rounds)
 
-    def search(self, problem: Problem, limit_s: float | None, progress: Progress) -> Plan:
-        """The least harmful plan whose measured time keeps the budget.
+    def anchored(self, problem: Problem) -> tuple[Problem, str]:
+        """The problem with all times scaled by what the dense network took here over what it was predicted to; and a note that says so."""
+        factor = measure({"dense": self._dense_call})["dense"].median_s / problem.dense_s
+        return problem.scaled(factor), f"predicted times were multiplied by {factor:.3g}: what the dense network took here over what it was predicted to"
+
+    def search(self, problem: Problem, limit_s: float, progress: Progress) -> Plan:
+        """The least harmful plan whose measured time keeps the budget; `problem` must be anchored.
 
         Predicted times are scaled by what the last plan really took, and the search repeated. Time depends on where zeros are, not on
-        the weights' values, so masks by magnitude stand in for the final ones.
+        the weights' values, so masks by magnitude stand in for the final ones. A plan's time is measured as a share of dense's beside it.
         """
-        if not self.verdict or limit_s is None:
-            return choose(problem, limit_s)
         aim_s, kept, fastest = limit_s, None, None
         with progress.stage("measure and search", ROUNDS) as advance:
             for _ in range(ROUNDS):
                 plan = choose(problem, aim_s)
-                measured_s = self._measured_s(plan.choices)
+                measured_s = problem.dense_s * self._share_of_dense(plan.choices)
                 advance()
                 if measured_s <= limit_s and (kept is None or plan.error <= kept.error):
                     kept = plan
@@ -88,19 +96,21 @@ class Host:
             return replace(kept, budget_s=limit_s, feasible=True)
         return replace(fastest[1], budget_s=limit_s, feasible=False)
 
-    def _measured_s(self, choices: Mapping[str, Choice]) -> float:
+    def _share_of_dense(self, choices: Mapping[str, Choice]) -> float:
         sparse = {name: choice for name, choice in choices.items() if choice.sparsity > 0}
         model = prune(self.dense, sparse, None, Magnitude()).model if sparse else self.dense
         with tempfile.TemporaryDirectory() as folder:
             built = build(model, self.target, self.threads, Path(folder) / "plan.so")
-            return self._times({"plan": built})["plan"].median_s
+            samples = measure({"dense": self._dense_call, "plan": self._call(built)})
+        return samples["plan"].median_s / samples["dense"].median_s
 
-    def _times(self, networks: Mapping[str, Built]) -> dict[str, Sample]:
-        calls = {}
-        for name, built in networks.items():
-            executor = Executor.of_program(built.program, built.library, self.threads)
-            calls[name] = executor.bind(inputs_for(built.program, None, 0)[0])
-        return measure(calls)
+    @cached_property
+    def _dense_call(self) -> Callable[[], object]:
+        return self._call(build(self.dense, self.target, self.threads, Path(self._folder.name) / "dense.so"))
+
+    def _call(self, built: Built) -> Callable[[], object]:
+        executor = Executor.of_program(built.program, built.library, self.threads)
+        return executor.bind(inputs_for(built.program, None, 0)[0])
 
 
 def _timing(sample: Sample) -> Timing:

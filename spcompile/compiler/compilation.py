@@ -38,7 +38,7 @@ from spcompile.report.json_form import to_json
 from spcompile.report.report import Report
 from spcompile.runtime import artifact
 from spcompile.runtime.verify import LIMIT, Comparison, verify
-from spcompile.search import choose, fastest_within
+from spcompile.search import Problem, choose, fastest_within
 from spcompile.targets import load_target
 from spcompile.targets.target import Target
 from spcompile.verdict import Verdict
@@ -131,8 +131,8 @@ class _Job:
             data = calibration_of(calibration, model)
             evaluation = evaluation_of(evaluate, model, os.cpu_count() or 1)
         with self.stage("plan"):
-            problem = self._problem(model, data)
-        host = Host(self.target, self.threads, model)
+            host = Host(self.target, self.threads, model)
+            problem, notes = self._problem(model, data, host)
         before = evaluation.score(model) if evaluation is not None else None
         plan = self._plan(problem, host, model, data, evaluation, before)
         with self.stage("prune"):
@@ -163,16 +163,22 @@ class _Job:
                 files=(),
                 environment=facts.environment(self.threads),
                 warnings=self._warnings(plan, before, after),
-                notes=pruned.notes,
+                notes=(*pruned.notes, *notes),
             )
             report = self._write(stage, built, report, pruned, plan, data)
         return Result(plan, report, folder)
 
-    def _problem(self, model: ir.Model, data: Calibration | None):
+    def _problem(self, model: ir.Model, data: Calibration | None, host: Host) -> tuple[Problem, tuple[str, ...]]:
+        """And notes on it. On the machine that is the target one measurement, of the dense network, corrects all predictions."""
         with self.progress.stage("lower"):
             lowered = lower(model, self.target, self.threads)
         errors = measure_errors(model, data, self.patterns, self.seed, self.progress)
-        return problem_of(model, lowered, self.target, self.threads, self.patterns, errors.error, self.progress)
+        problem = problem_of(model, lowered, self.target, self.threads, self.patterns, errors.error, self.progress)
+        if not host.verdict or not (host.is_target or self.measure):
+            return problem, ()
+        with self.progress.stage("measure dense"):
+            problem, note = host.anchored(problem)
+        return problem, (note,)
 
     def _plan(self, problem, host: Host, model: ir.Model, data, evaluation: Evaluation | None, before) -> Plan:
         limit = limit_s(self.budget, problem)
@@ -184,7 +190,8 @@ class _Job:
             with self.stage("search"):
                 return fastest_within(problem, accuracy, before, self.drop)[0].plan
         with self.stage("search"):
-            return host.search(problem, limit, self.progress) if self.measure else choose(problem, limit)
+            measured = self.measure and host.verdict and limit is not None
+            return host.search(problem, limit, self.progress) if measured else choose(problem, limit)
 
     def _prune(self, model: ir.Model, plan: Plan, data: Calibration | None) -> Pruned:
         """Each plan is pruned once, however often the search comes back to it."""

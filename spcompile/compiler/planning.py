@@ -57,7 +57,7 @@ def _holds_already(matrix: np.ndarray, choice: Choice) -> bool:
 def limit_s(budget: Budget | None, problem: Problem) -> float | None:
     if budget is None:
         return None
-    return budget.limit_s(problem.fixed.expected_s + sum(layer.dense.latency.expected_s for layer in problem.layers))
+    return budget.limit_s(problem.dense_s)
 
 
 def curve(problem: Problem) -> tuple[PlanPoint, ...]:

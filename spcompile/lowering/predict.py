@@ -32,6 +32,11 @@ class Predictor:
         """Of all steps that are no layer's."""
         return self._present[None]
 
+    @property
+    def total(self) -> Latency:
+        """Of the network as it was lowered."""
+        return reduce(add, self._present.values())
+
     def __call__(self, layer: Layer, choice: Choice) -> Latency:
         """A layer that no pattern fits (depthwise) takes what it takes."""
         if layer.name not in self._sites:
@@ -41,7 +46,7 @@ class Predictor:
         whole_rows = isinstance(choice.pattern, Channel) and site.scatters
         widest = BLOCK_ROWS[-1] if whole_rows else 2 * choice.pattern.block_rows
         kernel = fastest(site, lambda rows: expected_blocks(site, choice, rows), self._target, self._threads, widest, whole_rows)[0]
-        return reduce(add, [self._time(kernel)] * site.calls)
+        return self._time(kernel).scaled(site.calls)
 
     def _time(self, kernel: Kernel) -> Latency:
         """Of one call in the midst of the network, whose data it shares the caches with."""

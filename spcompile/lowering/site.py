@@ -114,7 +114,7 @@ def fastest(
     formats = [rows for rows in site.formats() if rows is None or rows <= widest]
     found = (_best_tile(site, rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered) for rows in formats)
     kernel, rows, latency = min((option for option in found if option is not None), key=lambda option: option[2].expected_s)
-    return kernel, rows, Latency(latency.expected_s * site.calls, latency.low_s * site.calls, latency.high_s * site.calls, latency.basis)
+    return kernel, rows, latency.scaled(site.calls)
 
 
 @lru_cache(maxsize=100_000)

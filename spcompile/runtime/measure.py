@@ -20,12 +20,16 @@ class Sample:
 
 
 def measure(calls: Mapping[str, Callable[[], object]], seconds: float = 2.0) -> dict[str, Sample]:
-    """Each call is warmed up, then all are timed in turns (A B A B ...) for about `seconds` altogether."""
+    """All are timed in turns (A B A B ...) for about `seconds` altogether, each turn after one call that is not timed.
+
+    That call brings the network's own data back into the caches, which the others used meanwhile: what is timed is a network called again and again.
+    """
     repeats = {name: _repeats(call) for name, call in calls.items()}
     rounds: dict[str, list[float]] = {name: [] for name in calls}
     end = time.perf_counter() + seconds
     while len(next(iter(rounds.values()))) < MIN_ROUNDS or (time.perf_counter() < end and len(next(iter(rounds.values()))) < MAX_ROUNDS):
         for name, call in calls.items():
+            call()
             rounds[name].append(_time(call, repeats[name]))
     return {name: _summary(times) for name, times in rounds.items()}
 

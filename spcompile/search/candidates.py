@@ -1,7 +1,7 @@
 """What each layer could be given, what it costs in time and harm, and why not the rest."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
@@ -44,6 +44,18 @@ class Problem:
     threads: int
     layers: tuple[Candidates, ...]
     fixed: Latency
+
+    @property
+    def dense_s(self) -> float:
+        """Of the network with every layer dense."""
+        return self.fixed.expected_s + sum(layer.dense.latency.expected_s for layer in self.layers)
+
+    def scaled(self, factor: float) -> "Problem":
+        """The same on a machine `factor` times slower."""
+        layers = tuple(
+            replace(layer, options=tuple(replace(option, latency=option.latency.scaled(factor)) for option in layer.options)) for layer in self.layers
+        )
+        return replace(self, layers=layers, fixed=self.fixed.scaled(factor))
 
 
 def no_zeros(layer: Layer, pattern: Pattern) -> float:
