@@ -67,7 +67,18 @@ def test_durations(text, duration_s):
     assert parse_duration(text) == duration_s
 
 
-@pytest.mark.parametrize(("text", "reason"), [("10", "has no unit"), ("0min", "is zero"), ("10m", "unknown unit 'm'"), ("-3s", "is negative")])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("10", "has no unit"),
+        ("0min", "is zero"),
+        ("0s", "is zero"),
+        ("-1min", "is negative"),
+        ("-3s", "is negative"),
+        ("abc", "is not a number with a unit"),
+        ("10m", "unknown unit 'm'"),
+    ],
+)
 def test_durations_that_do_not_parse(text, reason):
     with pytest.raises(NotationError, match=f"duration '{text}' {reason}|duration '{text}' has an {reason}"):
         parse_duration(text)

@@ -16,6 +16,7 @@ def arguments(parser: ArgumentParser) -> None:
     goal.add_argument("--max-drop", metavar="1%", help="the fastest plan that loses at most this much accuracy; needs --eval")
     data.add_argument("--calib", metavar="FILE.npz|FOLDER", help="typical inputs, or a folder of images: plans and weights become better")
     data.add_argument("--eval", metavar="FILE.npz", help="labelled inputs: the report tells the accuracy before and after")
+    data.add_argument("--recover", metavar="10min", help="train the pruned network so long to answer as the dense one does; no labels, only --calib")
     parser.add_argument("--pruner", metavar="NAME", help="which weights go, and what the others become (default admm)")
     goal.add_argument("--measure", action="store_true", help="measure on this host and search again until the measured time keeps the budget")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of everything random (default 0)")
@@ -32,6 +33,8 @@ def run(args: Namespace) -> int:
         raise UsageError("nothing to aim at: give --budget (3ms, 250us, 2x), or --max-drop 1% with --eval DATA.npz")
     if args.max_drop is not None and args.eval is None:
         raise UsageError("--max-drop needs labelled data to measure the drop with: --eval DATA.npz")
+    if args.recover is not None and args.calib is None:
+        raise UsageError("--recover needs typical inputs to learn from, no labels: --calib FILE.npz or a folder of images")
     output = Path(args.output or default_output(args.model, args.target))
     report = _compile(args, given, output)
     _show(args, report, output)
@@ -52,7 +55,7 @@ def _compile(args: Namespace, given: dict, output: Path):
     from spcompile.compiler import compile as compile_model
     from spcompile.progress import speaker
 
-    data = {"calibration": args.calib, "evaluate": args.eval}
+    data = {"calibration": args.calib, "evaluate": args.eval, "recover": args.recover}
     goal = {"budget": args.budget, "max_drop": args.max_drop, "prune": args.pruner, "measure": args.measure, "seed": args.seed}
     result = compile_model(args.model, **given, **data, **goal, output=output, force=args.force, progress=speaker(quiet=args.quiet))
     return result.report

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from spcompile.budget import Budget, parse_budget, parse_drop
+from spcompile.budget import Budget, parse_budget, parse_drop, parse_duration
 from spcompile.compiler import facts
 from spcompile.compiler.building import Built, Host, build
 from spcompile.compiler.inputs import (
@@ -27,6 +27,7 @@ from spcompile.compiler.planning import curve, limit_s, problem_of, uniform_poin
 from spcompile.errors import DataError
 from spcompile.ir.save import save
 from spcompile.lowering.lower import lower
+from spcompile.patterns import Choice
 from spcompile.plan import Plan
 from spcompile.progress import Progress, Silent
 from spcompile.pruning import Calibration, Pruned, Pruner
@@ -70,6 +71,7 @@ def compile(  # noqa: A001 - the name users expect
     seed: int = 0,
     measure: bool = False,
     prune: str | Pruner | None = None,
+    recover: str | None = None,
     finetune=None,
     output: str | Path | None = None,
     force: bool = False,
@@ -81,6 +83,8 @@ def compile(  # noqa: A001 - the name users expect
     budget: "3ms", "250us", "2x" (over dense). max_drop: "1%", the fastest plan within that loss; needs `evaluate`.
     calibration: .npz, image folder, or arrays by input name. evaluate: a labelled .npz, or a function model -> score.
     prune: a pruner, or the name of one (`spcompile.pruning.PRUNERS`); the best one known unless given.
+    recover: "10min", how long to train the pruned network towards the dense one's outputs, without labels; needs `calibration`.
+        Interrupted, it goes on where it was when the same is asked again.
     finetune: finetune(module, masks, plan) for a torch module; masks are proved intact afterwards.
     measure: measure on this host and search again until the measured time keeps the budget.
     Raises SpcompileError subclasses for everything that is wrong with what was given; nothing is written then.
@@ -90,11 +94,14 @@ def compile(  # noqa: A001 - the name users expect
     drop = parse_drop(max_drop) if max_drop is not None else None
     if drop is not None and evaluate is None:
         raise DataError("max_drop needs labelled data to measure the drop with: give evaluate")
+    recover_s = parse_duration(recover) if recover is not None else None
+    if recover is not None and calibration is None:
+        raise DataError("recover needs typical inputs to learn from, no labels: give calibration")
     offered, how = chosen_patterns(patterns), chosen_pruner(prune)
     name = model_name(source)
     folder = artifact.check_output(output or f"{name}-{target}.spc", force)
-    job = _Job(source, name, target, device, threads, wanted, drop, offered, how, seed, measure, progress or Silent())
-    request = Request(budget, max_drop, tuple(pattern.notation for pattern in offered), how.name, measure, seed)
+    job = _Job(source, name, target, device, threads, wanted, drop, offered, how, recover_s, seed, measure, progress or Silent())
+    request = Request(budget, max_drop, tuple(pattern.notation for pattern in offered), how.name, measure, seed, recover)
     return job.run(request, input_shapes, example_inputs, calibration, evaluate, finetune, folder)
 
 
@@ -111,6 +118,7 @@ class _Job:
     drop: float | None
     patterns: tuple
     pruner: Pruner
+    recover_s: float | None
     seed: int
     measure: bool
     progress: Progress
@@ -129,14 +137,22 @@ class _Job:
         with self.stage("load"), self.progress.stage("load"):
             model = prepared(self.source, input_shapes, example_inputs)
             data = calibration_of(calibration, model)
+            learned, judged = self._split(data, model)
             evaluation = evaluation_of(evaluate, model, os.cpu_count() or 1)
         with self.stage("plan"):
             host = Host(self.target, self.threads, model)
             problem, notes = self._problem(model, data, host)
         before = evaluation.score(model) if evaluation is not None else None
-        plan = self._plan(problem, host, model, data, evaluation, before)
+        plan = self._plan(problem, host, model, learned, evaluation, before)
         with self.stage("prune"):
-            pruned = self._finetune(self._prune(model, plan, data), plan, finetune, input_shapes, example_inputs)
+            pruned = self._prune(model, plan, learned)
+        between = evaluation.score(pruned.model) if evaluation is not None and self.recover_s is not None else None
+        if self.recover_s is not None:
+            with self.stage("recover"):
+                pruned = self._recover(model, pruned, plan, learned, judged)
+        if finetune is not None:
+            with self.stage("finetune"):
+                pruned = self._finetune(pruned, plan, finetune, input_shapes, example_inputs)
         after = evaluation.score(pruned.model) if evaluation is not None else None
         with artifact.staged(folder) as stage:
             with self.stage("build"), self.progress.stage("build"):
@@ -153,7 +169,7 @@ class _Job:
                 plan=plan,
                 weights=facts.layer_weights(pruned.model),
                 measured=measured,
-                accuracy=_accuracy(evaluation, before, after),
+                accuracy=_accuracy(evaluation, before, between, after),
                 calibration=facts.calibration_facts(data),
                 verification=_verification(checked),
                 frontier=curve(problem),
@@ -195,15 +211,26 @@ class _Job:
 
     def _prune(self, model: ir.Model, plan: Plan, data: Calibration | None) -> Pruned:
         """Each plan is pruned once, however often the search comes back to it."""
-        choices = {name: choice for name, choice in plan.choices.items() if choice.sparsity > 0}
+        choices = _pruned_choices(plan)
         key = tuple(choices.items())
         if key not in self._pruned:
             self._pruned[key] = prune_model(model, choices, data, self.pruner, self.seed, self.progress) if choices else Pruned(model, {})
         return self._pruned[key]
 
+    def _split(self, data: Calibration | None, model: ir.Model) -> tuple[Calibration | None, Calibration | None]:
+        """Samples that the weights may be fitted to, and those that judge the recovery."""
+        if self.recover_s is None:
+            return data, None
+        from spcompile.training import held_out
+
+        return held_out(data, model, self.seed)
+
+    def _recover(self, model: ir.Model, pruned: Pruned, plan: Plan, learned: Calibration, judged: Calibration) -> Pruned:
+        from spcompile.training import recover, state_folder
+
+        return recover(model, pruned, _pruned_choices(plan), learned, judged, self.recover_s, self.seed, self.progress, state_folder())
+
     def _finetune(self, pruned: Pruned, plan: Plan, finetune, input_shapes, example_inputs) -> Pruned:
-        if finetune is None:
-            return pruned
         from spcompile.training import finetuned
 
         return finetuned(self.source, lambda: prepared(self.source, input_shapes, example_inputs), pruned, plan, finetune)
@@ -228,10 +255,14 @@ class _Job:
         return report
 
 
-def _accuracy(evaluation: Evaluation | None, before, after) -> Accuracy | Verdict:
+def _pruned_choices(plan: Plan) -> dict[str, Choice]:
+    return {name: choice for name, choice in plan.choices.items() if choice.sparsity > 0}
+
+
+def _accuracy(evaluation: Evaluation | None, before, between, after) -> Accuracy | Verdict:
     if evaluation is None:
         return Verdict.no("no labelled data were given (--eval): accuracy was not measured")
-    return Accuracy(evaluation.metric, before, after, evaluation.unit, evaluation.samples, evaluation.data)
+    return Accuracy(evaluation.metric, before, after, evaluation.unit, evaluation.samples, evaluation.data, between)
 
 
 def _verification(checked: Comparison | Verdict) -> Verification | Verdict:

@@ -11,7 +11,7 @@ import torch
 
 from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import bias, find_layers, weight, with_weights
-from spcompile.pruning.operators import OPERATORS
+from spcompile.pruning.operators import BATCHED, ELEMENTWISE, OPERATORS
 
 Values = dict[str, torch.Tensor]
 
@@ -30,14 +30,15 @@ class Step:
 class Network:
     """A prepared model (static shapes, opset 18 or newer) as a list of steps over named values.
 
-    A sample is one feed of the graph as written; a batch of S samples carries an axis of S before every shape, and each node is mapped over it
-    (`torch.func.vmap`), so a graph whose batch is fixed at 1 needs no rewriting. `constants` holds the initializers by name; a run may override any
+    A sample is one feed of the graph as written; a batch of S samples carries an axis of S before every shape, and each node is mapped over it,
+    so a graph whose batch is fixed at 1 needs no rewriting. `constants` holds the initializers by name; a run may override any
     of them, which is how pruned and trained weights enter. Raises UnsupportedOperator for a node without an entry in `OPERATORS`.
     """
 
-    def __init__(self, model: ir.Model):
-        graph = model.graph
-        self.constants: Values = {name: torch.from_numpy(np.array(value.const_value.numpy())) for name, value in graph.initializers.items()}
+    def __init__(self, model: ir.Model, dtype: torch.dtype = torch.float32):
+        """dtype: of all fractions; what is fed and what overrides a constant must have gone through `cast`."""
+        graph, self.dtype = model.graph, dtype
+        self.constants: Values = {name: self.cast(torch.from_numpy(np.array(value.const_value.numpy()))) for name, value in graph.initializers.items()}
         self.inputs = tuple(value.name for value in graph.inputs if value.name not in self.constants)
         self.outputs = tuple(value.name for value in graph.outputs)
         self.steps = tuple(self._steps(list(graph)))
@@ -59,6 +60,10 @@ class Network:
         """Arrays [N, ...] by input name -> tensors [S, *shape as written in the graph]."""
         return {name: torch.from_numpy(np.ascontiguousarray(feeds[name])).reshape(-1, *self.shapes[name]) for name in self.inputs}
 
+    def cast(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Fractions in this network's type; whole numbers and truths as they are."""
+        return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+
     def peak_bytes(self) -> list[int]:
         """Per step: the most bytes of one sample's values that are alive at once from there on."""
         alive, totals = {name: self.bytes[name] for name in self.inputs}, []
@@ -71,17 +76,13 @@ class Network:
 
     def step(self, step: Step, values: Values, weights: Mapping[str, torch.Tensor] = {}) -> None:
         """Run one node: read `values` (and `weights`, before the constants), write its outputs into `values`, drop what is dead."""
-        function = OPERATORS[step.node.op_type]
         fixed = [weights.get(name, self.constants.get(name)) if name is not None else None for name in step.inputs]
-        mapped = [name in values for name in step.inputs]
-        arguments = [values[name] if varies else constant for name, varies, constant in zip(step.inputs, mapped, fixed, strict=True)]
-        if any(mapped):
-            dims = tuple(0 if varies else None for varies in mapped)
-            result = torch.func.vmap(lambda *inputs: function(step.node.attributes, *inputs), in_dims=dims)(*arguments)
-            values.update(zip(step.outputs, (result,) if isinstance(result, torch.Tensor) else result, strict=False))
-        else:
-            result = function(step.node.attributes, *arguments)
-            self.constants.update(zip(step.outputs, (result,) if isinstance(result, torch.Tensor) else result, strict=False))
+        varies = [name in values for name in step.inputs]
+        arguments = [values[name] if varying else constant for name, varying, constant in zip(step.inputs, varies, fixed, strict=True)]
+        results = _mapped(step.node, arguments, varies) if any(varies) else OPERATORS[step.node.op_type](step.node.attributes, *arguments)
+        written = values if any(varies) else self.constants
+        results = (results,) if isinstance(results, torch.Tensor) else results
+        written.update(zip(step.outputs, map(self.cast, results), strict=False))
         for name in step.dead:
             values.pop(name, None)
 
@@ -91,6 +92,18 @@ class Network:
         for step in self.steps if steps is None else steps:
             self.step(step, values, weights)
         return values
+
+
+def _mapped(node: ir.Node, arguments: list[torch.Tensor | None], varies: list[bool]) -> torch.Tensor | tuple[torch.Tensor, ...]:
+    """The node for every sample: at once where its operator allows that, else by `torch.func.vmap`. Which inputs vary, lie along axis 0 of them."""
+    kind, attributes = node.op_type, node.attributes
+    if kind in ELEMENTWISE and all(varies) and len({argument.dim() for argument in arguments}) == 1:
+        return OPERATORS[kind](attributes, *arguments)
+    if kind in BATCHED and varies[0] and not any(varies[1:]):
+        samples = arguments[0]
+        return BATCHED[kind](attributes, samples.flatten(0, 1), *arguments[1:]).unflatten(0, samples.shape[:2])
+    dims = tuple(0 if varying else None for varying in varies)
+    return torch.func.vmap(lambda *inputs: OPERATORS[kind](attributes, *inputs), in_dims=dims)(*arguments)
 
 
 def own_weights(model: ir.Model) -> ir.Model:

@@ -13,6 +13,7 @@ class Request:
     pruner: str
     measure: bool
     seed: int
+    recover: str | None = None  # "10min"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Score before and after pruning. unit: "share" (0..1, printed as per cent) or "score"."""
+    """Score before and after all that was done to the weights. unit: "share" (0..1, printed as per cent) or "score"."""
 
     metric: str
     before: float
@@ -102,6 +103,7 @@ class Accuracy:
     unit: str
     samples: int
     data: str  # where the samples come from
+    pruned: float | None = None  # between pruning and recovery; None when nothing was recovered
 
     def __post_init__(self):
         assert self.unit in ("share", "score") and self.samples > 0, self

@@ -38,7 +38,8 @@ def _budget(text: str, plan: Plan) -> str:
 
 def _accuracy(accuracy: Accuracy) -> str:
     name = "accuracy" if accuracy.unit == "share" else accuracy.metric
-    return f"{name} {score(accuracy.before, accuracy.unit)} -> {score(accuracy.after, accuracy.unit)} on {plural(accuracy.samples, 'sample')}"
+    between = f" ({score(accuracy.pruned, accuracy.unit)} before recovery)" if accuracy.pruned is not None else ""
+    return f"{name} {score(accuracy.before, accuracy.unit)} -> {score(accuracy.after, accuracy.unit)}{between} on {plural(accuracy.samples, 'sample')}"
 
 
 def cautions(report: Report) -> tuple[str, ...]:

@@ -1,31 +1,137 @@
 """Recovery without labels: the pruned graph is trained to give what the dense one gives."""
 
 import math
-from dataclasses import replace
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import onnx_ir as ir
 
-from spcompile.progress import Progress, Silent
+from spcompile.patterns import Choice
+from spcompile.progress import Advance, Progress, Silent
 from spcompile.pruning import Calibration, Pruned
-from spcompile.training.distillation import Distillation, Recipe
+from spcompile.training.distillation import Distillation
+from spcompile.training.recipe import Recipe
+from spcompile.training.state import load_state, save_state, state_file
+
+JUDGED_TIMES = 20
+PATIENCE = 0.4  # of the time: when no better state came for so long, none is expected any more
+KEPT = "recovery so far is kept; the same command goes on from it"
+NOTHING = "nothing was pruned, so there was nothing to recover"
 
 
 def recover(
     dense: ir.Model,
     pruned: Pruned,
-    calibration: Calibration,
+    choices: Mapping[str, Choice],
+    learned: Calibration,
+    judged: Calibration,
     duration_s: float,
     seed: int = 0,
     progress: Progress | None = None,
+    folder: Path | None = None,
     recipe: Recipe | None = None,
 ) -> Pruned:
-    """Train for `duration_s`; the state that does best on held-out samples is given back, the one given if none does better. Masks stay as they are.
+    """Train for `duration_s`; the state that does best on the samples that judge is given back, the one given if none does better.
 
-    Raises DataError when there are fewer than 20 samples. A loss that is not finite ends the training early with the best state so far.
+    choices: what `pruned` was pruned to, by layer name; masks stay as they are. learned, judged: see `held_out`. folder: where an interrupted recovery is
+    kept, to go on from when called with the same once more. A loss that is not finite ends the training with the best state so far, and a note.
     """
-    distillation = Distillation(dense, pruned, calibration, seed, recipe or Recipe())
-    with (progress or Silent()).stage("recover", math.ceil(duration_s)) as advance:
-        distillation.run(duration_s, advance)
-    gain = f"relative squared error of the output {distillation.first:.4f} -> {distillation.best:.4f} on held-out samples"
-    note = f"recovered without labels: {distillation.steps} steps in {duration_s:g} s, {gain}"
-    return replace(pruned, model=distillation.model(), notes=(*pruned.notes, note))
+    for name, choice in choices.items():
+        assert choice.pattern.check(pruned.masks[name]), name
+    if not choices:
+        return replace(pruned, notes=(*pruned.notes, NOTHING))
+    recipe = recipe or Recipe()
+    distillation = Distillation(dense, pruned, learned, judged, seed, recipe)
+    path = state_file(folder, dense, choices, learned, f"{seed} {duration_s} {recipe}") if folder is not None else None
+    training = _Training(distillation, duration_s, recipe.most_steps, path)
+    progress = progress or Silent()
+    with progress.stage(training.title, math.ceil(duration_s)) as advance:
+        try:
+            training.run(advance)
+        except KeyboardInterrupt:
+            with progress.stage(KEPT):
+                training.save()
+            raise
+    return replace(pruned, model=distillation.model(training.kept), notes=(*pruned.notes, training.note))
+
+
+STATE = ("steps", "spent_s", "first", "best", "kept", "best_share", "judged")  # of a training, beside the network's
+
+
+@dataclass
+class _Training:
+    """Steps until the time is up, judged now and then."""
+
+    distillation: Distillation
+    duration_s: float
+    most_steps: int | None
+    path: Path | None
+    steps: int = 0
+    spent_s: float = 0.0
+    ended: str = ""
+    before_s: float = 0.0  # spent before an interruption
+
+    def __post_init__(self):
+        self.first = self.best = self.distillation.error()
+        self.kept, self.best_share, self.judged = self.distillation.snapshot(), 0.0, 0
+        state = load_state(self.path) if self.path is not None else None
+        if state is not None:
+            self.distillation.restore(state["distillation"])
+            for name in STATE:
+                setattr(self, name, state[name])
+            self.before_s = self.spent_s
+
+    @property
+    def title(self) -> str:
+        return f"recover, from {self.before_s:.0f} s on" if self.before_s else "recover"
+
+    @property
+    def share(self) -> float:
+        """How much of the training is over: 0 at the start, 1 at the end."""
+        by_time = self.spent_s / self.duration_s
+        return by_time if self.most_steps is None or by_time >= 1 else self.steps / self.most_steps
+
+    def run(self, advance: Advance) -> None:
+        told = 0
+        while not self.ended and self.share < 1:
+            started = time.monotonic()
+            self._step()
+            self.spent_s += time.monotonic() - started
+            done = int(min(1.0, self.share) * self.duration_s)
+            advance(done - told)
+            told = done
+        self._judge()
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+        advance(math.ceil(self.duration_s) - told)
+
+    def _step(self) -> None:
+        if not self.distillation.step(self.share):
+            self.ended = f"the loss was not finite after {self.steps} steps, which ended it"
+            return
+        self.steps += 1
+        if int(JUDGED_TIMES * self.share) > self.judged:
+            self.judged = int(JUDGED_TIMES * self.share)
+            self._judge()
+            self.save()
+            if self.share - self.best_share > PATIENCE:
+                self.ended = f"it ended early, no state having been better since {self.best_share:.0%} of the time"
+
+    def _judge(self) -> None:
+        found = self.distillation.error()
+        if found < self.best:
+            self.best, self.best_share, self.kept = found, self.share, self.distillation.snapshot()
+
+    def save(self) -> None:
+        if self.path is not None:
+            own = {name: getattr(self, name) for name in STATE}
+            save_state(self.path, {"distillation": self.distillation.state(), **own})
+
+    @property
+    def note(self) -> str:
+        gain = f"relative squared error of the output {self.first:.4f} -> {self.best:.4f} on held-out samples"
+        resumed = f", {self.before_s:.0f} s of them before an interruption" if self.before_s else ""
+        ended = f"; {self.ended}" if self.ended else ""
+        return f"recovered without labels: {self.steps} steps in {self.spent_s:.0f} s{resumed}, {gain}{ended}"

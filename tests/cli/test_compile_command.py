@@ -24,6 +24,7 @@ def test_the_shortest_form(cli, compiler, model):
         "max_drop": None,
         "calibration": None,
         "evaluate": None,
+        "recover": None,
         "patterns": None,
         "threads": 1,
         "input_shapes": None,
@@ -37,7 +38,7 @@ def test_the_shortest_form(cli, compiler, model):
 
 def test_every_option_arrives(cli, compiler, model):
     words = "--target my_board.toml --budget 2x --max-drop 1% --calib images --eval test.npz --patterns unstructured,2:4 --threads 4"
-    more = "--input-shape x=1,3,32,32 --input-shape tokens=1x128 --seed 7 --measure --pruner magnitude -o out --force --quiet"
+    more = "--input-shape x=1,3,32,32 --input-shape tokens=1x128 --seed 7 --measure --pruner magnitude --recover 10min -o out --force --quiet"
     assert cli(model, *words.split(), *more.split()).code == 0
     given = compiler.calls[0][1]
     assert isinstance(given.pop("progress"), Silent)
@@ -47,6 +48,7 @@ def test_every_option_arrives(cli, compiler, model):
         "max_drop": "1%",
         "calibration": "images",
         "evaluate": "test.npz",
+        "recover": "10min",
         "patterns": "unstructured,2:4",
         "threads": 4,
         "input_shapes": {"x": (1, 3, 32, 32), "tokens": (1, 128)},
@@ -61,6 +63,12 @@ def test_every_option_arrives(cli, compiler, model):
 def test_options_may_come_before_the_model(cli, compiler, model):
     assert cli(*PLAIN, model).code == 0
     assert compiler.calls[0][0] == model
+
+
+def test_recovery_needs_inputs_to_learn_from(cli, compiler, model):
+    outcome = cli(model, *PLAIN, "--recover", "10min")
+    assert (outcome.code, compiler.calls) == (2, [])
+    assert outcome.err == "spcompile: error: --recover needs typical inputs to learn from, no labels: --calib FILE.npz or a folder of images\n"
 
 
 def test_a_model_named_like_a_command_is_given_as_a_path(cli, compiler, model):

@@ -5,9 +5,10 @@ import onnx
 import onnx_ir as ir
 import onnxruntime
 import pytest
+import torch
 
 from spcompile.pruning.network import Network
-from spcompile.pruning.operators import OPERATORS
+from spcompile.pruning.operators import BATCHED, OPERATORS
 
 RNG = np.random.default_rng(0)
 
@@ -171,3 +172,26 @@ def test_operator_agrees_with_onnx_runtime(op_type, case):
         expected = np.stack([outputs[place] for outputs in wanted])
         assert got.dtype == expected.dtype
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+@pytest.mark.parametrize("pad", [0, 1, 2])
+@pytest.mark.parametrize("strides", [(2, 2), (3, 1)])
+def test_gradients_of_strided_depthwise_layers_are_torchs(kernel, pad, strides):
+    """The gradients of our own against those of torch.nn.functional.conv2d in double precision."""
+    x, weight, bias = (torch.from_numpy(normal(*shape)).double().requires_grad_() for shape in ((2, 4, 9, 12), (4, 1, kernel, kernel), (4,)))
+    node = ir.node("Conv", [], attributes={"strides": list(strides), "pads": [pad] * 4, "group": 4})
+    got = BATCHED["Conv"](node.attributes, x, weight, bias)
+    wanted = torch.nn.functional.conv2d(x, weight, bias, strides, pad, groups=4)
+    torch.testing.assert_close(got, wanted)
+    drive = torch.from_numpy(normal(*got.shape)).double()
+    for mine, torchs in zip(torch.autograd.grad(got, (x, weight, bias), drive), torch.autograd.grad(wanted, (x, weight, bias), drive), strict=True):
+        torch.testing.assert_close(mine, torchs)
+
+
+def test_gradients_of_clipping_are_torchs():
+    x = torch.from_numpy(normal(3, 4)).requires_grad_()
+    bounds = torch.tensor(-0.5), torch.tensor(0.5)
+    (got,) = torch.autograd.grad(BATCHED["Clip"]({}, x, *bounds).sum(), x)
+    (wanted,) = torch.autograd.grad(x.clamp(-0.5, 0.5).sum(), x)
+    assert torch.equal(got, wanted)

@@ -1,63 +1,119 @@
-"""Distillation under frozen masks."""
+"""Distillation from the dense network, masks and all."""
 
+import sys
 import time
 
 import numpy as np
 import pytest
 
-from spcompile.errors import DataError
 from spcompile.ir.layers import find_layers, weight
 from spcompile.patterns import parse_choice
+from spcompile.progress import Lines
 from spcompile.pruning import calibration_from, prune
-from spcompile.training import Recipe, recover
+from spcompile.training import Recipe, held_out, recover
+from spcompile.training.distillation import Distillation
 from tests.pruning.samples import images, network
 from tests.pruning.test_sequential import choices, distance
+
+LONG = 600  # seconds that no test takes: the steps end first
 
 
 @pytest.fixture(scope="module")
 def case():
+    """A network pruned by magnitude, so that nothing has been made up for yet."""
     model = network()
-    calibration = calibration_from(images(96), model)
-    return model, calibration, prune(model, choices(model, parse_choice("unstructured@0.8")), calibration)
+    chosen = choices(model, parse_choice("unstructured@0.6"))
+    learned, judged = held_out(calibration_from(images(96), model), model, 0)
+    return model, prune(model, chosen), chosen, learned, judged
 
 
-def test_training_brings_the_output_closer_and_keeps_the_masks(case):
-    model, calibration, _ = case
-    pruned = prune(model, choices(model, parse_choice("unstructured@0.6")))  # by magnitude: nothing has been made up for yet
-    recovered = recover(model, pruned, calibration, 600, recipe=Recipe(most_steps=40))
+def weights(model):
+    return {layer.name: weight(model, layer) for layer in find_layers(model)}
+
+
+def same(one, other) -> bool:
+    return all(np.array_equal(one[name], other[name]) for name in one | other)
+
+
+@pytest.mark.parametrize("text", ["unstructured@0.6", "block4x1@0.5", "2:4", "channel@0.3"])
+def test_training_brings_the_output_closer_and_keeps_the_masks(case, text):
+    model, _, _, learned, judged = case
+    chosen = choices(model, parse_choice(text))
+    pruned = prune(model, chosen)
+    recovered = recover(model, pruned, chosen, learned, judged, LONG, recipe=Recipe(most_steps=60))
     fresh = images(64, seed=9)
-    assert distance(model, recovered.model, fresh) < 0.8 * distance(model, pruned.model, fresh)
+    assert distance(model, recovered.model, fresh) < 0.85 * distance(model, pruned.model, fresh)
     assert recovered.masks is pruned.masks
-    for layer in find_layers(recovered.model):
-        before = next(weight(pruned.model, other) for other in find_layers(pruned.model) if other.name == layer.name)
-        assert not weight(recovered.model, layer)[before == 0].any()
-    assert "recovered without labels" in recovered.notes[-1]
+    for name, matrix in weights(recovered.model).items():
+        assert not matrix[weights(pruned.model)[name] == 0].any()
+    assert "recovered without labels: 60 steps" in recovered.notes[-1]
 
 
-def test_a_training_that_explodes_gives_back_what_it_was_given(case):
-    model, calibration, pruned = case
-    recovered = recover(model, pruned, calibration, 600, recipe=Recipe(peak_rate=1e9, most_steps=5))
-    for layer in find_layers(recovered.model):
-        before = next(weight(pruned.model, other) for other in find_layers(pruned.model) if other.name == layer.name)
-        assert np.array_equal(weight(recovered.model, layer), before)
+def test_a_training_that_explodes_gives_back_the_best_state(case):
+    model, pruned, chosen, learned, judged = case
+    recovered = recover(model, pruned, chosen, learned, judged, LONG, recipe=Recipe(peak_rate=1e30, most_steps=50))
+    assert same(weights(recovered.model), weights(pruned.model))
+    assert "the loss was not finite after" in recovered.notes[-1]
+
+
+def test_a_training_that_gets_nowhere_ends_early_with_what_it_was_given(case):
+    model, pruned, chosen, learned, judged = case
+    recovered = recover(model, pruned, chosen, learned, judged, LONG, recipe=Recipe(peak_rate=10.0, most_steps=100))
+    assert same(weights(recovered.model), weights(pruned.model))
+    assert "it ended early" in recovered.notes[-1] and "45 steps" in recovered.notes[-1]
 
 
 def test_the_seed_decides(case):
-    model, calibration, pruned = case
-    one, other = (recover(model, pruned, calibration, 600, seed=4, recipe=Recipe(most_steps=5)).model for _ in range(2))
-    for layer in find_layers(one):
-        assert np.array_equal(weight(one, layer), weight(other, layer))
+    one, again, other = (recover(*case, LONG, seed=seed, recipe=Recipe(most_steps=5)).model for seed in (4, 4, 5))
+    assert same(weights(one), weights(again)) and not same(weights(one), weights(other))
 
 
 def test_the_time_is_kept(case):
-    model, calibration, pruned = case
-    recover(model, pruned, calibration, 0.2)
+    recover(*case, 0.2)
     started = time.monotonic()
-    recover(model, pruned, calibration, 1)
+    recover(*case, 1)
     assert time.monotonic() - started < 10, "one second of training, and what surrounds it on a busy machine"
 
 
-def test_too_few_samples_are_refused(case):
-    model, _, pruned = case
-    with pytest.raises(DataError, match="12 samples; recovery needs at least 20"):
-        recover(model, pruned, calibration_from(images(12), model), 1)
+def test_nothing_pruned_is_nothing_to_recover(case):
+    model, pruned, _, learned, judged = case
+    recovered = recover(model, pruned, {}, learned, judged, LONG)
+    assert recovered.model is pruned.model and recovered.notes == (*pruned.notes, "nothing was pruned, so there was nothing to recover")
+
+
+def interrupt_at(monkeypatch, step: int):
+    """Control-C once, in the middle of a training."""
+    original, taken = Distillation.step, []
+
+    def stepping(self, share):
+        taken.append(share)
+        if len(taken) == step:
+            raise KeyboardInterrupt
+        return original(self, share)
+
+    monkeypatch.setattr(Distillation, "step", stepping)
+
+
+def test_an_interrupted_recovery_goes_on_where_it_was(case, monkeypatch, tmp_path, capsys):
+    recipe = Recipe(most_steps=40)
+    whole = recover(*case, LONG, recipe=recipe)
+    interrupt_at(monkeypatch, 17)
+    with pytest.raises(KeyboardInterrupt):
+        recover(*case, LONG, progress=Lines(sys.stderr), folder=tmp_path, recipe=recipe)
+    assert "the same command goes on from it" in capsys.readouterr().err
+    assert len(list(tmp_path.iterdir())) == 1
+    resumed = recover(*case, LONG, progress=Lines(sys.stderr), folder=tmp_path, recipe=recipe)
+    assert "recover, from " in capsys.readouterr().err and "before an interruption" in resumed.notes[-1] and "40 steps" in resumed.notes[-1]
+    assert same(weights(resumed.model), weights(whole.model)), "step for step as if nothing had happened"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_state_of_something_else_or_torn_is_not_gone_on_from(case, monkeypatch, tmp_path):
+    interrupt_at(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        recover(*case, LONG, folder=tmp_path, recipe=Recipe(most_steps=4))
+    other_seed = recover(*case, LONG, seed=1, folder=tmp_path, recipe=Recipe(most_steps=4))
+    (left,) = tmp_path.iterdir()
+    left.write_bytes(left.read_bytes()[:100])
+    torn = recover(*case, LONG, folder=tmp_path, recipe=Recipe(most_steps=4))
+    assert not any("interruption" in recovered.notes[-1] for recovered in (other_seed, torn))

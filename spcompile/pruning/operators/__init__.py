@@ -4,6 +4,7 @@ Every entry takes the node's attributes and its inputs (torch tensors, None wher
 tuple of them. The meaning of each is the ONNX operator specification; the tests compare every entry with ONNX Runtime.
 """
 
+from spcompile.pruning.operators.batched import BATCHED
 from spcompile.pruning.operators.elementwise import ELEMENTWISE
 from spcompile.pruning.operators.products import PRODUCTS
 from spcompile.pruning.operators.reductions import REDUCTIONS
@@ -12,4 +13,4 @@ from spcompile.pruning.operators.windows import WINDOWS
 
 OPERATORS = {**ELEMENTWISE, **PRODUCTS, **REDUCTIONS, **SHAPES, **WINDOWS}
 
-__all__ = ["OPERATORS"]
+__all__ = ["BATCHED", "ELEMENTWISE", "OPERATORS"]

@@ -1,0 +1,23 @@
+"""What recovery does with its time."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Adam towards the dense network's output and the outputs of its last layers, with a linear warm-up and a cosine to zero.
+
+    Distillation: Hinton et al. 2015, arXiv:1503.02531; layer outputs as hints: Romero et al. 2015, arXiv:1412.6550, equation 2.
+    """
+
+    batch: int = 32
+    peak_rate: float = 3e-3  # of a weight's own size: each layer's step is scaled by the root mean square of its weights
+    warm_share: float = 0.05  # of the time, in which the rate rises
+    hint_weight: float = 0.3  # of the hinted layers' relative errors together, against the output's
+    hint_share: float = 0.1  # of all layers' outputs, counted in values: comparing every one would take longer than the layers themselves
+    blend: float = 0.5  # share of batches whose inputs are blended
+    least_cut: float = 0.6  # of an image's width and height that a cut keeps
+    most_steps: int | None = None  # end, and set the schedule, by steps instead of time: the result is then the same on every such machine
+
+    def __post_init__(self):
+        assert self.batch > 0 and self.peak_rate > 0 and 0 < self.warm_share < 1 and 0 < self.least_cut <= 1, self

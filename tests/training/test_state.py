@@ -1,0 +1,49 @@
+"""States of interrupted recoveries on disk."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from spcompile.patterns import parse_choice
+from spcompile.pruning import calibration_from
+from spcompile.training.state import load_state, save_state, state_file, state_folder
+from tests.pruning.samples import images, network
+
+
+def test_written_and_read_back(tmp_path):
+    path = tmp_path / "new" / "folder" / "a.pt"
+    save_state(path, {"weights": {"w": torch.arange(3.0)}, "steps": 4, "best": 0.5})
+    found = load_state(path)
+    assert torch.equal(found["weights"]["w"], torch.arange(3.0)) and (found["steps"], found["best"]) == (4, 0.5)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_absent_and_torn_files_are_none(tmp_path):
+    assert load_state(tmp_path / "absent.pt") is None
+    (tmp_path / "empty.pt").write_bytes(b"")
+    (tmp_path / "torn.pt").write_bytes(b"PK\x03\x04 and no more")
+    assert load_state(tmp_path / "empty.pt") is load_state(tmp_path / "torn.pt") is None
+
+
+def test_a_file_that_would_run_something_is_not_read(tmp_path):
+    torch.save({"weights": Path("x")}, tmp_path / "bad.pt")
+    (tmp_path / "worse.pt").write_bytes(pickle.dumps(Path("x"), protocol=2))
+    assert load_state(tmp_path / "bad.pt") is load_state(tmp_path / "worse.pt") is None
+
+
+@pytest.mark.parametrize("changed", ["model", "choices", "calibration", "settings"])
+def test_everything_that_decides_names_the_file(tmp_path, changed):
+    def path(mark: str) -> Path:
+        model = network(seed=1 if mark == "model" else 0)
+        choices = {"point": parse_choice("unstructured@0.6" if mark == "choices" else "unstructured@0.5")}
+        data = calibration_from(images(4, seed=2 if mark == "calibration" else 1), model)
+        return state_file(tmp_path, model, choices, data, "1 min" if mark == "settings" else "2 min")
+
+    assert path("") == path("") != path(changed)
+
+
+def test_the_folder_is_the_users_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert state_folder() == tmp_path / "spcompile" / "recovery"
