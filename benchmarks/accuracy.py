@@ -1,6 +1,7 @@
-"""Accuracy after one-shot pruning, every layer that can at one level, by magnitude and by the pruner of the project.
+"""Accuracy after one-shot pruning, every layer that can at one level, by magnitude and by the pruner of the project; and after recovery.
 
-    python benchmarks/accuracy.py [--only resnet20,mobilenet_v1] [--samples N] [--pruners magnitude,wanda,sparsegpt,admm]
+    python benchmarks/accuracy.py [--only resnet20,mobilenet_v1] [--samples N] [--pruners magnitude,wanda,sparsegpt,admm] [--levels 2:4,block4x1@0.5]
+    python benchmarks/accuracy.py --recover 10min [--only ...] [--samples N] [--levels ...]
 
 Calibration images carry no labels; accuracy is top-1 in ONNX Runtime on images that were never used for pruning. Depthwise layers stay dense,
 as every pattern leaves them. Seconds are those of pruning alone; memory is the peak of a process that prunes this row and does nothing else.
@@ -19,17 +20,25 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from networks import networks
 
+from spcompile.budget import parse_duration
 from spcompile.ir.frontend import load
 from spcompile.ir.layers import find_layers
 from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
 from spcompile.pruning import PRUNERS, calibration_from, prune
+from spcompile.training import held_out, recover
 
 LEVELS = {
     "resnet20": ("unstructured@0.5", "unstructured@0.7", "unstructured@0.8", "unstructured@0.9", "2:4", "block4x1@0.5", "block4x1@0.7"),
     "mobilenet_v1": ("unstructured@0.3", "unstructured@0.5", "unstructured@0.7", "2:4", "block4x1@0.3", "block4x1@0.5"),
 }
 SAMPLES = {"resnet20": 1000, "mobilenet_v1": 64}
+RECOVERED_LEVELS = {
+    "resnet20": ("block4x1@0.7", "block4x1@0.8", "unstructured@0.9"),
+    "mobilenet_v1": ("unstructured@0.5", "block4x1@0.3", "block4x1@0.5"),
+    "efficientnet_lite0": ("unstructured@0.5",),
+}
+RECOVERY_SAMPLES = {"resnet20": 4000, "mobilenet_v1": 512, "efficientnet_lite0": 512}
 SEED = 0
 
 
@@ -57,31 +66,70 @@ def measure(name: str, notation: str, pruner_name: str, samples: int) -> Row:
     return Row(name, notation, pruner_name, network.score(pruned.model), pruning_s, peak_bytes)
 
 
-def alone(*arguments) -> Row:
-    """`measure` in a fresh process, so that its peak of memory is its own."""
+@dataclass(frozen=True)
+class Recovery:
+    """The same network before and after; seconds and memory of pruning and recovery together."""
+
+    pruned: float
+    recovered: float
+    spent_s: float
+    peak_bytes: int
+    note: str
+
+
+def measure_recovery(name: str, notation: str, samples: int, recover_s: float) -> Recovery:
+    """As `spcompile --recover` does it: pruned with the samples that do not judge, by the best pruner."""
+    network = networks()[name]
+    model, choice = prepare(load(network.source(), network.input_shapes or None)), parse_choice(notation)
+    learned, judged = held_out(calibration_from(network.calibration(samples), model), model, SEED)
+    choices = {layer.name: choice for layer in find_layers(model) if choice.pattern.fits(layer)}
+    started = time.perf_counter()
+    pruned = prune(model, choices, learned, seed=SEED)
+    recovered = recover(model, pruned, choices, learned, judged, recover_s, SEED)
+    spent_s, peak_bytes = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Recovery(network.score(pruned.model), network.score(recovered.model), spent_s, peak_bytes, recovered.notes[-1])
+
+
+def alone(function, *arguments) -> Row | Recovery:
+    """`measure` or `measure_recovery` in a fresh process, so that its peak of memory is its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(measure, arguments)
+        return pool.apply(function, arguments)
 
 
-def table(name: str, samples: int, pruners: tuple[str, ...]) -> None:
-    dense = alone(name, "dense", "magnitude", samples)
+def table(name: str, levels: tuple[str, ...], samples: int, pruners: tuple[str, ...]) -> None:
+    dense = alone(measure, name, "dense", "magnitude", samples)
     print(f"\n{name}: dense {dense.accuracy:.2%}, {samples} calibration samples, seed {SEED}\n", flush=True)
     print(f"| every layer | {' | '.join(pruners)} | pruning_s | peak_GB |\n|---|{'---|' * (len(pruners) + 2)}", flush=True)
-    for notation in LEVELS[name]:
-        rows = [alone(name, notation, pruner, samples) for pruner in pruners]
+    for notation in levels:
+        rows = [alone(measure, name, notation, pruner, samples) for pruner in pruners]
         accuracies = " | ".join(f"{row.accuracy:.2%}" for row in rows)
         print(f"| {notation} | {accuracies} | {rows[-1].pruning_s:.0f} | {rows[-1].peak_bytes / 1e9:.2f} |", flush=True)
 
 
+def recovery_table(name: str, levels: tuple[str, ...], samples: int, recover: str) -> None:
+    print(f"\n{name}: {samples} calibration samples, --recover {recover}, seed {SEED}\n", flush=True)
+    print("| every layer | pruned | recovered | pruning_and_recovery_s | peak_GB | what it says |\n|---|---|---|---|---|---|", flush=True)
+    for notation in levels:
+        row = alone(measure_recovery, name, notation, samples, parse_duration(recover))
+        print(f"| {notation} | {row.pruned:.2%} | {row.recovered:.2%} | {row.spent_s:.0f} | {row.peak_bytes / 1e9:.2f} | {row.note} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(LEVELS))
+    parser.add_argument("--only", help="networks; default all")
+    parser.add_argument("--levels", help="such as 2:4,block4x1@0.5; default those of the tables in docs/accuracy.md")
+    parser.add_argument("--recover", metavar="10min", help="a table of recovery instead")
     parser.add_argument("--samples", type=int, help="calibration samples, the same for every network")
     parser.add_argument("--pruners", default="magnitude,admm", help="seconds and memory are those of the last one")
     args = parser.parse_args()
     print(f"numpy {np.__version__}, {multiprocessing.cpu_count()} cores")
-    for name in args.only.split(","):
-        table(name, args.samples or SAMPLES[name], tuple(args.pruners.split(",")))
+    known, samples = (RECOVERED_LEVELS, RECOVERY_SAMPLES) if args.recover else (LEVELS, SAMPLES)
+    for name in args.only.split(",") if args.only else known:
+        levels, count = tuple(args.levels.split(",")) if args.levels else known[name], args.samples or samples[name]
+        if args.recover:
+            recovery_table(name, levels, count, args.recover)
+        else:
+            table(name, levels, count, tuple(args.pruners.split(",")))
 
 
 if __name__ == "__main__":

@@ -136,6 +136,21 @@ def test_max_drop_is_kept(demo, tmp_path):
     assert report.plan.latency.expected_s < report.plan.dense_latency.expected_s
 
 
+def test_recovery_keeps_the_plan_and_is_told(demo, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = ["--target", "arm", "--budget", "2.5x", "--calib", demo.calibration, "--eval", demo.test, "--recover", "4s"]
+    assert main([demo.model, *words, "-o", str(tmp_path / "a"), "--quiet"]) == 0
+    report = from_json(json.loads((tmp_path / "a/report.json").read_text()))
+    assert report.request.recover == "4s" and next(stage.wall_s for stage in report.stages if stage.name == "recover") > 1
+    assert report.accuracy.after > report.accuracy.pruned - 0.01
+    assert any("recovered without labels" in note for note in report.notes)
+    model = ir.load(tmp_path / "a/model.onnx")
+    for layer in find_layers(model):
+        choice = report.plan.choices[layer.name]
+        assert choice.pattern.check(weight(model, layer) != 0) and (weight(model, layer) == 0).mean() >= choice.sparsity - 0.02
+    assert not any((tmp_path / "cache").rglob("*.pt")), "a recovery that has ended leaves nothing behind"
+
+
 def test_model_without_a_prunable_layer_compiles_dense_and_says_so(build, tmp_path):
     model = build("g (float[1,3,8,8] x) => (float[1,3,8,8] y) { y = Relu(x) }")
     result = spcompile.compile(model, target="host", budget="1x", output=tmp_path / "a")
