@@ -30,6 +30,7 @@ class Image:
     fill: float = 0.0
     parent: "Image | None" = None  # written straight into a concatenation, from channel `parent_channel` on
     parent_channel: int = 0
+    lanes: int = RUN  # of the target's registers
     group: "Group" = field(default=None, repr=False)
     channel_stride: int = 0
     front: int = 0
@@ -46,7 +47,7 @@ class Image:
     @property
     def run(self) -> int:
         """Positions that a kernel may compute at once: whole registers, never into the next channel."""
-        return self.channel_stride if self.channel_stride == 1 else min(-(-self.positions // RUN) * RUN, self.channel_stride)
+        return self.channel_stride if self.channel_stride == 1 else min(-(-self.positions // self.lanes) * self.lanes, self.channel_stride)
 
     @property
     def bordered(self) -> bool:
@@ -73,7 +74,8 @@ class Group:
 class ImagePlan:
     """Images by value, and those that windows need beside them (phase planes, other borders) by (value, window, fill)."""
 
-    def __init__(self, tasks: list[Task]):
+    def __init__(self, tasks: list[Task], lanes: int = RUN):
+        self._lanes = lanes
         self.images: dict[ir.Value, Image] = {}
         self.relayouts: dict[tuple, Image] = {}
         for task in tasks:
@@ -122,7 +124,7 @@ class ImagePlan:
         return self.images[value]
 
     def _new(self, batch, channels, height, width, planes, fill) -> Image:
-        image = Image(batch, channels * planes, height, width, fill=fill)
+        image = Image(batch, channels * planes, height, width, fill=fill, lanes=self._lanes)
         image.group = Group([image])
         return image
 

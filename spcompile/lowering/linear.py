@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from spcompile.formats.block_rows import pack
 from spcompile.ir.layer import Layer
+from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.cpu.window import Window as WindowKernel
@@ -28,13 +29,14 @@ def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
     out = emitter.plan.images[task.output]
     view = emitter.image_view(out)
     epilogue, operands, arguments = image_epilogue(emitter, task, out, layer)
+    pixels_only = False
     if layer.depthwise:
         _depthwise(emitter, task, layer, image, window, source, view, out, epilogue, operands, arguments)
     else:
         offsets = column_offsets(layer, window, image)
         reach = _reach(layer, window, image)
         site = Site(
-            layer.rows, layer.columns, layer.groups, out.run, 1, out.channel_stride, 1,
+            layer.rows, layer.columns, layer.groups, out.run, (out.height, out.width, out.pitch), 1, out.channel_stride, 1,
             reach.planes * image.height * image.pitch, reach,
             epilogue, operands, out.batch,
         )  # fmt: skip
@@ -42,8 +44,8 @@ def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
             (Argument(source.buffer, source.offset + n * image.batch_stride), Argument(view.buffer, view.offset + n * out.batch_stride), arguments(n))
             for n in range(out.batch)
         ]
-        _product(emitter, site, layer, matrix_of(task.node, layer), offsets, runs)
-    emitter.border(out, view, columns=False, written=out.run)
+        pixels_only = isinstance(_product(emitter, site, layer, matrix_of(task.node, layer), offsets, runs), OffsetGemm)
+    emitter.border(out, view, columns=pixels_only, written=out.positions if pixels_only else out.run)
     emitter.views[task.output] = view
 
 
@@ -108,7 +110,7 @@ def lower_linear(emitter: Emitter, task: Task, layer: Layer) -> None:
     out = emitter.compact(task.shape, _rows_outermost(task.shape))
     epilogue, operands, arguments = _linear_epilogue(emitter, task, layer, out)
     site = Site(
-        layer.rows, layer.columns, 1, positions, max(flat.strides[0], 1), positions, 1, layer.columns * positions,
+        layer.rows, layer.columns, 1, positions, (1, positions, positions), max(flat.strides[0], 1), positions, 1, layer.columns * positions,
         Reach(layer.columns, flat.strides[1], 1, 1, positions), epilogue, operands,
     )  # fmt: skip
     offsets = (np.arange(layer.columns) * flat.strides[1]).astype(np.int32)[None]
@@ -144,7 +146,7 @@ def _linear_epilogue(emitter: Emitter, task: Task, layer: Layer, out: View):
     return expression, tuple(operands), tuple(arguments)
 
 
-def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, offsets: np.ndarray, runs) -> None:
+def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, offsets: np.ndarray, runs) -> Kernel:
     """Choose the kernel by the zeros found in the matrix, pack, and call it once per run (x, y, operands)."""
     emitter.sites[layer.name] = site
     order = np.argsort(~matrix.any(axis=1), kind="stable").astype(np.int32)  # empty rows last
@@ -156,6 +158,8 @@ def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, off
         matrix, scattered = matrix[np.argsort(order)], False
     if isinstance(kernel, OffsetGemv) and kernel.out_rows > site.rows:
         matrix = np.pad(matrix, ((0, kernel.out_rows - site.rows), (0, 0)))
+    if isinstance(kernel, OffsetGemm):
+        matrix = matrix[np.add.outer(kernel.row_blocks, np.arange(kernel.rows)).ravel()]
     packed = pack(matrix, None if block_rows is None else matrix != 0, kernel.rows, layer.groups)
     values, listed, starts = packed.values, offsets[0][packed.columns], packed.starts
     if block_rows is not None:
@@ -169,6 +173,7 @@ def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, off
     row_of = [Argument(emitter.stored(order))] if scattered else []
     for x, y, operands in runs:
         emitter.call(kernel, x, *constants, y, *operands, *row_of, layer=layer.name)
+    return kernel
 
 
 def _by_depth(depth: np.ndarray, row_block: np.ndarray, depths: int, row_blocks: int) -> tuple[np.ndarray, np.ndarray]:

@@ -90,7 +90,7 @@ def lower(model: ir.Model, target: Target, threads: int = 1) -> Lowered:
     check_operators(model)
     graph = model.graph
     tasks = group(graph)
-    emitter = Emitter(target, threads, ImagePlan(tasks))
+    emitter = Emitter(target, threads, ImagePlan(tasks, target.lanes_fp32))
     for index, value in enumerate(graph.inputs):
         shape = shape_of(value)
         buffer = emitter.buffer("input", math.prod(shape), DTYPES[value.dtype], index)

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
+from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import LATENCY, OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
@@ -16,6 +18,7 @@ from spcompile.targets.target import Target
 
 BLOCK_ROWS = (1, 2, 4, 8, 16)
 DENSE_ROWS = (16, 12, 8, 7, 6, 5, 4, 3, 2, 1)
+VECTORS = (1, 2, 3, 4)  # registers of rows that a tile of pixels is multiplied with
 FEW_POSITIONS = 8
 DEPTHS = (1, 2, 4, 8)
 NARROWEST_DEPTH = 32  # input planes; fewer make lists too short
@@ -29,6 +32,7 @@ class Site:
     columns: int
     groups: int
     positions: int
+    image: tuple[int, int, int]  # height, width, pitch of the pixels among the positions
     x_position_stride: int
     y_row_stride: int
     y_position_stride: int
@@ -55,6 +59,8 @@ class Site:
         """Every register tile and loop order that this format allows on the target."""
         if self.x_position_stride == 1 and self.y_position_stride == 1 and self.positions > 1:
             yield from self._spmm(block_rows, blocks, target, threads, scattered and block_rows is not None)
+            if block_rows is None and self.groups == 1:
+                yield from self._gemm(target)
         if self.positions <= FEW_POSITIONS and not scattered:
             yield from self._gemv(block_rows, blocks, target)
 
@@ -73,6 +79,21 @@ class Site:
                             self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint, self.reach,
                             self.epilogue, self.operands, block_rows is None, outer, depths, scattered,
                         )  # fmt: skip
+
+    def _gemm(self, target: Target) -> Iterator[OffsetGemm]:
+        """One or two rows of pixels of each width that cuts the image's evenly, against as many registers of rows as there are left."""
+        height, width, _ = self.image
+        widths = sorted({-(-width // count) for count in range(1, width + 1)})
+        for vectors, tile_height, tile_width in product(VECTORS, (1, 2), widths):
+            pixels = tile_height * tile_width
+            fits = (pixels + 1) * vectors + 1 <= target.vector_registers and tile_height <= height and vectors * target.lanes_fp32 <= self.rows
+            if not fits or pixels * vectors < 2 * LATENCY:
+                continue
+            for outer in (False, True):
+                yield OffsetGemm(
+                    self.rows, self.columns, *self.image, vectors, tile_height, tile_width, target.lanes_fp32, self.y_row_stride, self.x_footprint,
+                    self.reach, self.epilogue, self.operands, outer,
+                )  # fmt: skip
 
     def _lanes(self, target: Target) -> tuple[int, ...]:
         """Whole registers; halves too where positions do not fill two."""

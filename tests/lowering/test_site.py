@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.expression import ACCUMULATOR
@@ -22,7 +23,7 @@ def sites(draw):
     if groups > 1:
         positions = -(-positions // 16) * 16
     reach = Reach(columns, positions, 1, 1, positions)
-    return Site(rows, columns, groups, positions, 1, positions, 1, columns * positions, reach, ACCUMULATOR, ())
+    return Site(rows, columns, groups, positions, (1, positions, positions), 1, positions, 1, columns * positions, reach, ACCUMULATOR, ())
 
 
 @settings(max_examples=60, deadline=None)
@@ -31,7 +32,8 @@ def test_every_layer_has_a_kernel_on_every_device(site, target, threads, density
     for scattered in {False, site.scatters}:
         kernel, rows, latency = fastest(site, lambda block: density * site.dense_blocks(block), target, threads, scattered=scattered)
         assert rows in site.formats() and latency.expected_s > 0
-        assert kernel.out_rows >= site.rows and kernel.positions == site.positions
+        assert kernel.out_rows >= site.rows
+        assert (kernel.height, kernel.width, kernel.pitch) == site.image if isinstance(kernel, OffsetGemm) else kernel.positions == site.positions
         if rows is not None:
             assert kernel.rows == rows and (site.rows // site.groups) % rows == 0
         if isinstance(kernel, OffsetSpmm):
@@ -41,19 +43,19 @@ def test_every_layer_has_a_kernel_on_every_device(site, target, threads, density
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_fewer_blocks_never_take_longer(target):
-    site = Site(64, 576, 1, 784, 1, 784, 1, 576 * 784, Reach(64, 784, 3, 3, 30), ACCUMULATOR, ())
+    site = Site(64, 576, 1, 784, (28, 28, 28), 1, 784, 1, 576 * 784, Reach(64, 784, 3, 3, 30), ACCUMULATOR, ())
     times_s = [fastest(site, lambda rows, kept=kept: kept * site.dense_blocks(rows), target, 1)[2].expected_s for kept in (1, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0)]
     assert times_s == sorted(times_s, reverse=True)
 
 
 def test_groups_have_no_shared_list():
     """Each group reads other channels."""
-    site = Site(12, 18, 2, 64, 1, 64, 1, 36 * 64, Reach(2, 64, 3, 3, 8), ACCUMULATOR, ())
+    site = Site(12, 18, 2, 64, (8, 8, 8), 1, 64, 1, 36 * 64, Reach(2, 64, 3, 3, 8), ACCUMULATOR, ())
     assert site.formats() == (1, 2) and not site.scatters
 
 
 def test_batches_are_counted():
-    site = Site(8, 16, 1, 64, 1, 64, 1, 16 * 64, Reach(16, 64, 1, 1, 8), ACCUMULATOR, ())
-    thrice = Site(8, 16, 1, 64, 1, 64, 1, 16 * 64, Reach(16, 64, 1, 1, 8), ACCUMULATOR, (), 3)
+    site = Site(8, 16, 1, 64, (8, 8, 8), 1, 64, 1, 16 * 64, Reach(16, 64, 1, 1, 8), ACCUMULATOR, ())
+    thrice = Site(8, 16, 1, 64, (8, 8, 8), 1, 64, 1, 16 * 64, Reach(16, 64, 1, 1, 8), ACCUMULATOR, (), 3)
     once_s, thrice_s = (fastest(s, site.dense_blocks, TARGETS[0], 1)[2].expected_s for s in (site, thrice))
     assert thrice_s == pytest.approx(3 * once_s)
