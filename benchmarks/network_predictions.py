@@ -54,7 +54,7 @@ def main() -> None:
     for name in args.only.split(",") if args.only else known:
         found = compare(known[name], choices, args.threads, args.seconds)
         ratios += [expected / sample.median_s for expected, sample in found.values()]
-        cells = (f"{key} {p * 1e3:.3f}/{s.median_s * 1e3:.3f} ({s.low_s * 1e3:.3f}) = {p / s.median_s:.2f}" for key, (p, s) in found.items())
+        cells = (f"{key} {p * 1e3:.3f}/{s.median_s * 1e3:.3f} ({s.quartiles_s[0] * 1e3:.3f}) = {p / s.median_s:.2f}" for key, (p, s) in found.items())
         print(name, ", ".join(cells), flush=True)
     error = np.abs(np.array(ratios) - 1)
     print(f"{len(ratios)} networks: median error {np.median(error):.1%}, worst {error.max():.1%}, median predicted / measured {np.median(ratios):.2f}")

@@ -25,6 +25,7 @@ from spcompile.targets.target import Target
 from spcompile.verdict import Verdict
 
 ROUNDS = 6  # of search, build, measure
+SEARCH_S = 4.0  # of measuring one plan beside the dense network
 CLOSE = 0.97  # measured over budget from which on nothing is left to gain
 MARGIN = 0.99  # aimed at, of the budget: a measured median wanders by about a per cent
 
@@ -101,8 +102,8 @@ class Host:
         model = prune(self.dense, sparse, None, Magnitude()).model if sparse else self.dense
         with tempfile.TemporaryDirectory() as folder:
             built = build(model, self.target, self.threads, Path(folder) / "plan.so")
-            samples = measure({"dense": self._dense_call, "plan": self._call(built)})
-        return samples["plan"].median_s / samples["dense"].median_s
+            samples = measure({"dense": self._dense_call, "plan": self._call(built)}, SEARCH_S)
+        return samples["plan"].over(samples["dense"])
 
     @cached_property
     def _dense_call(self) -> Callable[[], object]:
@@ -114,4 +115,5 @@ class Host:
 
 
 def _timing(sample: Sample) -> Timing:
-    return Timing(sample.median_s, sample.low_s, sample.high_s)
+    low_s, median_s, high_s = sample.quartiles_s
+    return Timing(median_s, low_s, high_s)

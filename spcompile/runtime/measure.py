@@ -11,12 +11,25 @@ MIN_ROUNDS, MAX_ROUNDS = 15, 200
 
 @dataclass(frozen=True)
 class Sample:
-    """Seconds of one call: the median over rounds and the quartiles around it."""
+    """Seconds of one call, once a round."""
 
-    median_s: float
-    low_s: float
-    high_s: float
-    rounds: int
+    times_s: tuple[float, ...]
+
+    @property
+    def quartiles_s(self) -> tuple[float, float, float]:
+        return tuple(statistics.quantiles(self.times_s, n=4))
+
+    @property
+    def median_s(self) -> float:
+        return self.quartiles_s[1]
+
+    @property
+    def rounds(self) -> int:
+        return len(self.times_s)
+
+    def over(self, other: "Sample") -> float:
+        """How many times as long as the other, measured in the same rounds: the median of the ratios, which a machine's drift does not touch."""
+        return statistics.median(mine / its for mine, its in zip(self.times_s, other.times_s, strict=True))
 
 
 def measure(calls: Mapping[str, Callable[[], object]], seconds: float = 2.0) -> dict[str, Sample]:
@@ -31,7 +44,7 @@ def measure(calls: Mapping[str, Callable[[], object]], seconds: float = 2.0) -> 
         for name, call in calls.items():
             call()
             rounds[name].append(_time(call, repeats[name]))
-    return {name: _summary(times) for name, times in rounds.items()}
+    return {name: Sample(tuple(times)) for name, times in rounds.items()}
 
 
 def _repeats(call: Callable[[], object]) -> int:
@@ -44,8 +57,3 @@ def _time(call: Callable[[], object], repeats: int) -> float:
     for _ in range(repeats):
         call()
     return (time.perf_counter() - start) / repeats
-
-
-def _summary(times: list[float]) -> Sample:
-    low, median, high = statistics.quantiles(times, n=4)
-    return Sample(median, low, high, len(times))

@@ -35,8 +35,8 @@ def test_calls_take_turns(clock):
     samples = measure({"a": clock.call("a", 3e-3), "b": clock.call("b", 5e-3)}, seconds=0.5)
     assert samples["a"].median_s == pytest.approx(3e-3) and samples["b"].median_s == pytest.approx(5e-3)
     rounds = samples["a"].rounds
-    assert rounds == samples["b"].rounds and clock.log[-2 * rounds :] == ["a", "b"] * rounds
-    assert rounds == pytest.approx(0.5 / 8e-3, abs=1)
+    assert rounds == samples["b"].rounds and clock.log[-4 * rounds :] == ["a", "a", "b", "b"] * rounds  # each is warmed up by itself
+    assert rounds == pytest.approx(0.5 / 16e-3, abs=1)
 
 
 def test_short_calls_are_repeated_within_a_sample(clock):
@@ -54,13 +54,20 @@ def test_rounds_have_a_floor_and_a_ceiling(clock):
 
 def test_the_median_and_the_quartiles_around_it(clock):
     """Warm-up does not count; an outlier moves neither."""
-    durations = [1.0, 1.0, 1.0, 1.0] + [3e-3 + 1e-4 * (i % 5) for i in range(MIN_ROUNDS - 1)] + [9.0]
+    timed = [3e-3 + 1e-4 * (i % 5) for i in range(MIN_ROUNDS - 1)] + [9.0]
+    durations = [1.0] * 4 + [duration for time in timed for duration in (1.0, time)]
     sample = measure({"a": clock.call("a", *durations)}, seconds=0)["a"]
-    low, median, high = statistics.quantiles(durations[4:], n=4)
-    assert (sample.low_s, sample.median_s, sample.high_s) == pytest.approx((low, median, high))
-    assert sample.low_s < sample.median_s < sample.high_s < 4e-3
+    assert sample.quartiles_s == pytest.approx(statistics.quantiles(timed, n=4)) and sample.median_s == sample.quartiles_s[1]
+    assert sorted(sample.quartiles_s) == list(sample.quartiles_s) and sample.quartiles_s[2] < 4e-3
+
+
+def test_ratios_are_taken_round_by_round(clock):
+    """The machine becomes ten times slower halfway; the ratio stays."""
+    slow, fast = ([base] * 4 + [base * (1 if i < MIN_ROUNDS else 10) for i in range(2 * MIN_ROUNDS)] for base in (6e-3, 3e-3))
+    samples = measure({"plan": clock.call("plan", *fast), "dense": clock.call("dense", *slow)}, seconds=0)
+    assert samples["plan"].over(samples["dense"]) == pytest.approx(0.5)
 
 
 def test_real_time_passes():
     sample = measure({"nothing": lambda: sum(range(1000))}, seconds=0.05)["nothing"]
-    assert 0 < sample.low_s <= sample.median_s <= sample.high_s < 1e-2
+    assert 0 < sample.median_s < 1e-2
