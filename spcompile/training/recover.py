@@ -14,6 +14,7 @@ from spcompile.pruning import Calibration, Pruned
 from spcompile.training.distillation import Distillation
 from spcompile.training.recipe import Recipe
 from spcompile.training.state import load_state, save_state, state_file
+from spcompile.training.threads import at_best_speed, threads_restored
 
 JUDGED_TIMES = 20
 PATIENCE = 0.4  # of the time: when no better state came for so long, none is expected any more
@@ -45,19 +46,23 @@ def recover(
     recipe = recipe or Recipe()
     distillation = Distillation(dense, pruned, learned, judged, seed, recipe)
     path = state_file(folder, dense, choices, learned, f"{seed} {duration_s} {recipe}") if folder is not None else None
-    training = _Training(distillation, duration_s, recipe.most_steps, path)
-    progress = progress or Silent()
-    with progress.stage(training.title, math.ceil(duration_s)) as advance:
+    with threads_restored() as threads:
+        training = _Training(distillation, duration_s, recipe.most_steps, path, threads)
+        _run(training, progress or Silent())
+    return replace(pruned, model=distillation.model(training.kept), notes=(*pruned.notes, training.note))
+
+
+STATE = ("steps", "spent_s", "first", "best", "kept", "best_share", "judged")  # of a training, beside the network's
+
+
+def _run(training: "_Training", progress: Progress) -> None:
+    with progress.stage(training.title, math.ceil(training.duration_s)) as advance:
         try:
             training.run(advance)
         except KeyboardInterrupt:
             with progress.stage(KEPT):
                 training.save()
             raise
-    return replace(pruned, model=distillation.model(training.kept), notes=(*pruned.notes, training.note))
-
-
-STATE = ("steps", "spent_s", "first", "best", "kept", "best_share", "judged")  # of a training, beside the network's
 
 
 @dataclass
@@ -68,13 +73,14 @@ class _Training:
     duration_s: float
     most_steps: int | None
     path: Path | None
+    threads: int  # at most
     steps: int = 0
     spent_s: float = 0.0
     ended: str = ""
     before_s: float = 0.0  # spent before an interruption
 
     def __post_init__(self):
-        self.first = self.best = self.distillation.error()
+        self.first = self.best = at_best_speed(self.distillation.error, self.threads)
         self.kept, self.best_share, self.judged = self.distillation.snapshot(), 0.0, 0
         state = load_state(self.path) if self.path is not None else None
         if state is not None:
@@ -120,7 +126,7 @@ class _Training:
                 self.ended = f"it ended early, no state having been better since {self.best_share:.0%} of the time"
 
     def _judge(self) -> None:
-        found = self.distillation.error()
+        found = at_best_speed(self.distillation.error, self.threads)
         if found < self.best:
             self.best, self.best_share, self.kept = found, self.share, self.distillation.snapshot()
 

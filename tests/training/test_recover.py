@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from spcompile.ir.layers import find_layers, weight
 from spcompile.patterns import parse_choice
@@ -16,6 +17,15 @@ from tests.pruning.samples import images, network
 from tests.pruning.test_sequential import choices, distance
 
 LONG = 600  # seconds that no test takes: the steps end first
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """With several, the order of sums depends on how busy the machine is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
