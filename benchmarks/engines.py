@@ -2,18 +2,24 @@
 
     python benchmarks/engines.py [--only resnet50_random] [--choices dense,block4x1@0.9,unstructured@0.9] [--threads 1] [--json FILE]
 
-Other engines run the dense network: ONNX Runtime always, OpenVINO where it is installed. No accuracy is claimed here.
+Other engines, each in a process and environment of its own (setup_engines.sh), run the dense network: ONNX Runtime always, OpenVINO where it is
+installed; DeepSparse, where it is installed, the pruned ones. No accuracy is claimed here.
 """
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
+import onnx
+import onnx.version_converter
 import onnx_ir as ir
 from networks import Network, networks
 
@@ -24,34 +30,37 @@ from spcompile.patterns import Choice, parse_choice
 from spcompile.pruning import Magnitude, prune
 from spcompile.runtime.executor import Executor
 from spcompile.runtime.host import cpu_model
-from spcompile.runtime.measure import measure
+from spcompile.runtime.measure import MIN_ROUNDS, SAMPLE_S, Sample
 from spcompile.runtime.verify import inputs_for
 from spcompile.targets import load_target
 
-Call = Callable[[], object]
+DENSE_ENGINES = ("onnxruntime", "openvino")
+ENVIRONMENTS = Path(__file__).parents[1] / "build" / "engines"
+WORKER = Path(__file__).parent / "engine_worker.py"
+DEEPSPARSE_OPSET, DEEPSPARSE_IR = 13, 8  # the newest that DeepSparse 1.8 reads
 
 
-def onnxruntime_call(model: ir.Model, feed: dict[str, np.ndarray], threads: int) -> Call:
-    import onnxruntime
+class Worker:
+    """Another engine in its own process and environment; `call(n)` gives the seconds of n calls there."""
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(None, feed)
+    def __init__(self, engine: str, model: Path, inputs: Path, threads: int):
+        python = ENVIRONMENTS / engine / "bin" / "python"
+        environment = {**os.environ, "NM_DISABLE_ANALYTICS": "True", "NM_BIND_THREADS_TO_CORES": "0", "OMP_NUM_THREADS": str(threads)}
+        command = [str(python if python.exists() else sys.executable), str(WORKER), engine, str(model), str(inputs), str(threads)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+        while (line := self._process.stdout.readline()) and line.strip() != "ready":
+            pass
+        if not line:
+            raise RuntimeError(f"{engine} cannot run {model.name}")
 
+    def __call__(self, times: int) -> float:
+        self._process.stdin.write(f"{times}\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
 
-def openvino_call(model: ir.Model, feed: dict[str, np.ndarray], threads: int) -> Call | None:
-    try:
-        import openvino
-    except ImportError:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        ir.save(model, str(path))
-        options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-        request = openvino.Core().compile_model(str(path), "CPU", options).create_infer_request()
-    tensors = list(feed.values())
-    return lambda: request.infer(tensors)
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 def imposed(model: ir.Model, choice: Choice) -> ir.Model:
@@ -61,21 +70,71 @@ def imposed(model: ir.Model, choice: Choice) -> ir.Model:
     return prune(model, {layer.name: choice for layer in find_layers(model) if choice.pattern.fits(layer)}, None, Magnitude()).model
 
 
-def compare(network: Network, choices: list[Choice], threads: int, seconds: float) -> dict[str, float]:
-    """-> median seconds by engine or choice."""
+def other_engines(model: ir.Model, feed: dict[str, np.ndarray], threads: int, sparse: dict[str, ir.Model], folder: Path) -> dict[str, Worker]:
+    """Dense: ONNX Runtime, and OpenVINO where it is installed. DeepSparse, where it is installed, on the same sparse networks as ours."""
+    np.savez(folder / "inputs.npz", **feed)
+    asked = {"onnxruntime": ("onnxruntime", model)}
+    if (ENVIRONMENTS / "openvino").exists():
+        asked["openvino"] = ("openvino", model)
+    if (ENVIRONMENTS / "deepsparse").exists():
+        asked |= {f"deepsparse {name}": ("deepsparse", network) for name, network in sparse.items() if name.startswith(("dense", "unstructured"))}
+    found = {}
+    for number, (name, (engine, network)) in enumerate(asked.items()):
+        path = folder / f"other_{number}.onnx"
+        proto = ir.to_proto(network)
+        try:
+            onnx.save(_for_deepsparse(proto) if engine == "deepsparse" else proto, path)
+            found[name] = Worker(engine, path, folder / "inputs.npz", threads)
+        except (RuntimeError, onnx.version_converter.ConvertError) as refusal:
+            print(f"  {name}: {refusal}", file=sys.stderr)
+    return found
+
+
+def _for_deepsparse(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Down to opset 14 by ONNX's own converter; 13 differs from it in no operator of these networks but by the types allowed."""
+    converted = onnx.version_converter.convert_version(proto, DEEPSPARSE_OPSET + 1)
+    converted.ir_version, converted.opset_import[0].version = DEEPSPARSE_IR, DEEPSPARSE_OPSET
+    return converted
+
+
+def timed(calls: dict[str, Callable[[int], float]], seconds: float) -> dict[str, Sample]:
+    """Like `spcompile.runtime.measure`, for calls that repeat themselves and tell their own seconds."""
+    repeats = {name: max(1, round(SAMPLE_S / max(call(3) / 3, 1e-7))) for name, call in calls.items()}
+    rounds: dict[str, list[float]] = {name: [] for name in calls}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(rounds[next(iter(calls))]) < MIN_ROUNDS:
+        for name, call in calls.items():
+            call(1)
+            rounds[name].append(call(repeats[name]) / repeats[name])
+    return {name: Sample(tuple(times)) for name, times in rounds.items()}
+
+
+def repeated(call: Callable[[], object]) -> Callable[[int], float]:
+    def run(times: int) -> float:
+        begin = time.perf_counter()
+        for _ in range(times):
+            call()
+        return time.perf_counter() - begin
+
+    return run
+
+
+def compare(network: Network, choices: list[Choice], threads: int, seconds: float) -> dict[str, Sample]:
+    """-> sample by engine or choice."""
     target = load_target("host")
     model = prepared(network.source(), network.input_shapes or None, network.example_inputs() if network.example_inputs else None)
-    calls: dict[str, Call] = {}
+    pruned = {choice.notation: imposed(model, choice) for choice in choices}
+    calls: dict[str, Callable[[int], float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for number, choice in enumerate(choices):
-            built = build(imposed(model, choice), target, threads, Path(folder) / f"{number}.so")
-            executor = Executor.of_program(built.program, built.library, threads)
+        for number, (name, network_pruned) in enumerate(pruned.items()):
+            built = build(network_pruned, target, threads, Path(folder) / f"{number}.so")
             feed = inputs_for(built.program, None, 0)[0]
-            calls[choice.notation] = executor.bind(feed)
-        calls["onnxruntime"] = onnxruntime_call(model, feed, threads)
-        if (other := openvino_call(model, feed, threads)) is not None:
-            calls["openvino"] = other
-        return {name: sample.median_s for name, sample in measure(calls, seconds).items()}
+            calls[name] = repeated(Executor.of_program(built.program, built.library, threads).bind(feed))
+        workers = other_engines(model, feed, threads, pruned, Path(folder))
+        samples = timed({**calls, **workers}, seconds)
+        for worker in workers.values():
+            worker.close()
+        return samples
 
 
 def main() -> None:
@@ -88,13 +147,18 @@ def main() -> None:
     args = parser.parse_args()
     known, results = networks(), {}
     choices = [parse_choice(text) for text in args.choices.split(",")]
-    print(f"{cpu_model()}, {args.threads} thread(s); times in ms, in brackets how many times faster than the fastest other engine")
+    print(f"{cpu_model()}, {args.threads} thread(s); medians in ms, in brackets how many times faster than the fastest dense engine, round by round")
     for name in args.only.split(",") if args.only else known:
-        medians = results[name] = compare(known[name], choices, args.threads, args.seconds)
-        best = min(medians[engine] for engine in ("onnxruntime", "openvino") if engine in medians)
-        print(name, ", ".join(f"{key} {value * 1e3:.3f} ({best / value:.2f}x)" for key, value in medians.items()), flush=True)
+        samples = compare(known[name], choices, args.threads, args.seconds)
+        best = min((samples[engine] for engine in DENSE_ENGINES if engine in samples), key=lambda sample: sample.median_s)
+        results[name] = {key: {"quartiles_s": sample.quartiles_s, "times_faster": best.over(sample)} for key, sample in samples.items()}
+        print(name, ", ".join(f"{key} {sample.median_s * 1e3:.3f} ({best.over(sample):.2f}x)" for key, sample in samples.items()), flush=True)
+    for key in ("openvino", *(choice.notation for choice in choices)):
+        ratios = [found[key]["times_faster"] for found in results.values() if key in found]
+        if ratios:
+            print(f"{key}: geometric mean {np.exp(np.mean(np.log(ratios))):.2f}x over {len(ratios)} networks, least {min(ratios):.2f}x")
     if args.json:
-        Path(args.json).write_text(json.dumps({"cpu": cpu_model(), "threads": args.threads, "median_s": results}, indent=1) + "\n")
+        Path(args.json).write_text(json.dumps({"cpu": cpu_model(), "threads": args.threads, "networks": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ class Host:
 
     def anchored(self, problem: Problem) -> tuple[Problem, str]:
         """The problem with all times scaled by what the dense network took here over what it was predicted to; and a note that says so."""
-        factor = measure({"dense": self._dense_call})["dense"].median_s / problem.dense_s
+        factor = measure({"dense": self._dense_call})["dense"].fastest_s / problem.dense_s
         return problem.scaled(factor), f"predicted times were multiplied by {factor:.3g}: what the dense network took here over what it was predicted to"
 
     def search(self, problem: Problem, limit_s: float, progress: Progress) -> Plan:

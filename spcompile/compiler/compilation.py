@@ -33,7 +33,7 @@ from spcompile.progress import Progress, Silent
 from spcompile.pruning import Calibration, Pruned, Pruner
 from spcompile.pruning import prune as prune_model
 from spcompile.pruning.errors import measure_errors
-from spcompile.report.facts import Accuracy, ArtifactFile, Request, Stage, Verification
+from spcompile.report.facts import Accuracy, ArtifactFile, Measurement, Request, Stage, Verification
 from spcompile.report.html import render
 from spcompile.report.json_form import to_json
 from spcompile.report.report import Report
@@ -178,7 +178,7 @@ class _Job:
                 peak_memory_bytes=facts.peak_memory_bytes(),
                 files=(),
                 environment=facts.environment(self.threads),
-                warnings=self._warnings(plan, before, after),
+                warnings=self._warnings(plan, before, after, measured),
                 notes=(*pruned.notes, *notes),
             )
             report = self._write(stage, built, report, pruned, plan, data)
@@ -235,10 +235,12 @@ class _Job:
 
         return finetuned(self.source, lambda: prepared(self.source, input_shapes, example_inputs), pruned, plan, finetune)
 
-    def _warnings(self, plan: Plan, before, after) -> tuple[str, ...]:
+    def _warnings(self, plan: Plan, before, after, measured: Measurement | Verdict) -> tuple[str, ...]:
         found = [] if any(len(entry.options) > 1 for entry in plan.layers) else [NOTHING_TO_PRUNE]
         if self.drop is not None and before is not None and before - after > self.drop:
             found.append(f"accuracy falls by {before - after:.2%}, more than the {self.drop:.2%} allowed")
+        if isinstance(measured, Measurement) and measured.disturbed:
+            found.append("other work disturbed the measurements, see their quartiles: measure again on an idle machine")
         return tuple(found)
 
     def _write(self, stage: Path, built: Built, report: Report, pruned: Pruned, plan: Plan, data) -> Report:

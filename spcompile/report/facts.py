@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+DISTURBED = 1.3  # upper over lower quartile; on an idle machine about 1.05
+
 
 @dataclass(frozen=True)
 class Request:
@@ -86,6 +88,11 @@ class Measurement:
     plan: Timing
     host: str
     repeats: int
+
+    @property
+    def disturbed(self) -> bool:
+        """Did other work on the machine spread the times so far that they say little?"""
+        return max(timing.high_s / timing.low_s for timing in (self.dense, self.plan)) > DISTURBED
 
     @property
     def slower_than_dense(self) -> bool:
