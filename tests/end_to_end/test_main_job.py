@@ -18,7 +18,7 @@ from spcompile.report.facts import Accuracy, Measurement, Verification
 from spcompile.runtime import emulator
 from spcompile.runtime.artifact import read_manifest
 
-FILES = {"manifest.json", "model.onnx", "library.so", "values.npy", "indices.npy", "report.json", "report.html"}
+FILES = {"manifest.json", "model.onnx", "library.so", "values.npy", "indices.npy", "kernels.json", "report.json", "report.html"}
 
 
 @pytest.fixture(params=["host", "arm"])

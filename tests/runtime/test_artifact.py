@@ -8,7 +8,7 @@ import pytest
 
 from spcompile.errors import ArtifactError
 from spcompile.runtime import artifact
-from spcompile.runtime.artifact import check_output, load, read_manifest, staged, write_manifest, write_program
+from spcompile.runtime.artifact import check_output, load, read_manifest, staged, target_of, write_manifest, write_program
 from spcompile.runtime.executor import Executor
 from spcompile.targets import load_target
 
@@ -48,11 +48,19 @@ def test_the_same_network_gives_the_same_manifest(network, folder, tmp_path):
     assert (tmp_path / "again" / artifact.MANIFEST).read_text() == (folder / artifact.MANIFEST).read_text()
 
 
+def test_the_manifest_holds_the_whole_target(network, folder):
+    manifest = read_manifest(folder)
+    assert target_of(manifest) == network.target
+    del manifest["target"]["clock_hz"]
+    with pytest.raises(ArtifactError, match="does not hold its target's numbers"):
+        target_of(manifest)
+
+
 def test_nothing_remains_but_the_folder(folder):
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
-@pytest.mark.parametrize("name", [artifact.LIBRARY, artifact.VALUES, artifact.INDICES, "report.html"])
+@pytest.mark.parametrize("name", [artifact.LIBRARY, artifact.VALUES, artifact.INDICES, artifact.KERNELS, "report.html"])
 @pytest.mark.parametrize("damage", ["missing", "shorter", "changed"])
 def test_damaged_files_are_named(folder, name, damage):
     path = folder / name
