@@ -13,11 +13,12 @@ from spcompile.targets.target import Target
 
 # How well parts hide each other; two by Target.out_of_order.
 PIPES = 5.0  # the pipes of an out-of-order core among themselves
-PHASES = {True: 1.8, False: 1.0}  # summing up against what follows it: epilogue and stores
-MEMORY = {True: 2.0, False: 1.0}  # core against bytes from beyond L1
-WINDOW_SEEN = 0.4  # of the reorder window that reaches into the next inner loop: a mispredicted exit ends it
-MISPREDICTED = 0.5  # of inner loops' exits
-RESIDENT, THRASHED = 0.17, 1.75  # footprint / cache size: up to the first all hits, from the second on all misses
+PHASES = {True: 1.35, False: 1.0}  # summing up against what follows it: epilogue and stores
+MEMORY = {True: 3.1, False: 1.0}  # core against bytes from beyond L1
+WINDOW_SEEN = 0.05  # of the reorder window that reaches into the next inner loop: a mispredicted exit ends it
+MISPREDICTED = 1.5  # exits that an inner loop costs the time of: its own, and filling the pipes anew
+RESIDENT, THRASHED = 0.07, 2.7  # footprint / cache size: up to the first all hits, from the second on all misses
+OFFSET_LOAD = 0.35  # of a load slot on x86, whose cores have one more for scalars
 LAUNCH_CYCLES = 8_000  # handing work to threads that wait for it, and waiting for the last; 2 us at 3.7 GHz
 CALL_CYCLES = 50  # of one kernel inside the compiled library
 LOW, HIGH = 0.8, 1.35  # truth / prediction, 9 times of 10
@@ -74,9 +75,9 @@ def memory_cycles(work: Work, target: Target, threads: int = 1, network_bytes: f
 
 
 def _load_cycles(work: Work, target: Target) -> tuple[float, float]:
-    """(of vectors, of scalars): ARM cores read offsets through the pipes that also read vectors, x86 cores have one to spare."""
+    """(of vectors, of scalars): ARM cores read offsets through the pipes that also read vectors, x86 cores mostly beside them."""
     vectors = work.loads / (target.loads_per_cycle * _narrow(work, target)) + work.crossing * target.line_crossing_cycles
-    offsets = work.scalar_loads / (target.broadcasts_per_cycle / 2) if target.pairs_loads else 0.0
+    offsets = work.scalar_loads / (target.broadcasts_per_cycle / 2) if target.pairs_loads else work.scalar_loads * OFFSET_LOAD
     return vectors, work.broadcasts / target.broadcasts_per_cycle + offsets
 
 
