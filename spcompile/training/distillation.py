@@ -6,6 +6,7 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
+from spcompile.ir.layer import Layer
 from spcompile.ir.layers import find_layers, with_weights
 from spcompile.pruning import Calibration, Pruned
 from spcompile.pruning.network import Network, Values, own_weights
@@ -14,7 +15,9 @@ from spcompile.training.recipe import Recipe
 from spcompile.training.teacher import Teacher, traced
 from spcompile.training.varied import varied
 
-LEAST_SIZE = 1e-3  # of a tensor, for its learning rate
+LEAST_SIZE = 1e-3  # of a row, against the largest of its layer
+TINY = 1e-30
+RATE_BATCHES = 3
 
 
 class Distillation:
@@ -30,15 +33,15 @@ class Distillation:
         self.samples, judging = exact.samples(learned.feeds), exact.samples(judged.feeds)
         dtype = training_type(Network(dense), dense, judging)
         self.student = Network(self.source, dtype)
-        self.teacher = Teacher(dense, dtype, self.layers, recipe.hint_share)
+        self.teacher = Teacher(dense, dtype, self.layers, recipe.hint_share, recipe.softening)
         self.judging = self._fed(judging)
         self.wanted = self.teacher.see(self.judging)
         self.random = torch.Generator().manual_seed(seed)
-        names = {name for layer in self.layers for name in (layer.weight, layer.bias) if name is not None}
-        self.weights = {name: exact.constants[name].clone().requires_grad_() for name in sorted(names)}
+        self.units = weight_units(self.layers, exact.constants)
         self.alive = {layer.weight: exact.constants[layer.weight] != 0 for layer in self.layers}
-        groups = [{"params": [tensor], "scale": max(float(tensor.detach().square().mean().sqrt()), LEAST_SIZE)} for tensor in self.weights.values()]
-        self.optimizer = torch.optim.Adam(groups, lr=recipe.peak_rate, betas=(0.9, 0.99))
+        self.tuned = {name: (exact.constants[name] / unit).requires_grad_() for name, unit in self.units.items()}
+        self.optimizer = torch.optim.Adam(self.tuned.values(), betas=(0.9, 0.99))
+        self.peak_rate = self._peak_rate()
 
     def _fed(self, feeds: Values) -> Values:
         return {name: _images_last(self.student.cast(value)) for name, value in feeds.items()}
@@ -48,35 +51,46 @@ class Distillation:
         picked = torch.randint(count, (recipe.batch,), generator=self.random)
         return self._fed({name: varied(value[picked], self.random, recipe.blend, recipe.least_cut) for name, value in self.samples.items()})
 
-    def _cast(self) -> Values:
-        return {name: self.student.cast(tensor) for name, tensor in self.weights.items()}
+    def _weights(self) -> Values:
+        return {name: self.student.cast(tensor * self.units[name]) for name, tensor in self.tuned.items()}
+
+    def _gradients(self) -> float:
+        """-> the loss of one batch; its gradients are left with the tuned tensors, zero where pruned."""
+        feeds = self._batch()
+        wanted, got = self.teacher.wanted(feeds), traced(self.student, feeds, self._weights(), self.teacher.hinted)
+        loss = self.teacher.loss(got, wanted, self.recipe.hint_weight)
+        self.optimizer.zero_grad()
+        loss.backward()
+        for name, alive in self.alive.items():
+            if self.tuned[name].grad is not None:
+                self.tuned[name].grad.mul_(alive)
+        return float(loss.detach())
+
+    def _peak_rate(self) -> float:
+        """Adam's first steps follow every gradient's sign. The rate at which such a step would take `first_gain` off the loss, by the first order."""
+        rates = []
+        for _ in range(RATE_BATCHES):
+            loss = self._gradients()
+            rates.append(loss / max(sum(float(tensor.grad.abs().sum()) for tensor in self.tuned.values() if tensor.grad is not None), TINY))
+        return self.recipe.first_gain * sorted(rates)[RATE_BATCHES // 2]
 
     def step(self, share: float) -> bool:
         """One batch, at a moment of the schedule (0 begins, 1 ends). False: the loss is not finite, and nothing was changed."""
-        feeds = self._batch()
-        wanted, got = self.teacher.wanted(feeds), traced(self.student, feeds, self._cast(), self.teacher.hinted)
-        loss = self.teacher.output_error(got, wanted) + self.recipe.hint_weight * self.teacher.hint_error(got, wanted)
-        if not torch.isfinite(loss):
+        if not math.isfinite(self._gradients()):
             return False
-        self.optimizer.zero_grad()
-        loss.backward()
-        rate = self.recipe.peak_rate * min(1.0, share / self.recipe.warm_share) * 0.5 * (1 + math.cos(math.pi * share))
         for group in self.optimizer.param_groups:
-            group["lr"] = group["scale"] * rate
-        for name, alive in self.alive.items():
-            if self.weights[name].grad is not None:
-                self.weights[name].grad.mul_(alive)
+            group["lr"] = self.peak_rate * min(1.0, share / self.recipe.warm_share) * 0.5 * (1 + math.cos(math.pi * share))
         self.optimizer.step()
         return True
 
     @torch.no_grad()
     def error(self) -> float:
-        """Relative squared error of the outputs on held-out samples."""
-        return float(self.teacher.output_error(self.student.run(self.judging, self._cast()), self.wanted))
+        """Of the outputs on held-out samples, as `teacher.measure` calls it."""
+        return float(self.teacher.output_error(self.student.run(self.judging, self._weights()), self.wanted))
 
     def snapshot(self) -> Values:
         """The weights of now, by initializer; exact zeros where pruned, whatever moment this is."""
-        return {name: tensor.detach() * self.alive[name] if name in self.alive else tensor.detach().clone() for name, tensor in self.weights.items()}
+        return {name: tensor.detach() * self.units[name] * self.alive.get(name, 1) for name, tensor in self.tuned.items()}
 
     def state(self) -> dict:
         """All that `restore` needs to go on."""
@@ -84,8 +98,8 @@ class Distillation:
 
     def restore(self, state: dict) -> None:
         with torch.no_grad():
-            for name, tensor in self.weights.items():
-                tensor.copy_(state["weights"][name])
+            for name, tensor in self.tuned.items():
+                tensor.copy_(state["weights"][name] / self.units[name])
         self.optimizer.load_state_dict(state["optimizer"])
         self.random.set_state(state["random"])
 
@@ -94,6 +108,20 @@ class Distillation:
         matrices = {layer.name: np.array(layer.to_matrix(snapshot[layer.weight].numpy())) for layer in self.layers}
         biases = {layer.name: snapshot[layer.bias].numpy() for layer in self.layers if layer.bias}
         return with_weights(self.source, matrices, biases)
+
+
+def weight_units(layers: tuple[Layer, ...], weights: Values) -> Values:
+    """What a step is measured in, for every weight and bias: the root mean square of its row, since folded batch norms leave rows of very different size;
+    for a bias that of its row's products, were the inputs of size one. Powers of two, so that nothing is lost by dividing."""
+    units = {}
+    for layer in layers:
+        matrix = layer.to_matrix(weights[layer.weight].numpy()).astype(np.float64)
+        sizes = np.sqrt((matrix**2).mean(axis=1, keepdims=True))
+        rows = np.exp2(np.round(np.log2(np.maximum(sizes, LEAST_SIZE * sizes.max() + TINY)))).astype(np.float32)
+        units[layer.weight] = torch.from_numpy(np.array(layer.from_matrix(np.repeat(rows, layer.columns, axis=1))))
+        if layer.bias is not None:
+            units[layer.bias] = torch.from_numpy(rows[:, 0] * np.float32(2.0 ** round(math.log2(layer.columns) / 2)))
+    return units
 
 
 def _images_last(value: torch.Tensor) -> torch.Tensor:

@@ -11,13 +11,14 @@ class Recipe:
     """
 
     batch: int = 32
-    peak_rate: float = 3e-3  # of a weight's own size: each layer's step is scaled by the root mean square of its weights
+    first_gain: float = 0.3  # share of the loss that the largest step may take away, by the first order; networks differ too much for one learning rate
     warm_share: float = 0.05  # of the time, in which the rate rises
     hint_weight: float = 0.3  # of the hinted layers' relative errors together, against the output's
     hint_share: float = 0.1  # of all layers' outputs, counted in values: comparing every one would take longer than the layers themselves
-    blend: float = 0.5  # share of batches whose inputs are blended
+    softening: float = 2.0  # what class scores are divided by
+    blend: float = 0.25  # share of batches whose inputs are blended
     least_cut: float = 0.6  # of an image's width and height that a cut keeps
     most_steps: int | None = None  # end, and set the schedule, by steps instead of time: the result is then the same on every such machine
 
     def __post_init__(self):
-        assert self.batch > 0 and self.peak_rate > 0 and 0 < self.warm_share < 1 and 0 < self.least_cut <= 1, self
+        assert self.batch > 0 and self.first_gain > 0 and 0 < self.warm_share < 1 and 0 < self.least_cut <= 1, self

@@ -137,7 +137,7 @@ class _Training:
 
     @property
     def note(self) -> str:
-        gain = f"relative squared error of the output {self.first:.4f} -> {self.best:.4f} on held-out samples"
+        gain = f"{self.distillation.teacher.measure} from the dense network {self.first:.4f} -> {self.best:.4f} on held-out samples"
         resumed = f", {self.before_s:.0f} s of them before an interruption" if self.before_s else ""
         ended = f"; {self.ended}" if self.ended else ""
         return f"recovered without labels: {self.steps} steps in {self.spent_s:.0f} s{resumed}, {gain}{ended}"

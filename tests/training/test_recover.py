@@ -61,14 +61,14 @@ def test_training_brings_the_output_closer_and_keeps_the_masks(case, text):
 
 def test_a_training_that_explodes_gives_back_the_best_state(case):
     model, pruned, chosen, learned, judged = case
-    recovered = recover(model, pruned, chosen, learned, judged, LONG, recipe=Recipe(peak_rate=1e30, most_steps=50))
+    recovered = recover(model, pruned, chosen, learned, judged, LONG, recipe=Recipe(first_gain=1e30, most_steps=50))
     assert same(weights(recovered.model), weights(pruned.model))
     assert "the loss was not finite after" in recovered.notes[-1]
 
 
 def test_a_training_that_gets_nowhere_ends_early_with_what_it_was_given(case):
     model, pruned, chosen, learned, judged = case
-    recovered = recover(model, pruned, chosen, learned, judged, LONG, recipe=Recipe(peak_rate=10.0, most_steps=100))
+    recovered = recover(model, pruned, chosen, learned, judged, LONG, recipe=Recipe(first_gain=1e4, most_steps=100))
     assert same(weights(recovered.model), weights(pruned.model))
     assert "it ended early" in recovered.notes[-1] and "45 steps" in recovered.notes[-1]
 
