@@ -13,7 +13,7 @@ ROOT = Path(spcompile.__file__).parent
 LEVELS = (  # a room may import the rooms below its level, never its level or above
     ("spcompile",),  # the package's own face
     ("cli",),
-    ("compiler",),
+    ("compiler", "check"),
     ("report",),
     ("search", "runtime", "training"),
     ("lowering",),

@@ -1,0 +1,118 @@
+"""The check itself: an artifact against a baseline, or against another artifact."""
+
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+
+from spcompile.check import baseline, compare, timing
+from spcompile.check.compare import BETTER, SAME, SKIPPED, WORSE, Finding
+from spcompile.check.environment import difference
+from spcompile.check.figures import Snapshot, Times
+from spcompile.check.snapshot import folder_of, snapshot
+from spcompile.progress import Progress, Silent
+from spcompile.verdict import Verdict
+
+ATTEMPTS = 3  # at measuring before a slower time is believed: noise passes, a regression stays
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was compared with what, and what came out. `notes`: what a reader must know about how it was compared."""
+
+    artifact: str
+    against: str
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    def of(self, outcome: str) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.outcome == outcome)
+
+    @property
+    def regressed(self) -> bool:
+        return bool(self.of(WORSE))
+
+    @property
+    def headline(self) -> str:
+        """One sentence; the first thing anyone reads."""
+        counts = f"{len(self.of(SAME))} figures the same, {len(self.of(SKIPPED))} not compared"
+        if self.regressed:
+            return f"regression: {len(self.of(WORSE))} figures worse, {len(self.of(BETTER))} better, {counts}"
+        if self.of(BETTER):
+            return f"fine, and better: {len(self.of(BETTER))} figures better, {counts}; write a new baseline with --update"
+        return f"fine: {counts}"
+
+
+def update(artifact: str | Path, path: str | Path, progress: Progress | None = None) -> Snapshot:
+    """Write the artifact's figures to the baseline at `path`."""
+    folder = folder_of(artifact)
+    with (progress or Silent()).stage("measure"):
+        times = timing.times_of(folder)
+        taken = snapshot(folder, times if isinstance(times, Verdict) else times[0])
+    baseline.write(Path(path), taken)
+    return taken
+
+
+def check(
+    artifact: str | Path,
+    path: str | Path | None,
+    against: str | Path | None = None,
+    tolerance: float | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Compare with the baseline at `path`; with another artifact too, then the two are timed in turns. At least one of them is given.
+
+    tolerance: share by which a measured time may differ; from the noise seen unless given.
+    BaselineError, ArtifactError: what is given is missing, broken, or of another model, target or thread count.
+    """
+    assert path is not None or against is not None
+    folder = folder_of(artifact)
+    was = baseline.read(Path(path)) if path is not None else snapshot(folder_of(against), Verdict.no("timed in turns"))
+    now = snapshot(folder, Verdict.no("not timed yet"))
+    _same_thing(was, now, str(path or against))
+    with (progress or Silent()).stage("measure"):
+        timed = _against_other(folder, folder_of(against), tolerance) if against is not None else _against_times(folder, was, now, tolerance)
+    return Result(str(artifact), str(path or against), (timed, *compare.deterministic(was, now)), tuple(_notes(was, now, timed)))
+
+
+def _same_thing(was: Snapshot, now: Snapshot, path: str) -> None:
+    for what, before, after in (("model", was.model, now.model), ("target", was.target, now.target)):
+        digests = (getattr(snapshot, f"{what}_sha256") for snapshot in (was, now))
+        if len(set(digests)) > 1:
+            told = f"{what} '{before}'; the artifact is of {what} '{after}'"
+            same = f", whose {'file' if what == 'model' else 'numbers'} changed" if before == after else ""
+            raise baseline.BaselineError(f"'{path}' is of {told}{same}; check like against like, or write a new baseline with --update")
+    if was.threads != now.threads:
+        raise baseline.BaselineError(f"'{path}' is of {was.threads} threads, the artifact of {now.threads}; compile for as many, or --update the baseline")
+
+
+def _against_times(folder: Path, was: Snapshot, now: Snapshot, tolerance: float | None) -> Finding:
+    """Within one environment only."""
+    if isinstance(was.measured, Verdict):
+        return compare.not_timed(f"the baseline holds no times: {was.measured.reason}")
+    if differs := difference(was.environment, now.environment):
+        return compare.not_timed(f"measured in another environment ({differs})")
+    found = _timed(folder, was.measured, tolerance)
+    for _ in range(ATTEMPTS - 1):
+        if found.outcome == WORSE:
+            found = min(found, _timed(folder, was.measured, tolerance), key=attrgetter("now"))
+    return found
+
+
+def _timed(folder: Path, was: Times, tolerance: float | None) -> Finding:
+    times = timing.times_of(folder)
+    return compare.not_timed(times.reason) if isinstance(times, Verdict) else compare.latency(was, times[0], tolerance)
+
+
+def _against_other(folder: Path, other: Path, tolerance: float | None) -> Finding:
+    times = timing.times_of(other, folder)
+    return compare.not_timed(times.reason) if isinstance(times, Verdict) else compare.latency(*times, tolerance, in_turns=True)
+
+
+def _notes(was: Snapshot, now: Snapshot, timed: Finding):
+    if timed.outcome == SKIPPED:
+        yield f"measured times were not compared, the deterministic figures decide: {timed.reason}"
+    else:
+        yield f"tolerance of the measured time: {timed.tolerance:.1%} ({timed.reason}); of all other figures {compare.EXACT:.1%}"
+    if changed := [name for name in sorted({*was.tools, *now.tools}) if was.tools.get(name) != now.tools.get(name)]:
+        told = ", ".join(f"{name} {was.tools.get(name, 'none')} -> {now.tools.get(name, 'none')}" for name in changed)
+        yield f"tools differ from the baseline's: {told}; counted and predicted figures may have changed with them"

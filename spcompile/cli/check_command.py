@@ -1,0 +1,83 @@
+"""spcompile check ARTIFACT --baseline baseline.json"""
+
+import os
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+
+from spcompile.cli.arguments import Command, UsageError
+from spcompile.cli.screen import console
+
+FORMATS = ("text", "json", "junit", "github")
+SUMMARY = "GITHUB_STEP_SUMMARY"  # the file that GitHub Actions shows as a step's summary
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Options of check."""
+    parser.add_argument("artifact", nargs="?", metavar="ARTIFACT", help="the folder that compiling wrote, or the report.json in it")
+    parser.add_argument("--baseline", metavar="FILE.json", help="the figures to hold it against")
+    parser.add_argument("--update", action="store_true", help="write the baseline instead")
+    parser.add_argument("--against", metavar="ARTIFACT", help="another artifact, timed in turns with this one; it is the baseline where none is given")
+    parser.add_argument("--tolerance", type=_share, metavar="5%", help="how much slower a measured time may be (default: from the noise seen)")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="text, json, junit, or github: annotations and a step summary (default text)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the result here, and print only its headline")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def run(args: Namespace) -> int:
+    """Compare, show what came out, and say by the exit code whether anything got worse."""
+    if args.artifact is None:
+        raise UsageError("no artifact given: spcompile check FOLDER --baseline baseline.json, the folder that compiling wrote (MODEL-TARGET.spc)")
+    if args.baseline is None and (args.update or args.against is None):
+        raise UsageError("no baseline given: --baseline baseline.json; with --update it is written")
+    if args.update and (args.against is not None or args.tolerance is not None):
+        raise UsageError("--update compares nothing; leave out --against and --tolerance")
+    from spcompile.progress import speaker
+
+    progress = speaker(quiet=args.quiet)
+    return _update(args, progress) if args.update else _check(args, progress)
+
+
+def _update(args: Namespace, progress) -> int:
+    from spcompile.check import update
+
+    taken = update(args.artifact, args.baseline, progress)
+    console().print(f"{args.baseline}: figures of {len(taken.layers)} layers of {taken.model} on {taken.target}", soft_wrap=True, markup=False)
+    return 0
+
+
+def _check(args: Namespace, progress) -> int:
+    from spcompile.check import RENDERERS, check, show, to_markdown
+
+    result = check(args.artifact, args.baseline, args.against, args.tolerance, progress)
+    if args.output is not None:
+        _write(Path(args.output), RENDERERS[args.format](result))
+        console().print(result.headline, soft_wrap=True, markup=False)
+    elif args.format == "text":
+        show(result, console())
+    else:
+        print(RENDERERS[args.format](result), end="")
+    if args.format == "github" and os.environ.get(SUMMARY):
+        with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as summary:
+            summary.write(to_markdown(result))
+    return 1 if result.regressed else 0
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")  # an interrupted check leaves no file that looks finished
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _share(text: str) -> float:
+    """
+    >>> _share("5%")
+    0.05
+    """
+    if not re.fullmatch(r"\d{1,3}(\.\d*)?%", text.strip()) or not 0 < float(text.strip()[:-1]) < 100:
+        raise ArgumentTypeError(f"'{text}' is not a share between 0% and 100%; write for example 5%")
+    return float(text.strip()[:-1]) / 100
+
+
+USAGE = "ARTIFACT --baseline FILE.json [options]"
+COMMAND = Command("check", USAGE, "compare an artifact with a baseline: slower, larger or less accurate fails", arguments, run)
