@@ -94,14 +94,24 @@ class Distillation:
 
     def state(self) -> dict:
         """All that `restore` needs to go on."""
-        return {"weights": self.snapshot(), "optimizer": self.optimizer.state_dict(), "random": self.random.get_state()}
+        return {"weights": self.snapshot(), "optimizer": self.optimizer.state_dict(), "random": self.random.get_state(), "peak_rate": self.peak_rate}
 
     def restore(self, state: dict) -> None:
-        with torch.no_grad():
-            for name, tensor in self.tuned.items():
-                tensor.copy_(state["weights"][name] / self.units[name])
+        self._take(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.random.set_state(state["random"])
+        self.peak_rate = state["peak_rate"]
+
+    def go_back(self, snapshot: Values) -> None:
+        """To these weights, and on from there at half the rate."""
+        self._take(snapshot)
+        self.optimizer.state.clear()
+        self.peak_rate /= 2
+
+    @torch.no_grad()
+    def _take(self, snapshot: Values) -> None:
+        for name, tensor in self.tuned.items():
+            tensor.copy_(snapshot[name] / self.units[name])
 
     def model(self, snapshot: Values) -> ir.Model:
         """The network with these weights."""

@@ -17,6 +17,8 @@ from spcompile.training.state import load_state, save_state, state_file
 from spcompile.training.threads import at_best_speed, threads_restored
 
 JUDGED_TIMES = 20
+CLOCKED_EVERY = 5  # judgements: whether one thread or several are faster
+WORSE = 1.05  # times the best error: such a state is given up
 PATIENCE = 0.4  # of the time: when no better state came for so long, none is expected any more
 KEPT = "recovery so far is kept; the same command goes on from it"
 NOTHING = "nothing was pruned, so there was nothing to recover"
@@ -120,15 +122,19 @@ class _Training:
         self.steps += 1
         if int(JUDGED_TIMES * self.share) > self.judged:
             self.judged = int(JUDGED_TIMES * self.share)
-            self._judge()
+            if self._judge() > WORSE * self.best:
+                self.distillation.go_back(self.kept)
             self.save()
             if self.share - self.best_share > PATIENCE:
                 self.ended = f"it ended early, no state having been better since {self.best_share:.0%} of the time"
 
-    def _judge(self) -> None:
-        found = at_best_speed(self.distillation.error, self.threads)
+    def _judge(self) -> float:
+        """The error of now; the best state is kept."""
+        clocked = self.judged % CLOCKED_EVERY == 0
+        found = at_best_speed(self.distillation.error, self.threads) if clocked else self.distillation.error()
         if found < self.best:
             self.best, self.best_share, self.kept = found, self.share, self.distillation.snapshot()
+        return found
 
     def save(self) -> None:
         if self.path is not None:

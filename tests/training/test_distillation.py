@@ -63,3 +63,11 @@ def test_the_first_step_takes_off_about_what_was_asked(made):
     made.random.set_state(state)
     fall = 1 - made._gradients() / before
     assert 0.1 * Recipe().first_gain / 3 < fall < 0.1 * Recipe().first_gain * 3
+
+
+def test_going_back_takes_the_weights_and_half_the_rate(made):
+    rate, given = made.peak_rate, made.snapshot()
+    assert made.step(0.5) and not all(torch.equal(weight, given[name]) for name, weight in made.snapshot().items())
+    made.go_back(given)
+    assert made.peak_rate == rate / 2 and all(torch.equal(weight, given[name]) for name, weight in made.snapshot().items())
+    assert made.step(0.5), "the optimizer starts anew"
