@@ -50,7 +50,6 @@ class Host:
 
     def __init__(self, target: Target, threads: int, dense: ir.Model):
         self.target, self.threads, self.dense = target, threads, dense
-        self._folder = tempfile.TemporaryDirectory()
 
     @property
     def verdict(self) -> Verdict:
@@ -107,7 +106,8 @@ class Host:
 
     @cached_property
     def _dense_call(self) -> Callable[[], object]:
-        return self._call(build(self.dense, self.target, self.threads, Path(self._folder.name) / "dense.so"))
+        with tempfile.TemporaryDirectory() as folder:  # a library that is loaded outlives its file
+            return self._call(build(self.dense, self.target, self.threads, Path(folder) / "dense.so"))
 
     def _call(self, built: Built) -> Callable[[], object]:
         executor = Executor.of_program(built.program, built.library, self.threads)

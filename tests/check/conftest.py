@@ -1,0 +1,90 @@
+"""A small real network, compiled as a user would, as it should be and with slowdowns planted in it."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from spcompile.check.figures import Environment, Layer, Snapshot, Times
+from spcompile.cli import main
+from spcompile.costs.cpu import predict
+from spcompile.lowering import linear, tasks
+from spcompile.lowering.site import fastest
+from spcompile.verdict import Verdict
+
+TEXT = """g (float[1,16,16,16] x) => (float[1,10] y)
+{ [first] a = Conv<pads=[1,1,1,1]>(x, w, b)  r = Relu(a)  [second] c = Conv(r, v, d)  s = Relu(c)  p = GlobalAveragePool(s)  f = Flatten(p)
+  [last] y = MatMul(f, u) }"""
+SHAPES = {"w": (32, 16, 3, 3), "b": (32,), "v": (64, 32, 1, 1), "d": (64,), "u": (64, 10)}
+
+
+@pytest.fixture(scope="session")
+def model(build, tmp_path_factory) -> Path:
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("model") / "net.onnx"
+    ir.save(build(TEXT, **{name: rng.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def compiled(model, tmp_path_factory):
+    """compiled(target, budget, ...) -> a new artifact's folder."""
+
+    def compiled(target: str = "x86-avx2", budget: str = "1.6x", *words: str) -> Path:
+        folder = tmp_path_factory.mktemp("artifacts") / f"{target}.spc"
+        assert main([str(model), "--target", target, "--budget", budget, "--patterns", "unstructured", "-o", str(folder), "--quiet", *words]) in (0, 1)
+        return folder
+
+    return compiled
+
+
+@pytest.fixture(scope="session")
+def artifact(compiled) -> Path:
+    return compiled()
+
+
+@pytest.fixture
+def worse_tile(monkeypatch):
+    """worse_tile(1.05): the second layer gets the register tile whose predicted time is nearest above that many times the best; -> how far above."""
+
+    def plant(factor: float) -> list[float]:
+        found = []
+
+        def choose(site, blocks, target, threads, widest=16, scattered=False):
+            best, rows, latency = fastest(site, blocks, target, threads, widest, scattered)
+            if site.rows != SHAPES["v"][0] or site.columns != SHAPES["v"][1]:
+                return best, rows, latency
+            kernels = site.kernels(rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered)
+            slower = [(predict(kernel.work(), target, threads).expected_s / latency.expected_s, kernel) for kernel in kernels]
+            share, kernel = min((entry for entry in slower if entry[0] >= factor), key=lambda entry: entry[0])
+            found.append(share)
+            return kernel, rows, latency
+
+        monkeypatch.setattr(linear, "fastest", choose)
+        return found
+
+    return plant
+
+
+@pytest.fixture
+def lost_fusion(monkeypatch):
+    """Convolutions no longer apply the activation that follows them."""
+    monkeypatch.setattr(tasks, "EPILOGUE_ANCHORS", ("Gemm", "MatMul"))
+
+
+@pytest.fixture
+def sample() -> Snapshot:
+    """Invented figures of a model of two layers."""
+    figures = {"macs": 1000.0, "predicted_cycles": 500.0, "instructions": 700.0, "simulated_cycles": 480.0}
+    layers = tuple(Layer(name, ("f32_spmm",), {figure: value * scale for figure, value in figures.items()}) for name, scale in (("conv", 3), ("fc", 1)))
+    total = {name: 4 * value for name, value in figures.items()} | {"weight_bytes": 4000, "workspace_bytes": 2000, "code_bytes": 9000, "accuracy": 0.915}
+    environment = Environment("a CPU", "ab" * 32, 1, {"python": "3.11.7", "numpy": "2.4.6"})
+    times = Times(1e-3, 0.004, 1.1e-3, 1.0e-3, 1.3e-3, 3, 300)
+    return Snapshot("net", "0" * 64, "zen4", "1" * 64, 1, {"llvm-mca": "22.1.8", "cost-model": "c0", "spcompile": "0.1.0"}, environment, total, layers, times)
+
+
+@pytest.fixture
+def not_run(monkeypatch):
+    """Nothing is timed."""
+    monkeypatch.setattr("spcompile.check.timing.times_of", lambda *folders: Verdict.no("not timed in this test"))

@@ -1,0 +1,156 @@
+"""Real artifacts against real baselines: what is unchanged passes, what was planted is found."""
+
+from dataclasses import replace
+
+import pytest
+
+from spcompile.check import BaselineError, baseline, check, timing, update
+from spcompile.check.compare import BETTER, LEAST_NOISE, SKIPPED, WHOLE, WORSE
+from spcompile.check.figures import Times
+from spcompile.errors import ArtifactError
+from spcompile.verdict import Verdict
+
+
+@pytest.fixture
+def path(artifact, tmp_path, not_run):
+    update(artifact, tmp_path / "baseline.json")
+    return tmp_path / "baseline.json"
+
+
+def worse(result) -> set[tuple[str, str]]:
+    return {(finding.place, finding.figure.name) for finding in result.of(WORSE)}
+
+
+def test_the_same_model_compiled_again_has_identical_figures(artifact, compiled, path):
+    again = compiled()
+    result = check(again, path)
+    assert not result.regressed and result.headline.startswith("fine: ")
+    assert [finding for finding in result.findings if finding.outcome != SKIPPED and finding.was != finding.now] == []
+    assert {finding.place for finding in result.findings} >= {WHOLE, "first", "second", "last"}
+    update(again, path.with_name("again.json"))
+    assert path.with_name("again.json").read_text() == path.read_text()
+
+
+@pytest.mark.parametrize("factor", [1.03, 1.05, 1.1, 1.3])
+def test_a_worse_register_tile_is_found(compiled, path, worse_tile, factor):
+    shares = worse_tile(factor)
+    result = check(compiled(), path)
+    assert shares and ("second", "predicted_cycles") in worse(result)
+    assert {place for place, _ in worse(result)} <= {"second", WHOLE}
+
+
+def test_a_lost_fusion_is_found(compiled, path, lost_fusion):
+    result = check(compiled(), path)
+    assert (WHOLE, "predicted_cycles") in worse(result)
+    assert "new since the baseline" in {finding.reason for finding in result.of(WORSE)}
+
+
+def test_a_denser_layer_is_found(compiled, path):
+    found = worse(check(compiled(budget="1.4x"), path))
+    assert {(WHOLE, "macs"), (WHOLE, "predicted_cycles"), (WHOLE, "weight_bytes")} <= found
+    assert any(figure == "macs" and place != WHOLE for place, figure in found)
+
+
+def test_what_is_better_asks_for_a_new_baseline(compiled, path):
+    result = check(compiled(budget="2.2x"), path)
+    assert not result.regressed and result.of(BETTER) and "write a new baseline with --update" in result.headline
+
+
+def test_a_report_stands_for_its_artifact(artifact, path):
+    assert check(artifact / "report.json", path).findings == check(artifact, path).findings
+
+
+def test_another_artifact_may_be_the_baseline(artifact, compiled, not_run):
+    denser = compiled(budget="1.4x")
+    assert check(denser, None, against=artifact).regressed
+    assert not check(artifact, None, against=denser).regressed
+
+
+def test_code_for_another_machine_is_compared_without_running(compiled, tmp_path):
+    update(compiled("neoverse-n1"), tmp_path / "arm.json")
+    kept = baseline.read(tmp_path / "arm.json")
+    assert isinstance(kept.measured, Verdict) and kept.total["simulated_cycles"] > 0
+    result = check(compiled("neoverse-n1"), tmp_path / "arm.json")
+    assert not result.regressed and "the deterministic figures decide" in result.notes[0]
+
+
+def test_threads_hide_the_loops_and_say_so(compiled, not_run, tmp_path):
+    update(compiled("x86-avx2", "1.6x", "--threads", "2"), tmp_path / "two.json")
+    total = baseline.read(tmp_path / "two.json").total
+    assert "with several threads" in total["instructions"].reason and total["predicted_cycles"] > 0
+
+
+class TestMistakes:
+    def test_another_model_target_or_thread_count(self, artifact, path):
+        kept = baseline.read(path)
+        for change, said in (
+            ({"model_sha256": "f" * 64}, "of model 'net'; the artifact is of model 'net', whose file changed"),
+            ({"target": "zen4", "target_sha256": "f" * 64}, "of target 'zen4'; the artifact is of target 'x86-avx2'"),
+            ({"target_sha256": "f" * 64}, "whose numbers changed"),
+            ({"threads": 4}, "is of 4 threads, the artifact of 1"),
+        ):
+            baseline.write(path, replace(kept, **change))
+            with pytest.raises(BaselineError, match=said):
+                check(artifact, path)
+
+    def test_no_baseline(self, artifact, tmp_path):
+        with pytest.raises(BaselineError, match=r"there is no baseline '.*'; write one with --update"):
+            check(artifact, tmp_path / "absent.json")
+
+    def test_a_broken_artifact(self, compiled, path):
+        folder = compiled()
+        (folder / "kernels.json").write_text("{}")
+        with pytest.raises(ArtifactError, match=r"kernels\.json' is missing or was changed"):
+            check(folder, path)
+
+
+class TestMeasured:
+    """Times are invented; where they come from is tested in test_timing.py."""
+
+    @pytest.fixture
+    def timed(self, artifact, tmp_path, monkeypatch):
+        """timed(then_s, now_s, now_s, ...) -> the result, and how often was timed."""
+
+        def timed(then_s: float, *now_s: float, **options):
+            answers = [times(seconds) for seconds in (then_s, *now_s)]
+            monkeypatch.setattr(timing, "times_of", lambda *folders: (answers.pop(0),))
+            update(artifact, tmp_path / "timed.json")
+            result = check(artifact, tmp_path / "timed.json", **options)
+            return result, len(now_s) - len(answers)
+
+        return timed
+
+    def test_within_the_noise_is_fine(self, timed):
+        result, taken = timed(1e-3, 1e-3 * (1 + LEAST_NOISE - 0.001))
+        assert not result.regressed and taken == 1
+        assert "tolerance of the measured time: 3.0% (repeated runs lie 0.4% apart for the one and 0.4% for the other)" in result.notes[0]
+
+    def test_ten_per_cent_slower_is_a_regression_that_stays(self, timed):
+        result, taken = timed(1e-3, 1.1e-3, 1.12e-3, 1.1e-3)
+        assert worse(result) == {(WHOLE, "latency_s")} and taken == 3
+        assert result.of(WORSE)[0].now == 1.1e-3
+
+    def test_noise_passes(self, timed):
+        result, taken = timed(1e-3, 1.3e-3, 1.001e-3)
+        assert not result.regressed and taken == 2
+
+    def test_much_faster_asks_for_a_new_baseline(self, timed):
+        result, _ = timed(1e-3, 0.8e-3)
+        assert not result.regressed and [finding.figure.name for finding in result.of(BETTER)] == ["latency_s"]
+
+    def test_a_given_tolerance_wins(self, timed):
+        assert not timed(1e-3, 1.1e-3, tolerance=0.2)[0].regressed
+        assert timed(1e-3, 1.02e-3, 1.02e-3, 1.02e-3, tolerance=0.01)[0].regressed
+
+    def test_another_environment_is_not_compared(self, artifact, tmp_path, monkeypatch):
+        monkeypatch.setattr(timing, "times_of", lambda *folders: (times(1e-3),))
+        update(artifact, tmp_path / "there.json")
+        kept = baseline.read(tmp_path / "there.json")
+        baseline.write(tmp_path / "there.json", replace(kept, environment=replace(kept.environment, cpu="another CPU")))
+        monkeypatch.setattr(timing, "times_of", lambda *folders: pytest.fail("timed in another environment"))
+        result = check(artifact, tmp_path / "there.json")
+        assert not result.regressed and "another environment (CPU another CPU -> " in result.notes[0]
+
+
+def times(seconds: float) -> Times:
+    return Times(seconds, 0.004, seconds, seconds, seconds, 3, 300)
