@@ -18,8 +18,8 @@ from spcompile.training.threads import at_best_speed, threads_restored
 
 JUDGED_TIMES = 20
 CLOCKED_EVERY = 5  # judgements: whether one thread or several are faster
-WORSE = 1.05  # times the best error: such a state is given up
-PATIENCE = 0.4  # of the time: when no better state came for so long, none is expected any more
+WORSE = 1.5  # times the best error: such a state is given up. Less is usual while the rate is high, and passes as it falls
+MOST_RETURNS = 6  # when so many states were given up, no better one is expected any more
 KEPT = "recovery so far is kept; the same command goes on from it"
 NOTHING = "nothing was pruned, so there was nothing to recover"
 
@@ -54,7 +54,7 @@ def recover(
     return replace(pruned, model=distillation.model(training.kept), notes=(*pruned.notes, training.note))
 
 
-STATE = ("steps", "spent_s", "first", "best", "kept", "best_share", "judged")  # of a training, beside the network's
+STATE = ("steps", "spent_s", "first", "best", "kept", "returns", "judged")  # of a training, beside the network's
 
 
 def _run(training: "_Training", progress: Progress) -> None:
@@ -83,7 +83,7 @@ class _Training:
 
     def __post_init__(self):
         self.first = self.best = at_best_speed(self.distillation.error, self.threads)
-        self.kept, self.best_share, self.judged = self.distillation.snapshot(), 0.0, 0
+        self.kept, self.returns, self.judged = self.distillation.snapshot(), 0, 0
         state = load_state(self.path) if self.path is not None else None
         if state is not None:
             self.distillation.restore(state["distillation"])
@@ -122,18 +122,19 @@ class _Training:
         self.steps += 1
         if int(JUDGED_TIMES * self.share) > self.judged:
             self.judged = int(JUDGED_TIMES * self.share)
-            if self._judge() > WORSE * self.best:
+            if not self._judge() <= WORSE * self.best:
                 self.distillation.go_back(self.kept)
+                self.returns += 1
+            if self.returns > MOST_RETURNS:
+                self.ended = f"it ended early, having gone back {MOST_RETURNS} times to a better state"
             self.save()
-            if self.share - self.best_share > PATIENCE:
-                self.ended = f"it ended early, no state having been better since {self.best_share:.0%} of the time"
 
     def _judge(self) -> float:
         """The error of now; the best state is kept."""
         clocked = self.judged % CLOCKED_EVERY == 0
         found = at_best_speed(self.distillation.error, self.threads) if clocked else self.distillation.error()
         if found < self.best:
-            self.best, self.best_share, self.kept = found, self.share, self.distillation.snapshot()
+            self.best, self.kept = found, self.distillation.snapshot()
         return found
 
     def save(self) -> None:
