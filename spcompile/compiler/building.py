@@ -66,7 +66,8 @@ class Host:
         if not self.verdict:
             return self.verdict
         samples = measure({"dense": self._dense_call, "plan": self._call(built)})
-        return Measurement(_timing(samples["dense"]), _timing(samples["plan"]), cpu_model(), samples["plan"].rounds)
+        dense, plan = samples["dense"], samples["plan"]
+        return Measurement(_timing(dense), _timing(plan), cpu_model(), plan.rounds, dense.over(plan))
 
     def anchored(self, problem: Problem) -> tuple[Problem, str]:
         """The problem with all times scaled by what the dense network took here over what it was predicted to; and a note that says so."""

@@ -88,6 +88,7 @@ class Measurement:
     plan: Timing
     host: str
     repeats: int
+    speedup: float  # dense over plan: the median of the ratios round by round, which other work on the machine hardly touches
 
     @property
     def disturbed(self) -> bool:

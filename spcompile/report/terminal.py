@@ -9,7 +9,7 @@ from rich.text import Text
 
 from spcompile.report.facts import Accuracy, Calibration, Measurement, Verification
 from spcompile.report.headline import cautions, headline, refusals
-from spcompile.report.numbers import column_ms, count, milliseconds, percent, plural
+from spcompile.report.numbers import column_ms, count, milliseconds, percent, plural, significant
 from spcompile.report.report import Report
 from spcompile.report.rows import Row, rows, slowest_s
 from spcompile.verdict import Verdict
@@ -121,7 +121,8 @@ def _checks(report: Report):
 def _measurement(measured: Measurement) -> str:
     dense, plan = measured.dense, measured.plan
     plan_time = f"{milliseconds(plan.median_s)} plan (quartiles {milliseconds(plan.low_s)} to {milliseconds(plan.high_s)})"
-    return f"measured on {measured.host}: {milliseconds(dense.median_s)} dense, {plan_time}, {plural(measured.repeats, 'repeat')}"
+    gain = f"{significant(measured.speedup)}x faster round by round, {plural(measured.repeats, 'repeat')}"
+    return f"measured on {measured.host}: {milliseconds(dense.median_s)} dense, {plan_time}, {gain}"
 
 
 def _calibration(calibration: Calibration) -> str:
