@@ -11,7 +11,7 @@ class Recipe:
     """
 
     batch: int = 32
-    first_gain: float = 0.3  # share of the loss that the largest step may take away, by the first order; networks differ too much for one learning rate
+    first_gain: float = 3.0  # of the loss, by the first order, in the largest step, were its signs all right; networks differ too much for one learning rate
     warm_share: float = 0.05  # of the time, in which the rate rises
     hint_weight: float = 0.3  # of the hinted layers' relative errors together, against the output's
     hint_share: float = 0.1  # of all layers' outputs, counted in values: comparing every one would take longer than the layers themselves

@@ -18,7 +18,7 @@ from spcompile.training.threads import at_best_speed, threads_restored
 
 JUDGED_TIMES = 20
 CLOCKED_EVERY = 5  # judgements: whether one thread or several are faster
-WORSE = 1.5  # times the best error: such a state is given up. Less is usual while the rate is high, and passes as it falls
+WORSE = 3.0  # times the best error: such a state is given up. Up to half more is usual while the rate is high, and passes as it falls
 MOST_RETURNS = 6  # when so many states were given up, no better one is expected any more
 KEPT = "recovery so far is kept; the same command goes on from it"
 NOTHING = "nothing was pruned, so there was nothing to recover"
