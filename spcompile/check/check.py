@@ -12,7 +12,7 @@ from spcompile.check.snapshot import folder_of, snapshot
 from spcompile.progress import Progress, Silent
 from spcompile.verdict import Verdict
 
-ATTEMPTS = 3  # at measuring before a slower time is believed: noise passes, a regression stays
+ATTEMPTS = 5  # at measuring before a slower time is believed: noise passes, a regression stays
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,7 @@ from spcompile.check.figures import (
 from spcompile.costs import cpu, machine_code
 from spcompile.errors import ArtifactError
 from spcompile.kernels.work import Work
-from spcompile.report.facts import Accuracy
-from spcompile.report.json_form import from_json
-from spcompile.report.report import Report
+from spcompile.report.report import SCHEMA as REPORT_SCHEMA
 from spcompile.runtime.artifact import INDICES, KERNELS, LIBRARY, VALUES, read_manifest, target_of
 from spcompile.runtime.steps import StepRecord, read_steps
 from spcompile.targets.target import Target
@@ -57,9 +55,9 @@ def snapshot(folder: Path, measured: Times | Verdict) -> Snapshot:
     weights = sum(np.load(folder / name, mmap_mode="r").nbytes for name in (VALUES, INDICES))
     figures, reasons = _of_steps(steps, folder / LIBRARY, target, threads, weights + manifest["workspace_bytes"])
     sizes = {WEIGHTS.name: weights, WORKSPACE.name: manifest["workspace_bytes"], CODE.name: (folder / LIBRARY).stat().st_size}
-    accuracy = {ACCURACY.name: round(report.accuracy.after, 6) if isinstance(report.accuracy, Accuracy) else report.accuracy}
+    accuracy = {ACCURACY.name: round(found["after"], 6) if "after" in (found := report["accuracy"]) else Verdict.no(found["reason"])}
     return Snapshot(
-        model=report.model.name,
+        model=report["model"]["name"],
         model_sha256=manifest["model_sha256"],
         target=target.name,
         target_sha256=_digest({name: value for name, value in asdict(target).items() if name not in ("sources", "description")}),
@@ -72,11 +70,14 @@ def snapshot(folder: Path, measured: Times | Verdict) -> Snapshot:
     )
 
 
-def _report(folder: Path) -> Report:
+def _report(folder: Path) -> dict:
     path = folder / REPORT
     if not path.is_file():
         raise ArtifactError(f"'{folder}' holds no {REPORT}; compile again")
-    return from_json(json.loads(path.read_text()))
+    form = json.loads(path.read_text())
+    if form["schema"] != REPORT_SCHEMA:
+        raise ArtifactError(f"{path} has schema {form['schema']}, this spcompile reads {REPORT_SCHEMA}; compile again")
+    return form
 
 
 def _digest(form: dict) -> str:

@@ -25,8 +25,10 @@ def times_of(*folders: Path) -> tuple[Times, ...] | Verdict:
         if not (verdict := runs_here(target["triple"], target["lanes_fp32"])):
             return verdict
     samples: list[list[Sample]] = [[] for _ in folders]
+    kept = []  # what earlier runs loaded: memory that is given back would be given out again, and every run lie in the same place
     while len(samples[0]) < AGREEING or (len(samples[0]) < MOST_RUNS and any(times(taken).noise > AGREED for taken in samples)):
-        found = measure({str(place): _call(folder) for place, folder in enumerate(folders)}, RUN_S * len(folders))
+        kept.append({str(place): _call(folder) for place, folder in enumerate(folders)})
+        found = measure(kept[-1], RUN_S * len(folders))
         for place, taken in enumerate(samples):
             taken.append(found[str(place)])
     return tuple(times(taken) for taken in samples)
