@@ -15,6 +15,7 @@ from spcompile.kernels.cpu.border import Border
 from spcompile.kernels.cpu.elementwise import Elementwise
 from spcompile.kernels.cpu.gather import Gather
 from spcompile.kernels.cpu.matmul import Matmul
+from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
@@ -33,6 +34,8 @@ KERNELS: dict[str, Kernel] = {
     "elementwise of one number": Elementwise.over((), (), [], constant(1), 8),
     "gather": Gather(((3, 4), (2, 1)), 12, 20, (12, 1)),
     "matmul": Matmul(2, 6, 17, 5, (30, 5, 1), (85, 17), (102, 17), 3, 2, 8, BIAS, (Operand(0, 1, 17),)),
+    "gemm": OffsetGemm(20, 16, 6, 7, 8, 2, 1, 7, 8, 64, 1024, REACH, BIAS, (Operand(1, 0),)),
+    "gemm of two rows of pixels": OffsetGemm(20, 16, 6, 7, 8, 1, 2, 7, 8, 64, 1024, REACH, positions_outer=True),
     "gemv": OffsetGemv(16, 3, 8, 8, 1, 3, 1, 20, 48, BIAS, (Operand(1, 0),)),
     "dense gemv": OffsetGemv(32, 1, 16, 8, 1, 1, 1, 32, 16, shared_list=True),
     "product": OffsetSpmm(8, 48, 4, 2, 8, 48, 20, 1024, REACH, BIAS, (Operand(1, 0),)),
