@@ -21,9 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from networks import networks
 
 from spcompile.budget import parse_duration
-from spcompile.ir.frontend import load
 from spcompile.ir.layers import find_layers
-from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
 from spcompile.pruning import PRUNERS, calibration_from, prune
 from spcompile.training import held_out, recover
@@ -55,7 +53,7 @@ class Row:
 def measure(name: str, notation: str, pruner_name: str, samples: int) -> Row:
     """One row, in the process that calls it."""
     network = networks()[name]
-    model, choice = prepare(load(network.source(), network.input_shapes or None)), parse_choice(notation)
+    model, choice = network.prepared(), parse_choice(notation)
     calibration = calibration_from(network.calibration(samples), model)
     choices = {layer.name: choice for layer in find_layers(model) if choice.sparsity and choice.pattern.fits(layer)}
     pruner = next(known for known in PRUNERS if known.name == pruner_name)
@@ -80,7 +78,7 @@ class Recovery:
 def measure_recovery(name: str, notation: str, samples: int, recover_s: float) -> Recovery:
     """As `spcompile --recover` does it: pruned with the samples that do not judge, by the best pruner."""
     network = networks()[name]
-    model, choice = prepare(load(network.source(), network.input_shapes or None)), parse_choice(notation)
+    model, choice = network.prepared(), parse_choice(notation)
     learned, judged = held_out(calibration_from(network.calibration(samples), model), model, SEED)
     choices = {layer.name: choice for layer in find_layers(model) if choice.pattern.fits(layer)}
     started = time.perf_counter()

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from networks import networks
 
-from spcompile.compiler.inputs import calibration_of, prepared
+from spcompile.compiler.inputs import calibration_of
 from spcompile.compiler.planning import problem_of
 from spcompile.lowering.lower import lower
 from spcompile.patterns import PATTERNS
@@ -36,15 +36,14 @@ def main() -> None:
     target, known = load_target(args.target), networks()
     for name in args.only.split(","):
         network = known[name]
-        model = prepared(network.source(), network.input_shapes or None, network.example_inputs() if network.example_inputs else None)
+        model = network.prepared()
         data, pruner = calibration_of(network.calibration(args.samples), model), PRUNERS[-1]
         errors = measure_errors(model, data)
         problem = problem_of(model, lower(model, target, 1), target, 1, PATTERNS, errors.error, Silent())
         dense_s = choose(problem, None).dense_latency.expected_s
 
         def after(plan) -> float:
-            choices = {layer: choice for layer, choice in plan.choices.items() if choice.sparsity > 0}
-            return network.score(prune(model, choices, data, pruner, 0).model)  # noqa: B023 - called within this round
+            return network.score(prune(model, plan.pruned, data, pruner, 0).model)  # noqa: B023 - called within this round
 
         before = network.score(model)
         for speedup in map(float, args.speedups.split(",")):

@@ -24,7 +24,6 @@ import onnx_ir as ir
 from networks import Network, networks
 
 from spcompile.compiler.building import build
-from spcompile.compiler.inputs import prepared
 from spcompile.ir.layers import find_layers
 from spcompile.patterns import Choice, parse_choice
 from spcompile.pruning import Magnitude, prune
@@ -122,7 +121,7 @@ def repeated(call: Callable[[], object]) -> Callable[[int], float]:
 def compare(network: Network, choices: list[Choice], threads: int, seconds: float) -> dict[str, Sample]:
     """-> sample by engine or choice."""
     target = load_target("host")
-    model = prepared(network.source(), network.input_shapes or None, network.example_inputs() if network.example_inputs else None)
+    model = network.prepared()
     pruned = {choice.notation: imposed(model, choice) for choice in choices}
     calls: dict[str, Callable[[int], float]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -17,10 +17,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from networks import assets_module, networks
 
-from spcompile.ir.frontend import load
 from spcompile.ir.layers import find_layers
 from spcompile.ir.session import Session
-from spcompile.passes import prepare
 from spcompile.patterns import PATTERNS, Choice
 from spcompile.pruning import calibration_from, measure_errors, prune
 
@@ -55,7 +53,7 @@ def judge(name: str, plans: int, samples: int, scored: int) -> None:
     from scipy.stats import spearmanr
 
     network = networks()[name]
-    model = prepare(load(network.source(), network.input_shapes or None))
+    model = network.prepared()
     layers, calibration = find_layers(model), calibration_from(network.calibration(samples), model)
     started = time.perf_counter()
     errors = measure_errors(model, calibration)

@@ -16,7 +16,6 @@ from engines import imposed
 from networks import Network, networks
 
 from spcompile.compiler.building import build
-from spcompile.compiler.inputs import prepared
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
 from spcompile.patterns import Choice, parse_choice
@@ -30,7 +29,7 @@ from spcompile.targets import load_target
 def compare(network: Network, choices: list[Choice], threads: int, seconds: float) -> dict[str, tuple[float, Sample]]:
     """-> by choice: predicted seconds and the measured sample."""
     target = load_target("host")
-    model = prepared(network.source(), network.input_shapes or None, network.example_inputs() if network.example_inputs else None)
+    model = network.prepared()
     calls, predicted = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for number, choice in enumerate(choices):

@@ -18,6 +18,7 @@ import onnx_ir as ir
 sys.path.insert(0, str(Path(__file__).parent))
 from random_resnet50 import random_resnet50
 
+from spcompile.compiler.inputs import prepared
 from spcompile.ir.session import Session
 
 ASSETS = Path(__file__).parents[2] / "shared" / "assets"
@@ -35,6 +36,10 @@ class Network:
     score: Score | None = None
     input_shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     example_inputs: Callable[[], object] | None = None
+
+    def prepared(self) -> ir.Model:
+        """As the compiler sees it."""
+        return prepared(self.source(), self.input_shapes or None, self.example_inputs() if self.example_inputs else None)
 
 
 @lru_cache

@@ -17,7 +17,6 @@ from engines import imposed
 from networks import networks
 from step_timing import ProgramOnHost
 
-from spcompile.compiler.inputs import prepared
 from spcompile.costs.cpu import predict
 from spcompile.lowering.lower import lower
 from spcompile.patterns import parse_choice
@@ -43,7 +42,7 @@ def main() -> None:
     parser.add_argument("--top", type=int, default=30, help="steps shown, the longest first")
     args = parser.parse_args()
     network, target = networks()[args.network], load_target("host")
-    model = prepared(network.source(), network.input_shapes or None, network.example_inputs() if network.example_inputs else None)
+    model = network.prepared()
     program = lower(imposed(model, parse_choice(args.choice)), target).program
     loaded = ProgramOnHost(program, target, 1)
     seconds = step_seconds([loaded.call(step) for step in program.steps], args.rounds)

@@ -68,3 +68,8 @@ class Plan:
     def choices(self) -> dict[str, Choice]:
         """Layer name -> choice."""
         return {entry.layer.name: entry.chosen.choice for entry in self.layers}
+
+    @property
+    def pruned(self) -> dict[str, Choice]:
+        """Of the layers that do not stay dense: what pruning is told."""
+        return {name: choice for name, choice in self.choices.items() if choice.sparsity > 0}

@@ -1,7 +1,7 @@
 """Compiled networks, and this host's own judgement of how fast they are."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,6 @@ import onnx_ir as ir
 
 from spcompile.lowering.lower import lower
 from spcompile.lowering.program import Program
-from spcompile.patterns import Choice
 from spcompile.plan import Plan
 from spcompile.progress import Progress
 from spcompile.pruning import Magnitude, prune
@@ -84,7 +83,7 @@ class Host:
         with progress.stage("measure and search", ROUNDS) as advance:
             for _ in range(ROUNDS):
                 plan = choose(problem, aim_s)
-                measured_s = problem.dense_s * self._share_of_dense(plan.choices)
+                measured_s = problem.dense_s * self._share_of_dense(plan)
                 advance()
                 if measured_s <= limit_s and (kept is None or plan.error <= kept.error):
                     kept = plan
@@ -97,9 +96,8 @@ class Host:
             return replace(kept, budget_s=limit_s, feasible=True)
         return replace(fastest[1], budget_s=limit_s, feasible=False)
 
-    def _share_of_dense(self, choices: Mapping[str, Choice]) -> float:
-        sparse = {name: choice for name, choice in choices.items() if choice.sparsity > 0}
-        model = prune(self.dense, sparse, None, Magnitude()).model if sparse else self.dense
+    def _share_of_dense(self, plan: Plan) -> float:
+        model = prune(self.dense, plan.pruned, None, Magnitude()).model if plan.pruned else self.dense
         with tempfile.TemporaryDirectory() as folder:
             built = build(model, self.target, self.threads, Path(folder) / "plan.so")
             samples = measure({"dense": self._dense_call, "plan": self._call(built)}, SEARCH_S)

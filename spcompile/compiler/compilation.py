@@ -27,7 +27,6 @@ from spcompile.compiler.planning import curve, limit_s, problem_of, uniform_poin
 from spcompile.errors import DataError
 from spcompile.ir.save import save
 from spcompile.lowering.lower import lower
-from spcompile.patterns import Choice
 from spcompile.plan import Plan
 from spcompile.progress import Progress, Silent
 from spcompile.pruning import Calibration, Pruned, Pruner
@@ -211,7 +210,7 @@ class _Job:
 
     def _prune(self, model: ir.Model, plan: Plan, data: Calibration | None) -> Pruned:
         """Each plan is pruned once, however often the search comes back to it."""
-        choices = _pruned_choices(plan)
+        choices = plan.pruned
         key = tuple(choices.items())
         if key not in self._pruned:
             self._pruned[key] = prune_model(model, choices, data, self.pruner, self.seed, self.progress) if choices else Pruned(model, {})
@@ -228,7 +227,7 @@ class _Job:
     def _recover(self, model: ir.Model, pruned: Pruned, plan: Plan, learned: Calibration, judged: Calibration) -> Pruned:
         from spcompile.training import recover, state_folder
 
-        return recover(model, pruned, _pruned_choices(plan), learned, judged, self.recover_s, self.seed, self.progress, state_folder())
+        return recover(model, pruned, plan.pruned, learned, judged, self.recover_s, self.seed, self.progress, state_folder())
 
     def _finetune(self, pruned: Pruned, plan: Plan, finetune, input_shapes, example_inputs) -> Pruned:
         from spcompile.training import finetuned
@@ -255,10 +254,6 @@ class _Job:
         kept = facts.manifest_facts(plan.choices, self.seed, data, report.model.sha256, report.environment)
         artifact.write_manifest(stage, built.program, self.target, self.threads, kept)
         return report
-
-
-def _pruned_choices(plan: Plan) -> dict[str, Choice]:
-    return {name: choice for name, choice in plan.choices.items() if choice.sparsity > 0}
 
 
 def _accuracy(evaluation: Evaluation | None, before, between, after) -> Accuracy | Verdict:
