@@ -1,6 +1,6 @@
 """The main job on every network: compiled for x86 and ARM at half its dense time, checked, scored before and after.
 
-    python benchmarks/main_job.py [--targets host,arm] [--budget 2x] [--samples 64] [--only resnet20,dscnn] [--json FILE]
+python benchmarks/main_job.py [--targets host,arm] [--budget 2x] [--samples 64] [--only resnet20,dscnn] [--json FILE]
 """
 
 import argparse

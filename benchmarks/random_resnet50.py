@@ -1,6 +1,6 @@
 """ResNet-50 with random weights, for speed: the structure that ships inside the onnx package (`light_resnet50`, Apache-2.0), its constant fills replaced.
 
-    python benchmarks/random_resnet50.py resnet50.onnx [seed]
+python benchmarks/random_resnet50.py resnet50.onnx [seed]
 """
 
 import sys

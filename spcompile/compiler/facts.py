@@ -51,9 +51,7 @@ def source_digest(source, model: ir.Model) -> str:
 
 
 def layer_weights(pruned: ir.Model) -> tuple[LayerWeights, ...]:
-    return tuple(
-        LayerWeights(layer.name, layer.rows * layer.columns, int(np.count_nonzero(weight(pruned, layer)))) for layer in find_layers(pruned)
-    )
+    return tuple(LayerWeights(layer.name, layer.rows * layer.columns, int(np.count_nonzero(weight(pruned, layer)))) for layer in find_layers(pruned))
 
 
 def calibration_facts(calibration: Calibration | None) -> CalibrationFacts | Verdict:

@@ -200,9 +200,7 @@ def _depthwise(emitter, task, layer, image, window, source, view, out, epilogue,
         emitter.call(kernel, x, values, Argument(view.buffer, view.offset + n * out.batch_stride), *arguments(n), layer=layer.name)
 
 
-def window_kernel(
-    emitter: Emitter, reduction: str, rows: int, out: Image, taps, x_row_stride: int, multiplier: int, epilogue: Expression, operands
-) -> Kernel:
+def window_kernel(emitter: Emitter, reduction: str, rows: int, out: Image, taps, x_row_stride: int, multiplier: int, epilogue: Expression, operands) -> Kernel:
     """Registers of positions per step: as many as fit the run, at most four, so that taps' loads overlap."""
     lanes = emitter.target.lanes_fp32
     while lanes > out.run:

@@ -1,6 +1,6 @@
 """Bringing an image into the layout a window reads: a border of its own, or one plane per stride phase.
 
-    before: input[c, y, x]        after: plane (r, q) of channel c holds input[c, y * stride + r, x * stride + q]
+before: input[c, y, x]        after: plane (r, q) of channel c holds input[c, y * stride + r, x * stride + q]
 """
 
 import onnx_ir as ir

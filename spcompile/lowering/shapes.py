@@ -1,6 +1,5 @@
 """Operators that move no data, or only copy: reshape, transpose, slice, split, concatenate, pad, expand, resize."""
 
-
 import numpy as np
 import onnx_ir as ir
 
@@ -139,5 +138,3 @@ def _integers(node: ir.Node, index: int) -> list[int]:
     if len(node.inputs) <= index or node.inputs[index] is None:
         return []
     return [int(number) for number in np.atleast_1d(node.inputs[index].const_value.numpy())]
-
-

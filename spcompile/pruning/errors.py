@@ -13,6 +13,7 @@ from spcompile.progress import Progress, Silent
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.curves import Curve, curves, weight_curves
 from spcompile.pruning.evidence import Evidence
+from spcompile.pruning.scores import scored
 from spcompile.pruning.solvers import LeastSquares
 from spcompile.pruning.wanda import Wanda
 
@@ -25,7 +26,8 @@ BLIND = "no calibration data: errors are the share of squared weight that is los
 @dataclass(frozen=True)
 class ErrorModel:
     """error = local error x sensitivity. Local: the layer's own relative squared error after the weight update, read off its pattern's curve.
-    Sensitivity: relative squared error of the network's output per unit of local error, measured by pruning this layer alone.
+    Sensitivity: relative squared error of the network's output per unit of local error, measured by pruning this layer alone; of its scores, where
+    the output is their softmax.
 
     Second-order terms between layers are left out, so errors add up; `tests/pruning/test_errors.py` and docs/accuracy.md say how well.
     """
@@ -66,7 +68,7 @@ def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern
 
     layers, found, sensitivities = {layer.name: layer for layer in find_layers(model)}, {}, {}
     with torch.no_grad():
-        network = Network(model)
+        network = Network(scored(model))
         streams = Streams(network, calibration.feeds, SAMPLES)
         probe = _Probe(model, network, streams)
         for at, step in enumerate(network.steps):
