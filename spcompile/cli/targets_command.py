@@ -50,7 +50,8 @@ def _show(name: str) -> None:
     table = layer_table("field", "value", "source", left=3)
     table.columns[1].no_wrap = table.columns[2].no_wrap = False
     for field in fields(target):
-        if field.name not in ("sources", "caches", "name", "description"):
+        unmeasured = field.name.startswith("measured_") and not target.measured_when
+        if field.name not in ("sources", "caches", "name", "description", "measured_when") and not unmeasured:
             table.add_row(field.name, _spelled(getattr(target, field.name)), sources.get(field.name, ""))
     for level, cache in enumerate(target.caches):
         for field in fields(cache):

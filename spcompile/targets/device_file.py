@@ -1,12 +1,12 @@
 """Device files (TOML) -> Target: one schema, every mistake one line that names the file and the field.
 
 A number is `clock_hz = 1.5e9`, or `clock_hz = { value = 1.5e9, source = "where it comes from" }`. `base = "cortex-a72"` takes what the
-file does not say from a shipped device.
+file does not say from a shipped device. `[measured]` is what `spcompile calibrate` found on the device itself; a base's is not handed down.
 """
 
 import difflib
 import sys
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 from spcompile.errors import TargetError
@@ -20,8 +20,12 @@ else:
 DEVICES = Path(__file__).parent / "devices"
 FAMILIES = ("cpu",)
 TRIPLES = ("x86_64-linux-gnu", "aarch64-linux-gnu")
-NOT_IN_TARGET = ("base", "recognised_by")  # for `read_table` and host.py; a base's own are not handed down
+NOT_IN_TARGET = ("base", "recognised_by")  # for `read_table` and host.py
+NOT_HANDED_DOWN = (*NOT_IN_TARGET, "measured")
 LEAST = {"clock_hz": 1e6, "memory_bytes_per_second": 1e6, "memory_bytes_per_second_shared": 1e6}  # below: not given in Hz or bytes
+MEASURED = {"date": str, "machine": str, "kernels": int, "threads": int, "core": float, "caches": float, "memory": float}
+FIELDS = {item.name: item for item in fields(Target) if item.name != "sources" and not item.name.startswith("measured_")}
+OPTIONAL = tuple(name for name, item in FIELDS.items() if item.default is not MISSING)  # left out: the core has no such thing
 
 
 def read_table(path: Path) -> dict:
@@ -31,21 +35,18 @@ def read_table(path: Path) -> dict:
 
 def parse_target(table: dict, origin: str) -> Target:
     """Checked Target from a table as `read_table` gives it. `origin` names the file in errors."""
-    known = {item.name: item.type for item in fields(Target) if item.name != "sources"}
-    for name in table:
-        near = difflib.get_close_matches(name, known, n=1) or sorted(known)
-        _demand(name in known or name in NOT_IN_TARGET, origin, name, f"is not a field of a device file; did you mean {' or '.join(near)}?")
-    for name in known:
-        _demand(name in table, origin, name, f"is missing ({_expected(known[name])} expected)")
+    _no_others(table, (*FIELDS, *NOT_HANDED_DOWN), origin, "")
+    for name in FIELDS:
+        _demand(name in table or name in OPTIONAL, origin, name, f"is missing ({_expected(FIELDS[name].type)} expected)")
     sources, values = {}, {}
-    for name, kind in known.items():
+    for name in FIELDS:
         if name == "caches":
             values[name] = _caches(table[name], origin, sources)
-        else:
-            values[name] = _checked(table[name], kind, origin, name, sources)
+        elif name in table:
+            values[name] = _checked(table[name], FIELDS[name].type, origin, name, sources)
     _demand(values["family"] in FAMILIES, origin, "family", f"is {values['family']!r}; allowed: {', '.join(FAMILIES)}")
     _demand(values["triple"] in TRIPLES, origin, "triple", f"is {values['triple']!r}; allowed: {', '.join(TRIPLES)}")
-    return Target(**values, sources=tuple(sources.items()))
+    return Target(**values, **_measured(table.get("measured"), origin, sources), sources=tuple(sources.items()))
 
 
 def _fill(path: Path, seen: tuple[Path, ...]) -> dict:
@@ -60,8 +61,10 @@ def _fill(path: Path, seen: tuple[Path, ...]) -> dict:
         return table
     base = DEVICES / f"{table['base']}.toml"
     known = sorted(file.stem for file in DEVICES.glob("*.toml"))
-    _demand(base.stem in known and base not in seen, str(path), "base", f"is {table['base']!r}; allowed: {', '.join(known)}")
-    return {name: value for name, value in _fill(base, (*seen, path)).items() if name not in NOT_IN_TARGET} | table
+    near = difflib.get_close_matches(str(table["base"]), known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    _demand(base.stem in known and base not in seen, str(path), "base", f"is {table['base']!r}; {hint}allowed: {', '.join(known)}")
+    return {name: value for name, value in _fill(base, (*seen, path)).items() if name not in NOT_HANDED_DOWN} | table
 
 
 def _sourced(value, path: Path):
@@ -82,6 +85,27 @@ def _caches(entries, origin: str, sources: dict) -> tuple[Cache, ...]:
         Cache(**{name: _checked(entry[name], kind, origin, f"caches.{level}.{name}", sources) for name, kind in known.items()})
         for level, entry in enumerate(entries)
     )
+
+
+def _measured(section, origin: str, sources: dict) -> dict:
+    """Keyword arguments of Target for a [measured] section; none without one."""
+    if section is None:
+        return {}
+    _demand(isinstance(section, dict) and "value" not in section, origin, "measured", "must be a table, [measured], as `spcompile calibrate` writes it")
+    _no_others(section, MEASURED, origin, "measured.")
+    for name in MEASURED:
+        _demand(name in section, origin, f"measured.{name}", f"is missing ({_expected(MEASURED[name])} expected); `spcompile calibrate` writes it")
+    found = {name: _checked(section[name], kind, origin, f"measured.{name}", {}) for name, kind in MEASURED.items()}
+    when = f"{found['date']}, {found['kernels']} kernels on {found['machine']}, threads: {found['threads']}"
+    scales = {f"measured_{name}": found[name] for name in ("core", "caches", "memory")}
+    sources |= dict.fromkeys(scales, f"measured: {when}")
+    return scales | {"measured_when": when}
+
+
+def _no_others(table: dict, known, origin: str, prefix: str) -> None:
+    for name in table:
+        near = difflib.get_close_matches(name, known, n=1) or sorted(known)
+        _demand(name in known, origin, f"{prefix}{name}", f"is not a field of a device file; did you mean {' or '.join(near)}?")
 
 
 def _checked(raw, kind, origin: str, name: str, sources: dict):

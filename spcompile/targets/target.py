@@ -46,10 +46,17 @@ class Target:
     caches: tuple[Cache, ...]  # L1 data first
     memory_bytes_per_second: float  # one core reading
     memory_bytes_per_second_shared: float  # all cores together
+    fp16_flop_per_cycle: float = 0.0  # one core on 16-bit floats (fp16 or bf16), multiply-add = 2; 0: no instructions for them
+    int8_op_per_cycle: float = 0.0  # one core on 8-bit whole numbers, multiply-add = 2; 0: none worth using
+    measured_core: float = 1.0  # time that instructions took on the device itself, over what the rates above say
+    measured_caches: float = 1.0  # the same of bytes from the caches beyond L1
+    measured_memory: float = 1.0  # the same of bytes from memory
+    measured_when: str = ""  # date, kernels and machine of these three; "": nobody measured
     sources: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)  # (field, where its value comes from)
 
     def __post_init__(self):
         assert self.family == "cpu" and self.caches and self.cores > 0 and self.clock_hz > 0, self.name
+        assert min(self.measured_core, self.measured_caches, self.measured_memory) > 0, self.name
 
     def source(self, name: str) -> str:
         """Where the number called `name` ("clock_hz", "caches.1.bytes") comes from."""

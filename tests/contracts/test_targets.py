@@ -39,6 +39,20 @@ def test_numbers_are_plausible(name):
 
 
 @devices
+def test_narrower_numbers_are_never_slower(name):
+    target = load_target(name)
+    fp32 = target.peak_flops / target.clock_hz
+    assert target.fp16_flop_per_cycle == 0 or fp32 < target.fp16_flop_per_cycle <= 16 * fp32
+    assert max(fp32, target.fp16_flop_per_cycle) / 2 < target.int8_op_per_cycle <= 32 * fp32
+
+
+@devices
+def test_nobody_measured_a_shipped_device(name):
+    """Scales belong to one machine; what is known of a kind of machine stands in its rates."""
+    assert load_target(name).measured_when == ""
+
+
+@devices
 def test_every_number_says_where_it_comes_from(name):
     table = read_table(FOLDER / f"{name}.toml")
     for entry in [table, *table["caches"]]:

@@ -3,8 +3,18 @@
 import pytest
 
 from spcompile.errors import TargetError
-from spcompile.targets import load_target
+from spcompile.targets import device_file, load_target
 from spcompile.targets.device_file import DEVICES, read_table
+
+MEASURED = """[measured]
+date = "2026-11-22"
+machine = "a board"
+kernels = 12
+threads = 4
+core = 1.25
+caches = 0.9
+memory = 2
+"""
 
 
 def write(tmp_path, text):
@@ -69,6 +79,14 @@ def test_a_file_without_base_must_say_everything(tmp_path):
         ("[[caches]]\nbytes = 1024\n", r"'caches.0' must hold exactly bytes, bytes_per_cycle, shared"),
         ("[[caches]]\nbytes = -1\nbytes_per_cycle = 8\nshared = false\n", r"'caches.0.bytes' is -1; a whole number"),
         ("mcpu = 72", "'mcpu' is 72; a text expected"),
+        ("fp16_flop_per_cycle = -16", "'fp16_flop_per_cycle' is -16; a number above 0 expected"),
+        ("fp16_flops_per_cycle = 16", "'fp16_flops_per_cycle' is not a field of a device file; did you mean fp16_flop_per_cycle"),
+        ("int8_op_per_cycle = 0", "'int8_op_per_cycle' is 0; a number above 0 expected"),
+        ("measured_core = 1.1", "'measured_core' is not a field of a device file; did you mean measured"),
+        ("measured = 1.1", r"'measured' must be a table, \[measured\]"),
+        ("[measured]\ncore = 1.1", "'measured.date' is missing"),
+        ("[measured]\ncroe = 1.1", "'measured.croe' is not a field of a device file; did you mean core"),
+        (MEASURED.replace("1.25", "-1.25"), "'measured.core' is -1.25; a number above 0 expected"),
     ],
 )
 def test_mistakes_are_told_with_file_and_field(tmp_path, line, told):
@@ -78,8 +96,10 @@ def test_mistakes_are_told_with_file_and_field(tmp_path, line, told):
 
 
 def test_unknown_base_lists_the_known(tmp_path):
-    with pytest.raises(TargetError, match="field 'base' is 'cortex-a7'; allowed: cortex-a53, cortex-a55"):
+    with pytest.raises(TargetError, match=r"field 'base' is 'cortex-a7'; did you mean cortex-a7.[?] allowed: apple-m1, cortex-a53, cortex-a55"):
         load_target(write(tmp_path, 'base = "cortex-a7"\n'))
+    with pytest.raises(TargetError, match="field 'base' is 'zzz'; allowed: apple-m1"):
+        load_target(write(tmp_path, 'base = "zzz"\n'))
 
 
 def test_not_toml_and_not_there(tmp_path):
@@ -96,3 +116,23 @@ def test_not_toml_and_not_there(tmp_path):
 def test_a_base_does_not_hand_down_how_it_is_recognised():
     assert "recognised_by" in read_table(DEVICES / "cortex-a72.toml")
     assert "recognised_by" not in read_table(DEVICES / "raspberry-pi-4.toml")
+
+
+def test_a_rate_that_the_core_lacks_is_left_out():
+    assert load_target("cortex-a72").fp16_flop_per_cycle == 0
+    assert load_target("cortex-a76").fp16_flop_per_cycle == 32 and load_target("cortex-a76").source("fp16_flop_per_cycle")
+
+
+def test_a_measured_section_becomes_scales_with_their_occasion(tmp_path):
+    board = load_target(write(tmp_path, f'base = "cortex-a72"\n{MEASURED}'))
+    assert (board.measured_core, board.measured_caches, board.measured_memory) == (1.25, 0.9, 2.0)
+    assert board.measured_when == "2026-11-22, 12 kernels on a board, threads: 4"
+    assert board.source("measured_core") == f"measured: {board.measured_when}"
+    assert load_target("cortex-a72").measured_when == ""
+
+
+def test_what_was_measured_on_one_board_is_not_handed_down(tmp_path, monkeypatch):
+    monkeypatch.setattr(device_file, "DEVICES", tmp_path)
+    (tmp_path / "mine.toml").write_text((DEVICES / "cortex-a72.toml").read_text() + MEASURED)
+    assert load_target(tmp_path / "mine.toml").measured_core == 1.25
+    assert load_target(write(tmp_path, 'base = "mine"\n')).measured_core == 1.0
