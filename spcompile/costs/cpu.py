@@ -7,6 +7,8 @@ a ~ b = (a^k + b^k)^(1/k): 1 adds up, infinity is the longer of the two. The rat
 below were fitted once, over the steps of six networks as they run in their places on Zen 4, and hold for all layers, networks and devices.
 """
 
+import math
+
 from spcompile.costs.latency import Latency
 from spcompile.kernels.work import Stream, Work
 from spcompile.targets.target import Target
@@ -19,7 +21,7 @@ WINDOW_SEEN = 0.05  # of the reorder window that reaches into the next inner loo
 MISPREDICTED = 1.5  # exits that an inner loop costs the time of: its own, and filling the pipes anew
 RESIDENT, THRASHED = 0.07, 2.7  # footprint / cache size: up to the first all hits, from the second on all misses
 OFFSET_LOAD = 0.35  # of a load slot on x86, whose cores have one more for scalars
-LAUNCH_CYCLES = 8_000  # handing work to threads that wait for it, and waiting for the last; 2 us at 3.7 GHz
+LAUNCH_CYCLES = 8_000  # handing work to one more thread that waits for it, and waiting for it; 2 us at 3.7 GHz. Many pass it on: log2(threads) times
 CALL_CYCLES = 50  # of one kernel inside the compiled library
 LOW, HIGH = 0.8, 1.35  # truth / prediction, 9 times of 10
 
@@ -33,8 +35,9 @@ def predict(work: Work, target: Target, threads: int, loop_cycles: float | None 
     assert threads >= 1, threads
     used = min(threads, target.cores, work.units)
     share = -(-work.units // used) / work.units  # of the thread that gets the most
-    cycles = _overlap(MEMORY[target.out_of_order], core_cycles(work, target, loop_cycles), memory_cycles(work, target, used, network_bytes)) * share
-    seconds = (cycles + CALL_CYCLES + (LAUNCH_CYCLES if threads > 1 else 0)) / target.clock_hz
+    core, memory = core_cycles(work, target, loop_cycles) * target.measured_core, memory_cycles(work, target, used, network_bytes)
+    cycles = _overlap(MEMORY[target.out_of_order], core, memory) * share
+    seconds = (cycles + CALL_CYCLES + LAUNCH_CYCLES * math.log2(min(threads, target.cores))) / target.clock_hz
     return Latency(seconds, seconds * LOW, seconds * HIGH, "analytic")
 
 
@@ -98,12 +101,12 @@ def _stream_cycles(stream: Stream, target: Target, threads: int, among_bytes: fl
     for level, cache in enumerate(target.caches):
         misses = min(missed, max(0.0, (footprint / cache.bytes - RESIDENT) / (THRASHED - RESIDENT)))
         if level:
-            cycles += stream.bytes_moved * (missed - misses) / cache.bytes_per_cycle
+            cycles += stream.bytes_moved * (missed - misses) / cache.bytes_per_cycle * target.measured_caches
         missed = misses
         if not missed:
             return cycles
     rate = min(target.memory_bytes_per_second, target.memory_bytes_per_second_shared / threads)
-    return cycles + stream.bytes_moved * missed * target.clock_hz / rate
+    return cycles + stream.bytes_moved * missed * target.clock_hz / rate * target.measured_memory
 
 
 def _overlap(exponent: float, *cycles: float) -> float:

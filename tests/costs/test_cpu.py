@@ -103,6 +103,27 @@ def test_threads_share_units_and_no_more():
     assert many == four
 
 
+def test_handing_work_on_costs_a_step_each_time_the_threads_double():
+    nothing, orin = Work(units=64), load_target("neoverse-n2")
+    one, two, four, sixteen = (seconds(nothing, orin, threads) * orin.clock_hz for threads in (1, 2, 4, 16))
+    assert (two - one, four - one, sixteen - one) == pytest.approx((cpu.LAUNCH_CYCLES, 2 * cpu.LAUNCH_CYCLES, 4 * cpu.LAUNCH_CYCLES))
+
+
+@pytest.mark.parametrize(
+    ("scale", "work"),
+    [
+        ("measured_core", Work(fma=1e9)),
+        ("measured_caches", Work(streams=(Stream(1e9, 64 << 10),))),
+        ("measured_memory", Work(streams=(Stream(1e9, 1 << 30),))),
+    ],
+)
+def test_what_was_measured_on_a_device_scales_its_own_part_only(scale, work):
+    scaled = replace(PI4, **{scale: 2.0})
+    assert seconds(work, scaled) == pytest.approx(2 * seconds(work, PI4), rel=0.01)
+    others = [other for other in ("measured_core", "measured_caches", "measured_memory") if other != scale]
+    assert seconds(work, replace(PI4, **dict.fromkeys(others, 2.0))) == pytest.approx(seconds(work, PI4), rel=0.01)
+
+
 def test_threads_share_the_memory_of_a_board():
     work = Work(streams=(Stream(1e9, 1 << 30),), units=4)
     assert seconds(work, PI4, 4) == pytest.approx(seconds(work, PI4, 1), rel=0.01)
