@@ -13,7 +13,8 @@ ROOT = Path(spcompile.__file__).parent
 LEVELS = (  # a room may import the rooms below its level, never its level or above
     ("spcompile",),  # the package's own face
     ("cli",),
-    ("compiler", "check"),
+    ("check",),
+    ("compiler",),
     ("report",),
     ("search", "runtime", "training"),
     ("lowering",),

@@ -9,6 +9,10 @@ from spcompile.check.json_form import to_json_text
 from spcompile.check.junit import to_junit
 from spcompile.check.text import show, to_text
 
-__all__ = ["RENDERERS", "BaselineError", "Result", "check", "show", "to_markdown", "update"]
+__all__ = ["RENDERERS", "BaselineError", "Result", "check", "headline", "show", "to_markdown", "update"]
 
 RENDERERS: Mapping[str, Callable[[Result], str]] = {"text": to_text, "json": to_json_text, "junit": to_junit, "github": to_annotations}
+
+
+def headline(result: Result) -> str:
+    return result.headline

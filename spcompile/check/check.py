@@ -5,7 +5,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from spcompile.check import baseline, compare, timing
-from spcompile.check.compare import BETTER, SAME, SKIPPED, WORSE, Finding
+from spcompile.check.compare import BETTER, KEPT, MISSED, SAME, SKIPPED, WORSE, Finding
 from spcompile.check.environment import difference
 from spcompile.check.figures import Snapshot, Times
 from spcompile.check.snapshot import folder_of, snapshot
@@ -17,7 +17,7 @@ ATTEMPTS = 5  # at measuring before a slower time is believed: noise passes, a r
 
 @dataclass(frozen=True)
 class Result:
-    """What was compared with what, and what came out. `notes`: what a reader must know about how it was compared."""
+    """What was compared with what ("" where there are only limits), and what came out. `notes`: what a reader must know about how it was compared."""
 
     artifact: str
     against: str
@@ -28,18 +28,29 @@ class Result:
         return tuple(finding for finding in self.findings if finding.outcome == outcome)
 
     @property
-    def regressed(self) -> bool:
-        return bool(self.of(WORSE))
+    def failures(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.outcome in (WORSE, MISSED))
 
     @property
     def headline(self) -> str:
         """One sentence; the first thing anyone reads."""
-        counts = f"{len(self.of(SAME))} figures the same, {len(self.of(SKIPPED))} not compared"
-        if self.regressed:
-            return f"regression: {len(self.of(WORSE))} figures worse, {len(self.of(BETTER))} better, {counts}"
-        if self.of(BETTER):
-            return f"fine, and better: {len(self.of(BETTER))} figures better, {counts}; write a new baseline with --update"
-        return f"fine: {counts}"
+        counted = ((WORSE, "figures worse"), (BETTER, "figures better"), (MISSED, "limit{} missed"), (KEPT, "limit{} kept"))
+        some = [f"{count} {told.format('s' * (count > 1))}" for outcome, told in counted if (count := len(self.of(outcome)))]
+        compared = [f"{len(self.of(SAME))} figures the same"] if self.against else []
+        counts = ", ".join((*some, *compared, f"{len(self.of(SKIPPED))} not compared"))
+        better = "fine, and better" if self.of(BETTER) else "fine"
+        asked = "; write a new baseline with --update" if self.asks_for_baseline else ""
+        return f"{better if not self.failures else self.outcome}: {counts}{asked}"
+
+    @property
+    def outcome(self) -> str:
+        """The one word for it."""
+        return "regression" if self.of(WORSE) else "limit missed" if self.failures else "fine"
+
+    @property
+    def asks_for_baseline(self) -> bool:
+        """Whether what got better should be kept."""
+        return not self.failures and bool(self.of(BETTER))
 
 
 def update(artifact: str | Path, path: str | Path, progress: Progress | None = None) -> Snapshot:
@@ -67,11 +78,21 @@ def check(
     assert path is not None or against is not None
     folder = folder_of(artifact)
     was = baseline.read(Path(path)) if path is not None else snapshot(folder_of(against), Verdict.no("timed in turns"))
-    now = snapshot(folder, Verdict.no("not timed yet"))
-    _same_thing(was, now, str(path or against))
+    now = untimed(folder, was, str(path or against))
     with (progress or Silent()).stage("measure"):
-        timed = _against_other(folder, folder_of(against), tolerance) if against is not None else _against_times(folder, was, now, tolerance)
-    return Result(str(artifact), str(path or against), (timed, *compare.deterministic(was, now)), tuple(_notes(was, now, timed)))
+        timed = _against_other(folder, folder_of(against), tolerance) if against is not None else against_times(folder, was, now, tolerance)
+    return result(str(artifact), str(path or against), was, now, timed)
+
+
+def untimed(folder: Path, was: Snapshot, path: str) -> Snapshot:
+    """The artifact's figures that need no run; BaselineError where they are of something else than the baseline at `path`."""
+    now = snapshot(folder, Verdict.no("not timed yet"))
+    _same_thing(was, now, path)
+    return now
+
+
+def result(artifact: str, path: str, was: Snapshot, now: Snapshot, timed: Finding) -> Result:
+    return Result(artifact, path, (timed, *compare.deterministic(was, now)), tuple(_notes(was, now, timed)))
 
 
 def _same_thing(was: Snapshot, now: Snapshot, path: str) -> None:
@@ -85,7 +106,7 @@ def _same_thing(was: Snapshot, now: Snapshot, path: str) -> None:
         raise baseline.BaselineError(f"'{path}' is of {was.threads} threads, the artifact of {now.threads}; compile for as many, or --update the baseline")
 
 
-def _against_times(folder: Path, was: Snapshot, now: Snapshot, tolerance: float | None) -> Finding:
+def against_times(folder: Path, was: Snapshot, now: Snapshot, tolerance: float | None) -> Finding:
     """Within one environment only."""
     if isinstance(was.measured, Verdict):
         return compare.not_timed(f"the baseline holds no times: {was.measured.reason}")

@@ -1,7 +1,7 @@
 """Two snapshots, or two sets of times -> findings: what is the same, what got worse, what got better, what could not be compared, and why."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spcompile.check.figures import COST_MODEL, LATENCY, OF_A_LAYER, OF_THE_MODEL, PREDICTED, SIMULATED, SIMULATOR, Figure, Snapshot, Times
 from spcompile.verdict import Verdict
@@ -11,12 +11,17 @@ LEAST_NOISE = 0.03  # of times taken on different days: what clocks and memory p
 LEAST_NOISE_IN_TURNS = 0.02
 MEASURED_BY = {PREDICTED: (COST_MODEL,), SIMULATED: (COST_MODEL, SIMULATOR)}
 WHOLE = "whole model"
+LIMIT = "limit"  # the place of what is held against a limit instead of a baseline
 SAME, WORSE, BETTER, SKIPPED = "same", "worse", "better", "not compared"
+KEPT, MISSED = "kept", "missed"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One figure of one place, then and now. `tolerance` is a share of what it was; `reason` says why it was not compared, or what is special."""
+    """One figure of one place, then and now. `tolerance` is a share of what it was; `reason` says why it was not compared, or what is special.
+
+    Where the place is LIMIT, `was` is the limit.
+    """
 
     place: str
     figure: Figure
@@ -27,7 +32,7 @@ class Finding:
     reason: str = ""
 
     def __post_init__(self):
-        assert self.outcome in (SAME, WORSE, BETTER, SKIPPED) and (self.outcome != SKIPPED or self.reason), self
+        assert self.outcome in (SAME, WORSE, BETTER, SKIPPED, KEPT, MISSED) and (self.outcome != SKIPPED or self.reason), self
 
     @property
     def change(self) -> float | None:
@@ -55,6 +60,12 @@ def latency(was: Times, now: Times, tolerance: float | None, in_turns: bool = Fa
     how = "timed in turns, " if in_turns else ""
     reason = f"{how}repeated runs lie {was.noise:.1%} apart for the one and {now.noise:.1%} for the other" if tolerance is None else f"{how}as given"
     return _compared(WHOLE, LATENCY, was.undisturbed_s, now.undisturbed_s, noise if tolerance is None else tolerance, reason)
+
+
+def limit(figure: Figure, allowed: float, now: float, reason: str, tolerance: float = 0.0) -> Finding:
+    """A figure that may not be worse than `allowed`."""
+    found = _compared(LIMIT, figure, allowed, now, tolerance, reason)
+    return replace(found, outcome=MISSED if found.outcome == WORSE else KEPT)
 
 
 def not_timed(reason: str) -> Finding:

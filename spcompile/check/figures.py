@@ -26,6 +26,11 @@ CODE = Figure("code_bytes", "B", "the compiled library")
 ACCURACY = Figure("accuracy", "", "after pruning, as the report has it", more_is_better=True)
 LATENCY = Figure("latency_s", "s", "measured, one call, undisturbed")
 
+BUDGET = Figure("budget", "s", "the most that one call may take, and what it takes")
+FLOOR = Figure("accuracy_floor", "", "the least accuracy allowed, and what it is", more_is_better=True)
+DROP = Figure("max_drop", "", "the most accuracy that pruning may cost, and what it costs")
+DIFFERENCE = Figure("difference", "", "of the compiled outputs from the reference engine's, as a share of the largest")
+
 OF_A_LAYER = (MACS, PREDICTED, INSTRUCTIONS, SIMULATED)
 OF_THE_MODEL = (*OF_A_LAYER, WEIGHTS, WORKSPACE, CODE, ACCURACY)
 

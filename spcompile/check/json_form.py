@@ -3,7 +3,6 @@
 import json
 
 from spcompile.check.check import Result
-from spcompile.check.compare import BETTER
 from spcompile.check.wording import sentence
 
 SCHEMA = 1  # raised when a reader of the old form would misread the new one
@@ -17,8 +16,8 @@ def to_json_text(result: Result) -> str:
 def to_json(result: Result) -> dict:
     return {
         "schema": SCHEMA,
-        "outcome": "regression" if result.regressed else "fine",
-        "new_baseline_asked": not result.regressed and bool(result.of(BETTER)),
+        "outcome": result.outcome,
+        "new_baseline_asked": result.asks_for_baseline,
         "headline": result.headline,
         "artifact": result.artifact,
         "against": result.against,

@@ -51,7 +51,7 @@ def snapshot(folder: Path, measured: Times | Verdict) -> Snapshot:
     if KERNELS not in manifest["files"]:
         raise ArtifactError(f"'{folder}' holds no {KERNELS}, an older spcompile wrote it; compile again")
     target, threads = target_of(manifest), manifest["threads"]
-    steps, report = read_steps(folder / KERNELS), _report(folder)
+    steps, report = read_steps(folder / KERNELS), report_of(folder)
     weights = sum(np.load(folder / name, mmap_mode="r").nbytes for name in (VALUES, INDICES))
     figures, reasons = _of_steps(steps, folder / LIBRARY, target, threads, weights + manifest["workspace_bytes"])
     sizes = {WEIGHTS.name: weights, WORKSPACE.name: manifest["workspace_bytes"], CODE.name: (folder / LIBRARY).stat().st_size}
@@ -70,7 +70,8 @@ def snapshot(folder: Path, measured: Times | Verdict) -> Snapshot:
     )
 
 
-def _report(folder: Path) -> dict:
+def report_of(folder: Path) -> dict:
+    """The artifact's report.json; ArtifactError where there is none that this version reads."""
     path = folder / REPORT
     if not path.is_file():
         raise ArtifactError(f"'{folder}' holds no {REPORT}; compile again")

@@ -7,11 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from spcompile.check.check import Result
-from spcompile.check.compare import BETTER, SAME, SKIPPED, WHOLE, WORSE, Finding
-from spcompile.check.wording import change, spelled
+from spcompile.check.compare import BETTER, KEPT, LIMIT, MISSED, SAME, SKIPPED, WHOLE, WORSE, Finding
+from spcompile.check.figures import LATENCY
+from spcompile.check.wording import change, spelled, title
 from spcompile.report.terminal import layer_table, section
 
-STYLES = {WORSE: "bold red", BETTER: "green", SAME: "", SKIPPED: "dim"}
+STYLES = {WORSE: "bold red", BETTER: "green", SAME: "", SKIPPED: "dim", KEPT: "", MISSED: "bold red"}
 WIDTH = 200  # in a file
 
 
@@ -24,14 +25,14 @@ def to_text(result: Result) -> str:
 
 def show(result: Result, console: Console) -> None:
     """Print all of it."""
-    console.print(Text(result.headline, style=STYLES[WORSE if result.regressed else BETTER]), soft_wrap=True)
+    console.print(Text(result.headline, style=STYLES[WORSE if result.failures else BETTER]), soft_wrap=True)
     console.print()
-    console.print(_table([finding for finding in result.findings if finding.place == WHOLE or finding.outcome != SAME]))
+    console.print(_table([finding for finding in result.findings if finding.place in (LIMIT, WHOLE) or finding.outcome != SAME]))
     section(console, "notes", (*_reasons(result), *result.notes))
 
 
 def _table(findings: list[Finding]) -> Table:
-    table = layer_table("place", "figure", "was", "is", "change", left=2)
+    table = layer_table("place", "figure", "was / limit", "is", "change", left=2)
     table.add_column("outcome")
     for finding in findings:
         values = (spelled(finding.figure, value) for value in (finding.was, finding.now))
@@ -42,6 +43,6 @@ def _table(findings: list[Finding]) -> Table:
 
 def _reasons(result: Result):
     """Of all but the measured time, which has a note of its own."""
-    for finding in result.findings[1:]:
-        if finding.reason:
-            yield f"{finding.figure.name} of {finding.place}: {finding.reason}"
+    for finding in result.findings:
+        if finding.reason and finding.figure != LATENCY:
+            yield f"{title(finding)}: {finding.reason}"

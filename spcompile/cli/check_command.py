@@ -1,11 +1,11 @@
-"""spcompile check ARTIFACT --baseline baseline.json"""
+"""spcompile check ARTIFACT --baseline baseline.json; without an artifact, all models that spcompile.toml lists."""
 
 import os
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from spcompile.cli.arguments import Command, UsageError
+from spcompile.cli.arguments import Command, UsageError, whole
 from spcompile.cli.screen import console
 
 FORMATS = ("text", "json", "junit", "github")
@@ -15,9 +15,13 @@ SUMMARY = "GITHUB_STEP_SUMMARY"  # the file that GitHub Actions shows as a step'
 def arguments(parser: ArgumentParser) -> None:
     """Options of check."""
     parser.add_argument("artifact", nargs="?", metavar="ARTIFACT", help="the folder that compiling wrote, or the report.json in it")
-    parser.add_argument("--baseline", metavar="FILE.json", help="the figures to hold it against")
-    parser.add_argument("--update", action="store_true", help="write the baseline instead")
-    parser.add_argument("--against", metavar="ARTIFACT", help="another artifact, timed in turns with this one; it is the baseline where none is given")
+    one, many = (parser.add_argument_group(title) for title in ("one artifact", "all models of spcompile.toml, or of [tool.spcompile] in pyproject.toml"))
+    one.add_argument("--baseline", metavar="FILE.json", help="the figures to hold it against")
+    one.add_argument("--against", metavar="ARTIFACT", help="another artifact, timed in turns with this one; it is the baseline where none is given")
+    many.add_argument("--config", metavar="FILE.toml", help="the file that lists them (default: the one in the working folder)")
+    many.add_argument("--only", metavar="A,B", help="some of them, by name")
+    many.add_argument("--jobs", type=whole(1), metavar="N", help="how many are compiled at once (default: one a core)")
+    parser.add_argument("--update", action="store_true", help="write the baselines instead")
     parser.add_argument("--tolerance", type=_share, metavar="5%", help="how much slower a measured time may be (default: from the noise seen)")
     parser.add_argument("--format", choices=FORMATS, default="text", help="text, json, junit, or github: annotations and a step summary (default text)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the result here, and print only its headline")
@@ -26,41 +30,54 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Compare, show what came out, and say by the exit code whether anything got worse."""
-    if args.artifact is None:
-        raise UsageError("no artifact given: spcompile check FOLDER --baseline baseline.json, the folder that compiling wrote (MODEL-TARGET.spc)")
-    if args.baseline is None and (args.update or args.against is None):
-        raise UsageError("no baseline given: --baseline baseline.json; with --update it is written")
     if args.update and (args.against is not None or args.tolerance is not None):
         raise UsageError("--update compares nothing; leave out --against and --tolerance")
+    if args.artifact is None:
+        from spcompile.cli.check_project import run as run_all
+
+        return run_all(args)
+    if surplus := [option for option in ("config", "only", "jobs") if getattr(args, option) is not None]:
+        raise UsageError(f"--{surplus[0]} is for all models of a file; leave the artifact '{args.artifact}' out")
+    if args.baseline is None and (args.update or args.against is None):
+        raise UsageError("no baseline given: --baseline baseline.json; with --update it is written")
     from spcompile.progress import speaker
 
     progress = speaker(quiet=args.quiet)
     return _update(args, progress) if args.update else _check(args, progress)
 
 
+def present(args: Namespace, found, forms) -> None:
+    """Print or write what was found in the form asked for. `forms`: a module, or package, of `check` that knows them."""
+    if args.output is not None:
+        _write(Path(args.output), forms.RENDERERS[args.format](found))
+        console().print(forms.headline(found), soft_wrap=True, markup=False)
+    elif args.format == "text":
+        forms.show(found, console())
+    else:
+        print(forms.RENDERERS[args.format](found), end="")
+    if args.format == "github" and os.environ.get(SUMMARY):
+        with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as summary:
+            summary.write(forms.to_markdown(found))
+
+
+def told(path: str | Path, taken) -> str:
+    """What was written to a baseline."""
+    return f"{path}: figures of {len(taken.layers)} layers of {taken.model} on {taken.target}"
+
+
 def _update(args: Namespace, progress) -> int:
     from spcompile.check import update
 
-    taken = update(args.artifact, args.baseline, progress)
-    console().print(f"{args.baseline}: figures of {len(taken.layers)} layers of {taken.model} on {taken.target}", soft_wrap=True, markup=False)
+    console().print(told(args.baseline, update(args.artifact, args.baseline, progress)), soft_wrap=True, markup=False)
     return 0
 
 
 def _check(args: Namespace, progress) -> int:
-    from spcompile.check import RENDERERS, check, show, to_markdown
+    from spcompile import check
 
-    result = check(args.artifact, args.baseline, args.against, args.tolerance, progress)
-    if args.output is not None:
-        _write(Path(args.output), RENDERERS[args.format](result))
-        console().print(result.headline, soft_wrap=True, markup=False)
-    elif args.format == "text":
-        show(result, console())
-    else:
-        print(RENDERERS[args.format](result), end="")
-    if args.format == "github" and os.environ.get(SUMMARY):
-        with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as summary:
-            summary.write(to_markdown(result))
-    return 1 if result.regressed else 0
+    result = check.check(args.artifact, args.baseline, args.against, args.tolerance, progress)
+    present(args, result, check)
+    return 1 if result.failures else 0
 
 
 def _write(path: Path, text: str) -> None:
@@ -79,5 +96,5 @@ def _share(text: str) -> float:
     return float(text.strip()[:-1]) / 100
 
 
-USAGE = "ARTIFACT --baseline FILE.json [options]"
-COMMAND = Command("check", USAGE, "compare an artifact with a baseline: slower, larger or less accurate fails", arguments, run)
+USAGE = "[ARTIFACT --baseline FILE.json] [options]"
+COMMAND = Command("check", USAGE, "compare an artifact, or all models of spcompile.toml, with baselines: slower, larger or less accurate fails", arguments, run)

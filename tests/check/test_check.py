@@ -25,7 +25,7 @@ def worse(result) -> set[tuple[str, str]]:
 def test_the_same_model_compiled_again_has_identical_figures(artifact, compiled, path):
     again = compiled()
     result = check(again, path)
-    assert not result.regressed and result.headline.startswith("fine: ")
+    assert not result.failures and result.headline.startswith("fine: ")
     assert [finding for finding in result.findings if finding.outcome != SKIPPED and finding.was != finding.now] == []
     assert {finding.place for finding in result.findings} >= {WHOLE, "first", "second", "last"}
     update(again, path.with_name("again.json"))
@@ -54,7 +54,7 @@ def test_a_denser_layer_is_found(compiled, path):
 
 def test_what_is_better_asks_for_a_new_baseline(compiled, path):
     result = check(compiled(budget="2.2x"), path)
-    assert not result.regressed and result.of(BETTER) and "write a new baseline with --update" in result.headline
+    assert not result.failures and result.of(BETTER) and "write a new baseline with --update" in result.headline
 
 
 def test_a_report_stands_for_its_artifact(artifact, path):
@@ -63,8 +63,8 @@ def test_a_report_stands_for_its_artifact(artifact, path):
 
 def test_another_artifact_may_be_the_baseline(artifact, compiled, not_run):
     denser = compiled(budget="1.4x")
-    assert check(denser, None, against=artifact).regressed
-    assert not check(artifact, None, against=denser).regressed
+    assert check(denser, None, against=artifact).failures
+    assert not check(artifact, None, against=denser).failures
 
 
 def test_code_for_another_machine_is_compared_without_running(compiled, tmp_path):
@@ -72,7 +72,7 @@ def test_code_for_another_machine_is_compared_without_running(compiled, tmp_path
     kept = baseline.read(tmp_path / "arm.json")
     assert isinstance(kept.measured, Verdict) and kept.total["simulated_cycles"] > 0
     result = check(compiled("neoverse-n1"), tmp_path / "arm.json")
-    assert not result.regressed and "the deterministic figures decide" in result.notes[0]
+    assert not result.failures and "the deterministic figures decide" in result.notes[0]
 
 
 def test_threads_hide_the_loops_and_say_so(compiled, not_run, tmp_path):
@@ -123,7 +123,7 @@ class TestMeasured:
 
     def test_within_the_noise_is_fine(self, timed):
         result, taken = timed(1e-3, 1e-3 * (1 + LEAST_NOISE - 0.001))
-        assert not result.regressed and taken == 1
+        assert not result.failures and taken == 1
         assert "tolerance of the measured time: 3.0% (repeated runs lie 0.4% apart for the one and 0.4% for the other)" in result.notes[0]
 
     def test_ten_per_cent_slower_is_a_regression_that_stays(self, timed):
@@ -133,15 +133,15 @@ class TestMeasured:
 
     def test_noise_passes(self, timed):
         result, taken = timed(1e-3, 1.3e-3, 1.001e-3)
-        assert not result.regressed and taken == 2
+        assert not result.failures and taken == 2
 
     def test_much_faster_asks_for_a_new_baseline(self, timed):
         result, _ = timed(1e-3, 0.8e-3)
-        assert not result.regressed and [finding.figure.name for finding in result.of(BETTER)] == ["latency_s"]
+        assert not result.failures and [finding.figure.name for finding in result.of(BETTER)] == ["latency_s"]
 
     def test_a_given_tolerance_wins(self, timed):
-        assert not timed(1e-3, 1.1e-3, tolerance=0.2)[0].regressed
-        assert timed(1e-3, *[1.02e-3] * ATTEMPTS, tolerance=0.01)[0].regressed
+        assert not timed(1e-3, 1.1e-3, tolerance=0.2)[0].failures
+        assert timed(1e-3, *[1.02e-3] * ATTEMPTS, tolerance=0.01)[0].failures
 
     def test_another_environment_is_not_compared(self, artifact, tmp_path, monkeypatch):
         monkeypatch.setattr(timing, "times_of", lambda *folders: (times(1e-3),))
@@ -150,7 +150,7 @@ class TestMeasured:
         baseline.write(tmp_path / "there.json", replace(kept, environment=replace(kept.environment, cpu="another CPU")))
         monkeypatch.setattr(timing, "times_of", lambda *folders: pytest.fail("timed in another environment"))
         result = check(artifact, tmp_path / "there.json")
-        assert not result.regressed and "another environment (CPU another CPU -> " in result.notes[0]
+        assert not result.failures and "another environment (CPU another CPU -> " in result.notes[0]
 
 
 def times(seconds: float) -> Times:

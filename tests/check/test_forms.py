@@ -30,7 +30,7 @@ def test_every_form_tells_the_headline_and_ends_its_last_line(form, result):
 
 
 def test_headlines():
-    assert RESULT.headline == "regression: 2 figures worse, 1 better, 1 figures the same, 1 not compared"
+    assert RESULT.headline == "regression: 2 figures worse, 1 figures better, 1 figures the same, 1 not compared"
     assert FINE.headline == "fine: 1 figures the same, 1 not compared"
     better = Result("net.spc", "b.json", FINDINGS[:3], ())
     assert better.headline == "fine, and better: 1 figures better, 1 figures the same, 1 not compared; write a new baseline with --update"
