@@ -5,19 +5,24 @@ To add a pruner: write `pruning/my_idea.py` with a frozen subclass of `Pruner` a
 
 from spcompile.pruning.admm import Admm
 from spcompile.pruning.calibration import Calibration, calibration_from, load_calibration, random_calibration
+from spcompile.pruning.erdos_renyi import erdos_renyi_kernel
 from spcompile.pruning.errors import ErrorModel, measure_errors
 from spcompile.pruning.evidence import Evidence
+from spcompile.pruning.fisher import Fisher
 from spcompile.pruning.images import Preprocessing
 from spcompile.pruning.labelled import Labelled, load_labelled, top1
 from spcompile.pruning.magnitude import Magnitude
+from spcompile.pruning.nettrim import NetTrim
+from spcompile.pruning.obc import Obc
 from spcompile.pruning.pruned import Pruned
 from spcompile.pruning.pruner import Pruner
+from spcompile.pruning.random_masks import Random
 from spcompile.pruning.sequential import prune
 from spcompile.pruning.solvers import KeepWeights, LeastSquares, Solver
 from spcompile.pruning.sparsegpt import SparseGPT
 from spcompile.pruning.wanda import Wanda
 
-PRUNERS: tuple[Pruner, ...] = (Magnitude(), Wanda(), SparseGPT(), Admm())
+PRUNERS: tuple[Pruner, ...] = (Magnitude(), Random(), Wanda(), Fisher(), SparseGPT(), Obc(), NetTrim(), Admm())
 
 __all__ = [
     "PRUNERS",
@@ -25,17 +30,22 @@ __all__ = [
     "Calibration",
     "ErrorModel",
     "Evidence",
+    "Fisher",
     "KeepWeights",
     "Labelled",
     "LeastSquares",
     "Magnitude",
+    "NetTrim",
+    "Obc",
     "Preprocessing",
     "Pruned",
     "Pruner",
+    "Random",
     "Solver",
     "SparseGPT",
     "Wanda",
     "calibration_from",
+    "erdos_renyi_kernel",
     "load_calibration",
     "load_labelled",
     "measure_errors",

@@ -38,12 +38,20 @@ class Alternation:
 
     def step(self, pattern: Pattern, sparsity: float) -> np.ndarray:
         """-> the mask of this step, bool [rows, columns]."""
-        best = product(self.target + PENALTY * (self.allowed - self.price), self.inverse)
-        wanted = (best + self.price) * self.alive
+        best, wanted = self.propose()
         keep = pattern.mask((wanted**2).reshape(self.shape), sparsity)
-        self.allowed = wanted * keep.reshape(wanted.shape)
-        self.price += best - self.allowed
+        self.settle(best, wanted * keep.reshape(wanted.shape))
         return keep
+
+    def propose(self) -> tuple[np.ndarray, np.ndarray]:
+        """-> X, and X + U where the network has weights at all; float32 [groups, rows of a group, columns]."""
+        best = product(self.target + PENALTY * (self.allowed - self.price), self.inverse)
+        return best, (best + self.price) * self.alive
+
+    def settle(self, best: np.ndarray, allowed: np.ndarray) -> None:
+        """X and the new Z."""
+        self.allowed = allowed
+        self.price += best - allowed
 
     @property
     def weight(self) -> np.ndarray:
@@ -55,6 +63,16 @@ def row_harms(evidence: Evidence, damping: float) -> np.ndarray:
     """What dropping a whole row costs, known exactly because no survivor in it can take the blame: w A w' of its best weights, float64 [rows]."""
     gram, target = evidence.normal_equations(damping)
     return (product(target, inverse(gram)) * target).sum(axis=2).reshape(-1)
+
+
+def spans_rows(evidence: Evidence, pattern: Pattern) -> bool:
+    """Do whole rows live or die, so that `mask_of_rows` is the answer?"""
+    return pattern.unit(evidence.weight.shape)[1] == evidence.layer.columns > 1
+
+
+def mask_of_rows(evidence: Evidence, choice: Choice, damping: float) -> np.ndarray:
+    """The optimal mask of a pattern whose units are whole rows, bool [rows, columns]: by `row_harms`."""
+    return choice.pattern.mask(np.broadcast_to(row_harms(evidence, damping)[:, None], evidence.weight.shape), choice.sparsity)
 
 
 @dataclass(frozen=True)
@@ -72,9 +90,8 @@ class Admm(Pruner):
     rising_share: float = 0.75  # of the steps; the last ones are taken at the full level
 
     def mask(self, evidence: Evidence, choice: Choice) -> np.ndarray:
-        if choice.pattern.unit(evidence.weight.shape)[1] == evidence.layer.columns > 1:
-            harms = np.broadcast_to(row_harms(evidence, self.damping)[:, None], evidence.weight.shape)
-            return choice.pattern.mask(harms, choice.sparsity)
+        if spans_rows(evidence, choice.pattern):
+            return mask_of_rows(evidence, choice, self.damping)
         alternation = Alternation(evidence, self.damping)
         for step in range(1, self.steps + 1):
             keep = alternation.step(choice.pattern, self._level(choice, step))

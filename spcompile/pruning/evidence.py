@@ -1,4 +1,4 @@
-"""What calibration data says about one layer: the second moments of its inputs."""
+"""What calibration data says about one layer: the second moments of its inputs, and what its weights mean to the output."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,8 @@ class Evidence:
         mean |W x_dense - V x_pruned|^2 = tr(W S W') - 2 tr(W C V') + tr(V G V')        G = `gram`, C = `cross`
 
     which is all that a squared error can depend on. Layers with a bias are centred first: their bias absorbs the means exactly.
-    Without calibration data gram and cross are None and only the weights are known.
+    Without calibration data gram and cross are None and only the weights are known. What lies behind the layer is seen by `fisher` alone, which is
+    there for pruners that ask for it (`Pruner.needs_fisher`).
     """
 
     layer: Layer
@@ -29,11 +30,13 @@ class Evidence:
     cross: np.ndarray | None = None  # float64 [groups, columns, columns]: mean of x_dense x_pruned'
     mean_dense: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
     mean_pruned: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
+    fisher: np.ndarray | None = None  # float64 [rows, columns]: what the dense network's outputs owe to each weight, `gradients.squared_gradients`
 
     def __post_init__(self):
         rows, columns, groups = self.layer.rows, self.layer.columns, self.layer.groups
         assert self.weight.shape == (rows, columns), (self.weight.shape, self.layer)
         assert self.gram is None or self.gram.shape == self.cross.shape == (groups, columns, columns), self.gram.shape
+        assert self.fisher is None or self.fisher.shape == self.weight.shape, self.fisher.shape
 
     @property
     def grouped_weight(self) -> np.ndarray:

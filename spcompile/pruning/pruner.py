@@ -27,6 +27,11 @@ class Pruner(ABC):
         """Does `mask` or the solver read the evidence's moments?"""
         return self.solver.needs_data
 
+    @property
+    def needs_fisher(self) -> bool:
+        """Does `mask` read `Evidence.fisher`? It costs a pass through the network and back, for some hundred samples."""
+        return False
+
     def can(self, choice: Choice) -> Verdict:
         """Can masks of this pattern be chosen? The driver turns a refusal into a PatternError."""
         return Verdict.yes()

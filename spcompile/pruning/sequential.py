@@ -1,6 +1,7 @@
 """Layers are pruned in the order of the graph, so that each sees what the ones before it lost."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
@@ -40,7 +41,7 @@ def prune(
         if calibration is not None and pruner.needs_data:
             walk = _Walk(model, choices, pruner, seed)
             walk.run(calibration, advance)
-            return Pruned(with_weights(model, walk.matrices, walk.biases), walk.masks, calibration.notes)
+            return Pruned(with_weights(model, walk.matrices, walk.biases), walk.masks, (*calibration.notes, *walk.notes))
         chosen = Magnitude() if pruner.needs_data else pruner
         evidence = {layer.name: Evidence(layer, weight(model, layer)) for layer in layers if layer.name in choices}
         masks = {name: _mask(chosen, known, choices[name]) for name, known in evidence.items()}
@@ -79,10 +80,11 @@ class _Walk:
         from spcompile.pruning.network import own_weights
 
         self.model, self.choices, self.pruner = own_weights(model), choices, pruner
-        self.rng = np.random.default_rng(seed)
+        self.seed, self.rng = seed, np.random.default_rng(seed)
         self.masks: dict[str, np.ndarray] = {}
         self.matrices: dict[str, np.ndarray] = {}
         self.biases: dict[str, np.ndarray] = {}
+        self.thin: list[str] = []  # layers whose inputs were seen at too few positions to tell all of their columns apart
         self.solved: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # by weight: layers that share one are solved where it is first met
 
     def run(self, calibration: Calibration, advance: Advance) -> None:
@@ -94,14 +96,23 @@ class _Walk:
         layers = {layer.name: layer for layer in find_layers(self.model)}
         with torch.no_grad():
             network = Network(self.model)
+            fisher = self._fisher(network, calibration, layers.values())
             streams = Streams(network, calibration.feeds)
             for at, step in enumerate(network.steps):
                 if (layer := layers.get(step.name)) is not None:
                     if self._has_work(layer, streams):
-                        self._solve(streams.moments(layer, at, self.rng).evidence(weight(self.model, layer)))
+                        moments = streams.moments(layer, at, self.rng)
+                        self._solve(replace(moments.evidence(weight(self.model, layer)), fisher=fisher.get(layer.name)))
+                        self.thin += [layer.name] * (moments.count < layer.columns)
                         streams.weights.update({name: torch.from_numpy(array) for name, array in self._written(layer).items()})
                     advance()
                 streams.advance(step)
+
+    def _fisher(self, network, calibration: Calibration, layers: Iterable[Layer]) -> dict[str, np.ndarray]:
+        from spcompile.pruning.gradients import squared_gradients
+
+        chosen = [layer for layer in layers if layer.name in self.choices]
+        return squared_gradients(network, calibration.feeds, chosen, self.seed) if self.pruner.needs_fisher else {}
 
     def _has_work(self, layer: Layer, streams) -> bool:
         return layer.name in self.choices or (self.pruner.solver.needs_data and not streams.same(layer.input))
@@ -119,6 +130,13 @@ class _Walk:
         if layer.bias is not None and self.pruner.solver.needs_data:
             self.biases[layer.name] = bias(self.model, layer) + evidence.bias_shift(self.matrices[layer.name])
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.thin:
+            return ()
+        some = ", ".join(self.thin[:3]) + (f" and {len(self.thin) - 3} more" if len(self.thin) > 3 else "")
+        return (f"too few calibration samples: fewer positions than columns at {some}; weights stay near the dense ones where the data says nothing",)
+
     def _written(self, layer: Layer) -> dict[str, np.ndarray]:
         """The layer's new initializers by name."""
         new = {layer.weight: layer.from_matrix(self.matrices[layer.name])}
@@ -127,4 +145,4 @@ class _Walk:
 
 def _require_finite(evidence: Evidence) -> None:
     if not (np.isfinite(evidence.gram).all() and np.isfinite(evidence.cross).all()):
-        raise DataError(f"the inputs of layer '{evidence.layer.name}' overflow on the calibration data; check its scale and preprocessing")
+        raise DataError(f"the inputs of layer '{evidence.layer.name}' overflow or are NaN on the calibration data; check its scale and preprocessing")

@@ -22,7 +22,12 @@ def evidence(layer: Layer, zeros: float = 0.0, directions: float = 0.5) -> Evide
     gram = factor @ factor.transpose(0, 2, 1) + 0.1 * np.eye(layer.columns)
     weight = (rng.standard_normal((layer.rows, layer.columns)) * (rng.random((layer.rows, layer.columns)) >= zeros)).astype(np.float32)
     means = np.zeros((layer.groups, layer.columns))
-    return Evidence(layer, weight, gram, gram, means, means)
+    return Evidence(layer, weight, gram, gram, means, means, own_fisher(layer, gram))
+
+
+def own_fisher(layer: Layer, gram: np.ndarray) -> np.ndarray:
+    """Of a network that ends with this layer: a weight's information is the power of its input."""
+    return np.repeat(np.diagonal(gram, axis1=1, axis2=2), layer.rows // layer.groups, axis=0)
 
 
 def harm(known: Evidence, weight: np.ndarray) -> float:
@@ -66,7 +71,7 @@ def test_the_same_question_has_the_same_answer(pruner, choice, known):
 
 
 def test_evidence_is_left_alone(pruner, choice, known):
-    arrays = {name: getattr(known, name).copy() for name in ("weight", "gram", "cross")}
+    arrays = {name: getattr(known, name).copy() for name in ("weight", "gram", "cross", "fisher")}
     pruner.solver.solve(known, _ask(pruner, known, choice))
     assert all(np.array_equal(getattr(known, name), array) for name, array in arrays.items())
 
