@@ -1,10 +1,13 @@
 """Accuracy after one-shot pruning, every layer that can at one level, by magnitude and by the pruner of the project; and after recovery.
 
-    python benchmarks/accuracy.py [--only resnet20,mobilenet_v1] [--samples N] [--pruners magnitude,wanda,sparsegpt,admm] [--levels 2:4,block4x1@0.5]
+    python benchmarks/accuracy.py [--only resnet20,mobilenet_v1] [--samples N] [--pruners magnitude,wanda+least-squares,obc,admm] [--levels 2:4,block4x1@0.5]
+                                  [--erdos-renyi]
     python benchmarks/accuracy.py --recover 10min [--only ...] [--samples N] [--levels ...]
 
 Calibration images carry no labels; accuracy is top-1 in ONNX Runtime on images that were never used for pruning. Depthwise layers stay dense,
-as every pattern leaves them. Seconds are those of pruning alone; memory is the peak of a process that prunes this row and does nothing else.
+as every pattern leaves them. `+least-squares` after the name of a pruner that keeps weights as they are updates them under its mask. With
+--erdos-renyi a level is that of the network, and layers share it by their shapes; patterns of one level are left out. Beside each accuracy are
+the seconds of pruning alone; memory is the largest peak of the row's processes, each of which prunes once and does nothing else.
 """
 
 import argparse
@@ -12,7 +15,7 @@ import multiprocessing
 import resource
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +24,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from networks import networks
 
 from spcompile.budget import parse_duration
+from spcompile.compiler.inputs import chosen_pruner
 from spcompile.ir.layers import find_layers
 from spcompile.patterns import parse_choice
-from spcompile.pruning import PRUNERS, calibration_from, prune
+from spcompile.pruning import LeastSquares, Pruner, calibration_from, erdos_renyi_kernel, prune
 from spcompile.training import held_out, recover
 
 LEVELS = {
@@ -38,6 +42,7 @@ RECOVERED_LEVELS = {
 }
 RECOVERY_SAMPLES = {"resnet20": 4000, "mobilenet_v1": 512, "efficientnet_lite0": 512}
 SEED = 0
+UPDATED = "+least-squares"
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,20 @@ class Row:
     peak_bytes: int
 
 
-def measure(name: str, notation: str, pruner_name: str, samples: int) -> Row:
-    """One row, in the process that calls it."""
+def pruner_of(name: str) -> Pruner:
+    pruner = chosen_pruner(name.removesuffix(UPDATED))
+    return replace(pruner, solver=LeastSquares()) if name.endswith(UPDATED) else pruner
+
+
+def measure(name: str, notation: str, pruner_name: str, samples: int, by_shape: bool = False) -> Row:
+    """One row, in the process that calls it. by_shape: the layers' levels are those of `erdos_renyi_kernel`."""
     network = networks()[name]
     model, choice = network.prepared(), parse_choice(notation)
     calibration = calibration_from(network.calibration(samples), model)
     choices = {layer.name: choice for layer in find_layers(model) if choice.sparsity and choice.pattern.fits(layer)}
-    pruner = next(known for known in PRUNERS if known.name == pruner_name)
+    if by_shape:
+        choices = erdos_renyi_kernel(find_layers(model), choice.pattern, choice.sparsity)
+    pruner = pruner_of(pruner_name)
     started = time.perf_counter()
     pruned = prune(model, choices, calibration, pruner, SEED)
     pruning_s = time.perf_counter() - started
@@ -94,14 +106,16 @@ def alone(function, *arguments) -> Row | Recovery:
         return pool.apply(function, arguments)
 
 
-def table(name: str, levels: tuple[str, ...], samples: int, pruners: tuple[str, ...]) -> None:
+def table(name: str, levels: tuple[str, ...], samples: int, pruners: tuple[str, ...], by_shape: bool) -> None:
     dense = alone(measure, name, "dense", "magnitude", samples)
     print(f"\n{name}: dense {dense.accuracy:.2%}, {samples} calibration samples, seed {SEED}\n", flush=True)
-    print(f"| every layer | {' | '.join(pruners)} | pruning_s | peak_GB |\n|---|{'---|' * (len(pruners) + 2)}", flush=True)
+    print(f"| {'the network' if by_shape else 'every layer'} | {' | '.join(pruners)} | peak_GB |\n|---|{'---|' * (len(pruners) + 1)}", flush=True)
     for notation in levels:
-        rows = [alone(measure, name, notation, pruner, samples) for pruner in pruners]
-        accuracies = " | ".join(f"{row.accuracy:.2%}" for row in rows)
-        print(f"| {notation} | {accuracies} | {rows[-1].pruning_s:.0f} | {rows[-1].peak_bytes / 1e9:.2f} |", flush=True)
+        if by_shape and parse_choice(notation).pattern.fixed_sparsity is not None:
+            continue
+        rows = [alone(measure, name, notation, pruner, samples, by_shape) for pruner in pruners]
+        cells = " | ".join(f"{row.accuracy:.2%}, {row.pruning_s:.0f} s" for row in rows)
+        print(f"| {notation} | {cells} | {max(row.peak_bytes for row in rows) / 1e9:.2f} |", flush=True)
 
 
 def recovery_table(name: str, levels: tuple[str, ...], samples: int, recover: str) -> None:
@@ -118,7 +132,8 @@ def main() -> None:
     parser.add_argument("--levels", help="such as 2:4,block4x1@0.5; default those of the tables in docs/accuracy.md")
     parser.add_argument("--recover", metavar="10min", help="a table of recovery instead")
     parser.add_argument("--samples", type=int, help="calibration samples, the same for every network")
-    parser.add_argument("--pruners", default="magnitude,admm", help="seconds and memory are those of the last one")
+    parser.add_argument("--pruners", default="magnitude,admm", help="names as of spcompile --pruner")
+    parser.add_argument("--erdos-renyi", action="store_true", help="layers share the level by their shapes, instead of having it each")
     args = parser.parse_args()
     print(f"numpy {np.__version__}, {multiprocessing.cpu_count()} cores")
     known, samples = (RECOVERED_LEVELS, RECOVERY_SAMPLES) if args.recover else (LEVELS, SAMPLES)
@@ -127,7 +142,7 @@ def main() -> None:
         if args.recover:
             recovery_table(name, levels, count, args.recover)
         else:
-            table(name, levels, count, tuple(args.pruners.split(",")))
+            table(name, levels, count, tuple(args.pruners.split(",")), args.erdos_renyi)
 
 
 if __name__ == "__main__":
