@@ -12,7 +12,7 @@ import spcompile
 ROOT = Path(spcompile.__file__).parent
 LEVELS = (  # a room may import the rooms below its level, never its level or above
     ("spcompile",),  # the package's own face
-    ("cli",),
+    ("cli", "pytest_plugin"),
     ("check",),
     ("compiler",),
     ("report",),

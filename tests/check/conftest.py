@@ -1,6 +1,9 @@
 """A small real network, compiled as a user would, as it should be and with slowdowns planted in it."""
 
+import shutil
 from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx_ir as ir
@@ -88,3 +91,35 @@ def sample() -> Snapshot:
 def not_run(monkeypatch):
     """Nothing is timed."""
     monkeypatch.setattr("spcompile.check.timing.times_of", lambda *folders: Verdict.no("not timed in this test"))
+
+
+@pytest.fixture(scope="session")
+def action() -> SimpleNamespace:
+    """What runs action.yml: tests/check/scratch.py."""
+    return SimpleNamespace(**run_path(str(Path(__file__).parent / "scratch.py")))
+
+
+@pytest.fixture(scope="session")
+def installed(action, tmp_path_factory) -> dict[str, str]:
+    """The environment of a machine onto which the action has installed spcompile: really built and installed; what it depends on is there already."""
+    pytest.importorskip("setuptools", reason="builds a wheel")
+    there, source = (tmp_path_factory.mktemp(name) for name in ("installed", "action"))
+    for name in action.SHIPPED:
+        copy = shutil.copytree if (action.ROOT / name).is_dir() else shutil.copy
+        copy(action.ROOT / name, source / name)
+    offline = {"PIP_TARGET": str(there), "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    env = action.environment(there)
+    done = action.run_step("Install spcompile", source, env | offline | {"GITHUB_ACTION_PATH": str(source)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return env
+
+
+@pytest.fixture
+def repository(model, tmp_path):
+    """A scratch repository with a network and its spcompile.toml."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    shutil.copy(model, folder / "net.onnx")
+    entry = 'path = "net.onnx"\ntarget = "cortex-a72"\nbudget = "1.6x"\npatterns = ["unstructured"]\nbaseline = "net.json"\n'
+    (folder / "spcompile.toml").write_text(f"[models.net]\n{entry}")
+    return folder
