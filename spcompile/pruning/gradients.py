@@ -12,6 +12,8 @@ from spcompile.pruning.network import Network, Values
 SAMPLES = 512  # of the calibration data, the first ones
 BATCH = 4  # samples that share a probe: each batch gives one more estimate
 SPREAD_SAMPLES = 64  # that tell how much samples differ in an output
+ACTIVATION_BYTES = 1e9  # of all values of a batch, which the way back needs
+LEAST_VARIANCE = 1e-9  # relative to the outputs' power: less is rounding
 
 
 def squared_gradients(network: Network, feeds: Mapping[str, np.ndarray], layers: Iterable[Layer], seed: int) -> dict[str, np.ndarray]:
@@ -23,13 +25,12 @@ def squared_gradients(network: Network, feeds: Mapping[str, np.ndarray], layers:
     is an unbiased draw of their sum. Outputs count relative to how much samples differ in them. Raises DataError when a gradient is not finite.
     """
     layers, generator = list(layers), torch.Generator().manual_seed(seed)
-    samples = {name: network.cast(values[:SAMPLES]) for name, values in network.samples(feeds).items()}
-    spreads = _spreads(network, {name: values[:SPREAD_SAMPLES] for name, values in samples.items()})
+    spreads = _spreads(network, feeds)
     weights = {name: network.constants[name].clone().requires_grad_() for name in {layer.weight: None for layer in layers}}
     totals = {name: torch.zeros(weight.shape, dtype=torch.float64) for name, weight in weights.items()}
-    for start in range(0, len(next(iter(samples.values()))), BATCH):
+    for batch in _batches(network, feeds, SAMPLES):
         with torch.enable_grad():
-            values = network.run({name: array[start : start + BATCH] for name, array in samples.items()}, weights)
+            values = network.run(batch, weights)
             probed = [(values[name] * torch.randn(values[name].shape, generator=generator)).sum() / spread for name, spread in spreads.items()]
             reached = [value for value in probed if value.requires_grad]
             gradients = torch.autograd.grad(reached, list(weights.values()), allow_unused=True) if reached else [None] * len(weights)
@@ -40,10 +41,23 @@ def squared_gradients(network: Network, feeds: Mapping[str, np.ndarray], layers:
     return {layer.name: layer.to_matrix(totals[layer.weight].numpy()) for layer in layers}
 
 
-def _spreads(network: Network, samples: Values) -> dict[str, float]:
-    """By output of fractions: by how much samples differ, all its values together; 1 where they do not."""
+def _batches(network: Network, feeds: Mapping[str, np.ndarray], limit: int) -> Iterable[Values]:
+    """The first `limit` samples, as many at a time as may be and memory has room for."""
+    samples = {name: network.cast(values[:limit]) for name, values in network.samples(feeds).items()}
+    size = max(1, min(BATCH, int(ACTIVATION_BYTES // sum(network.bytes.values()))))
+    for parts in zip(*(values.split(size) for values in samples.values()), strict=True):
+        yield dict(zip(samples, parts, strict=True))
+
+
+def _spreads(network: Network, feeds: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """By output of fractions: the root of the mean squared distance of samples from their mean; 1 where they do not differ."""
+    count, sums, squares = 0, {}, {}
     with torch.no_grad():
-        values = network.run(samples)
-    fractions = {name: values[name].double() for name in network.outputs if values[name].is_floating_point()}
-    lengths = {name: float((value - value.mean(0)).square().sum(tuple(range(1, value.dim()))).mean().sqrt()) for name, value in fractions.items()}
-    return {name: length or 1.0 for name, length in lengths.items()}
+        for batch in _batches(network, feeds, SPREAD_SAMPLES):
+            values = network.run(batch)
+            count += len(next(iter(batch.values())))
+            for name in (name for name in network.outputs if values[name].is_floating_point()):
+                sums[name] = sums.get(name, 0) + values[name].double().sum(0)
+                squares[name] = squares.get(name, 0) + float(values[name].double().square().sum())
+    variances = {name: squares[name] / count - float((total / count).square().sum()) for name, total in sums.items()}
+    return {name: variance**0.5 if variance > LEAST_VARIANCE * squares[name] / count else 1.0 for name, variance in variances.items()}

@@ -1,11 +1,16 @@
 """What every pruner promises, whatever the pattern."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from spcompile.errors import DataError
 from spcompile.ir.layer import Layer
+from spcompile.ir.layers import find_layers, weight
 from spcompile.patterns import PATTERNS, Choice, Pattern
-from spcompile.pruning import PRUNERS, Evidence, LeastSquares, Pruner
+from spcompile.pruning import PRUNERS, Calibration, Evidence, LeastSquares, Pruner, calibration_from, prune
+from tests.pruning.samples import images, network
 
 LEVEL = 0.5
 CHOICES = tuple(Choice(pattern, LEVEL if pattern.fixed_sparsity is None else pattern.fixed_sparsity) for pattern in PATTERNS)
@@ -98,6 +103,69 @@ def test_data_pay_off(data_driven, choice, known):
     blind = solver.solve(known, PRUNERS[0].mask(known, choice))
     seen = solver.solve(known, _ask(data_driven, known, choice))
     assert harm(known, seen) <= harm(known, blind)
+
+
+def _poor(kind: str, layer: Layer) -> Evidence:
+    """What calibration data that is not up to it leaves of the moments."""
+    good, rng = evidence(layer), np.random.default_rng(5)
+    seen = {"one position": 1, "three positions": 3}.get(kind, layer.columns)
+    inputs = rng.standard_normal((layer.groups, layer.columns, seen))
+    if kind == "one group silent":
+        inputs[0] = 0
+    if kind == "a constant":
+        inputs[:] = 3.0  # of a layer without bias; with one, centring leaves nothing
+    scale = {"nothing": 0.0, "very large": 1e15, "very small": 1e-15}.get(kind, 1.0)
+    gram = scale * (inputs @ inputs.transpose(0, 2, 1)) / seen
+    return replace(good, gram=gram, cross=gram, fisher=own_fisher(layer, gram))
+
+
+@pytest.mark.parametrize("kind", ["one position", "three positions", "a constant", "nothing", "one group silent", "very large", "very small"])
+def test_poor_data_give_a_proper_mask_and_finite_weights(pruner, choice, kind):
+    """Ill-conditioned and singular moments: damping holds weights near the dense ones where data say nothing."""
+    known = _poor(kind, LAYERS["grouped"])
+    mask = _ask(pruner, known, choice)
+    assert choice.pattern.check(mask) and abs((~mask).mean() - choice.sparsity) < 0.01
+    new = pruner.solver.solve(known, mask)
+    assert np.isfinite(new).all() and not new[~mask].any()
+    assert np.abs(new).max() < 100 * np.abs(known.weight).max()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_samples_are_reported(pruner, count):
+    model, x = network(), images(count)[:, :, :4, :4].repeat(3, 2).repeat(3, 3)
+    half = {layer.name: Choice(_pattern("unstructured"), 0.5) for layer in find_layers(model) if _pattern("unstructured").fits(layer)}
+    pruned = prune(model, half, calibration_from(x, model), pruner)
+    assert all(abs((~mask).mean() - 0.5) < 0.01 for mask in pruned.masks.values())
+    assert all(np.isfinite(weight(pruned.model, layer)).all() for layer in find_layers(pruned.model))
+    assert [note for note in pruned.notes if note.startswith("too few calibration samples: ") and "head" in note] or not pruner.needs_data
+
+
+@pytest.mark.parametrize("value", [0.0, 0.7])
+def test_constant_inputs_are_survived_and_reported(pruner, value):
+    model = network()
+    constant = np.full_like(images(8), value)
+    half = {layer.name: Choice(_pattern("unstructured"), 0.5) for layer in find_layers(model) if _pattern("unstructured").fits(layer)}
+    pruned = prune(model, half, calibration_from(constant, model), pruner)
+    assert all(abs((~mask).mean() - 0.5) < 0.01 for mask in pruned.masks.values())
+    assert all(np.isfinite(weight(pruned.model, layer)).all() for layer in find_layers(pruned.model))
+    assert "every calibration sample for input 'image' is the same" in " ".join(pruned.notes) or not pruner.needs_data
+
+
+def test_nan_in_the_data_is_an_error_or_never_read(pruner):
+    """`calibration_from` refuses it; data from elsewhere are refused by the first layer that they reach."""
+    model = network()
+    poisoned = images()
+    poisoned[3, 1, 5, 5] = np.nan
+    half = {"point": Choice(_pattern("unstructured"), 0.5)}
+    with pytest.raises(DataError, match="holds NaN"):
+        calibration_from(poisoned, model)
+    if pruner.needs_data:
+        with pytest.raises(DataError, match=r"NaN|not finite") as caught:
+            prune(model, half, Calibration({"image": poisoned}, "poisoned"), pruner)
+        assert "\n" not in str(caught.value)
+    else:
+        found, without = (prune(model, half, data, pruner) for data in (Calibration({"image": poisoned}, "poisoned"), None))
+        assert np.array_equal(found.masks["point"], without.masks["point"])
 
 
 def _pattern(notation: str) -> Pattern:

@@ -61,6 +61,31 @@ def test_however_samples_are_batched_the_mean_is_the_same(monkeypatch):
     assert sums[2] == pytest.approx(sums[8], rel=0.15)
 
 
+def test_scarce_memory_means_smaller_batches(monkeypatch):
+    walked, sizes = Network(network()), []
+    original = walked.run
+    monkeypatch.setattr(walked, "run", lambda batch, weights={}: (sizes.append(len(batch["image"])), original(batch, weights))[1])
+    monkeypatch.setattr(gradients, "ACTIVATION_BYTES", 3 * sum(walked.bytes.values()))
+    squared_gradients(walked, {"image": images(8)}, find_layers(network()), 0)
+    assert sizes == [3, 3, 2] * 2, "once for the spread of the outputs, once for the gradients"
+
+
+def test_outputs_count_relative_to_their_spread():
+    """An output a thousand times as large has no more say, and one of whole numbers does no harm."""
+    proto = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 18]> g (float[1, 6] x) => (float[1, 4] y, float[1, 4] z, int64[1] best) {
+            [one] y = MatMul (x, w)  [two] h = MatMul (x, v)  z = Mul (h, thousand)  best = ArgMax <axis = 1, keepdims = 0> (y) }"""
+    )
+    rng = np.random.default_rng(0)
+    shared = rng.standard_normal((6, 4)).astype(np.float32)
+    for name, array in (("w", shared), ("v", shared), ("thousand", np.array(1000, np.float32))):
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    model = prepare(ir.from_proto(proto))
+    x = rng.standard_normal((256, 6)).astype(np.float32)
+    found = squared_gradients(Network(model), {"x": x}, find_layers(model), 0)
+    assert found["one"].sum() == pytest.approx(found["two"].sum(), rel=0.3)
+
+
 def test_the_last_layer_has_the_power_of_its_inputs():
     """Of a single linear layer the information is known: the same in every row."""
     proto = onnx.parser.parse_model('<ir_version: 10, opset_import: ["" : 18]> g (float[1, 6] x) => (float[1, 4] y) { [only] y = MatMul (x, w) }')
