@@ -6,22 +6,23 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
-from spcompile.ir.layer import Layer
 from spcompile.ir.layers import find_layers, with_weights
 from spcompile.pruning import Calibration, Pruned
 from spcompile.pruning.network import Network, Values, own_weights
+from spcompile.training.batch_norms import Moments, NormalisedNetwork
 from spcompile.training.precision import training_type
 from spcompile.training.recipe import Recipe
 from spcompile.training.teacher import Teacher, traced
+from spcompile.training.units import weight_units
 from spcompile.training.varied import varied
 
-LEAST_SIZE = 1e-3  # of a row, against the largest of its layer
 TINY = 1e-30
 RATE_BATCHES = 3
+MOMENTS_SAMPLES = 128  # that batch norms are folded with: many more positions
 
 
 class Distillation:
-    """The network in training: `step` by step, `error` on samples that it never sees, `model` with the weights of now.
+    """The network in training, with batch norms: `step` by step, `error` on samples that it never sees, `model` without norms again.
 
     Weights and their updates are float32; the passes run in the type that `training_type` finds best.
     """
@@ -32,14 +33,16 @@ class Distillation:
         exact = Network(self.source)
         self.samples, judging = exact.samples(learned.feeds), exact.samples(judged.feeds)
         dtype = training_type(Network(dense), dense, judging)
-        self.student = Network(self.source, dtype)
+        self.student = NormalisedNetwork(self.source, dtype)
         self.teacher = Teacher(dense, dtype, self.layers, recipe.hint_share, recipe.softening)
         self.judging = self._fed(judging)
         self.wanted = self.teacher.see(self.judging)
         self.random = torch.Generator().manual_seed(seed)
-        self.units = weight_units(self.layers, exact.constants)
+        weights = {name: exact.constants[name] for layer in self.layers for name in (layer.weight, layer.bias) if name is not None}
+        weights.update(self.student.unfolded(self._moments({})))
+        self.units = weight_units(self.layers, weights)
         self.alive = {layer.weight: exact.constants[layer.weight] != 0 for layer in self.layers}
-        self.tuned = {name: (exact.constants[name] / unit).requires_grad_() for name, unit in self.units.items()}
+        self.tuned = {name: (weights[name] / unit).requires_grad_() for name, unit in self.units.items()}
         self.optimizer = torch.optim.Adam(self.tuned.values(), betas=(0.9, 0.99))
         self.peak_rate = self._peak_rate()
 
@@ -86,11 +89,25 @@ class Distillation:
     @torch.no_grad()
     def error(self) -> float:
         """Of the outputs on held-out samples, as `teacher.measure` calls it."""
-        return float(self.teacher.output_error(self.student.run(self.judging, self._weights()), self.wanted))
+        weights = self._cast(self._folded(self.snapshot()))
+        return float(self.teacher.output_error(self.student.run(self.judging, weights), self.wanted))
 
     def snapshot(self) -> Values:
-        """The weights of now, by initializer; exact zeros where pruned, whatever moment this is."""
+        """The weights of now, scales among them, by name; exact zeros where pruned, whatever moment this is."""
         return {name: tensor.detach() * self.units[name] * self.alive.get(name, 1) for name, tensor in self.tuned.items()}
+
+    def _moments(self, weights: Values) -> Moments:
+        """Of what the norms read on the first samples, as they are, in about equal batches."""
+        few = {name: value[:MOMENTS_SAMPLES] for name, value in self.samples.items()}
+        count = -(-len(next(iter(few.values()))) // self.recipe.batch)
+        split = {name: value.tensor_split(count) for name, value in few.items()}
+        return self.student.moments((self._fed({name: parts[at] for name, parts in split.items()}) for at in range(count)), self._cast(weights))
+
+    def _folded(self, snapshot: Values) -> Values:
+        return self.student.folded(snapshot, self._moments(snapshot))
+
+    def _cast(self, weights: Values) -> Values:
+        return {name: self.student.cast(tensor) for name, tensor in weights.items()}
 
     def state(self) -> dict:
         """All that `restore` needs to go on."""
@@ -114,24 +131,11 @@ class Distillation:
             tensor.copy_(snapshot[name] / self.units[name])
 
     def model(self, snapshot: Values) -> ir.Model:
-        """The network with these weights."""
+        """The network with these weights, its norms folded."""
+        snapshot = self._folded(snapshot)
         matrices = {layer.name: np.array(layer.to_matrix(snapshot[layer.weight].numpy())) for layer in self.layers}
         biases = {layer.name: snapshot[layer.bias].numpy() for layer in self.layers if layer.bias}
         return with_weights(self.source, matrices, biases)
-
-
-def weight_units(layers: tuple[Layer, ...], weights: Values) -> Values:
-    """What a step is measured in, for every weight and bias: the root mean square of its row, since folded batch norms leave rows of very different size;
-    for a bias that of its row's products, were the inputs of size one. Powers of two, so that nothing is lost by dividing."""
-    units = {}
-    for layer in layers:
-        matrix = layer.to_matrix(weights[layer.weight].numpy()).astype(np.float64)
-        sizes = np.sqrt((matrix**2).mean(axis=1, keepdims=True))
-        rows = np.exp2(np.round(np.log2(np.maximum(sizes, LEAST_SIZE * sizes.max() + TINY)))).astype(np.float32)
-        units[layer.weight] = torch.from_numpy(np.array(layer.from_matrix(np.repeat(rows, layer.columns, axis=1))))
-        if layer.bias is not None:
-            units[layer.bias] = torch.from_numpy(rows[:, 0] * np.float32(2.0 ** round(math.log2(layer.columns) / 2)))
-    return units
 
 
 def _images_last(value: torch.Tensor) -> torch.Tensor:

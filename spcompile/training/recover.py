@@ -51,7 +51,8 @@ def recover(
     with threads_restored() as threads:
         training = _Training(distillation, duration_s, recipe.most_steps, path, threads)
         _run(training, progress or Silent())
-    return replace(pruned, model=distillation.model(training.kept), notes=(*pruned.notes, training.note))
+    model = distillation.model(training.kept) if training.best < training.first else pruned.model
+    return replace(pruned, model=model, notes=(*pruned.notes, training.note))
 
 
 STATE = ("steps", "spent_s", "first", "best", "kept", "returns", "judged")  # of a training, beside the network's
