@@ -91,8 +91,9 @@ def untimed(folder: Path, was: Snapshot, path: str) -> Snapshot:
     return now
 
 
-def result(artifact: str, path: str, was: Snapshot, now: Snapshot, timed: Finding) -> Result:
-    return Result(artifact, path, (timed, *compare.deterministic(was, now)), tuple(_notes(was, now, timed)))
+def result(artifact: str, path: str, was: Snapshot, now: Snapshot, timed: tuple[Finding, ...]) -> Result:
+    """`timed`: of the whole model, then of layers."""
+    return Result(artifact, path, (*timed, *compare.deterministic(was, now)), tuple(_notes(was, now, timed[0])))
 
 
 def _same_thing(was: Snapshot, now: Snapshot, path: str) -> None:
@@ -106,34 +107,39 @@ def _same_thing(was: Snapshot, now: Snapshot, path: str) -> None:
         raise baseline.BaselineError(f"'{path}' is of {was.threads} threads, the artifact of {now.threads}; compile for as many, or --update the baseline")
 
 
-def against_times(folder: Path, was: Snapshot, now: Snapshot, tolerance: float | None) -> Finding:
-    """Within one environment only."""
+def against_times(folder: Path, was: Snapshot, now: Snapshot, tolerance: float | None) -> tuple[Finding, ...]:
+    """Of the whole model, then of its layers; within one environment only."""
     if isinstance(was.measured, Verdict):
-        return compare.not_timed(f"the baseline holds no times: {was.measured.reason}")
+        return (compare.not_timed(f"the baseline holds no times: {was.measured.reason}"),)
     if differs := difference(was.environment, now.environment):
-        return compare.not_timed(f"measured in another environment ({differs})")
+        return (compare.not_timed(f"measured in another environment ({differs})"),)
     found = _timed(folder, was.measured, tolerance)
     for _ in range(ATTEMPTS - 1):
-        if found.outcome == WORSE:
-            found = min(found, _timed(folder, was.measured, tolerance), key=attrgetter("now"))
+        if any(finding.outcome == WORSE for finding in found):
+            again = {finding.place: finding for finding in _timed(folder, was.measured, tolerance)}
+            found = tuple(min(finding, again.get(finding.place, finding), key=attrgetter("now")) for finding in found)
     return found
 
 
-def _timed(folder: Path, was: Times, tolerance: float | None) -> Finding:
+def _timed(folder: Path, was: Times, tolerance: float | None) -> tuple[Finding, ...]:
     times = timing.times_of(folder)
-    return compare.not_timed(times.reason) if isinstance(times, Verdict) else compare.latency(was, times[0], tolerance)
+    return (compare.not_timed(times.reason),) if isinstance(times, Verdict) else _latencies(was, times[0], tolerance)
 
 
-def _against_other(folder: Path, other: Path, tolerance: float | None) -> Finding:
+def _against_other(folder: Path, other: Path, tolerance: float | None) -> tuple[Finding, ...]:
     times = timing.times_of(other, folder)
-    return compare.not_timed(times.reason) if isinstance(times, Verdict) else compare.latency(*times, tolerance, in_turns=True)
+    return (compare.not_timed(times.reason),) if isinstance(times, Verdict) else _latencies(*times, tolerance, in_turns=True)
+
+
+def _latencies(was: Times, now: Times, tolerance: float | None, in_turns: bool = False) -> tuple[Finding, ...]:
+    return (compare.latency(was, now, tolerance, in_turns), *compare.layer_latencies(was, now, tolerance, in_turns))
 
 
 def _notes(was: Snapshot, now: Snapshot, timed: Finding):
     if timed.outcome == SKIPPED:
         yield f"measured times were not compared, the deterministic figures decide: {timed.reason}"
     else:
-        yield f"tolerance of the measured time: {timed.tolerance:.1%} ({timed.reason}); of all other figures {compare.EXACT:.1%}"
+        yield f"tolerance of the measured time: {timed.tolerance:.1%} ({timed.reason}); of all figures that are not measured {compare.EXACT:.1%}"
     if changed := [name for name in sorted({*was.tools, *now.tools}) if was.tools.get(name) != now.tools.get(name)]:
         told = ", ".join(f"{name} {was.tools.get(name, 'none')} -> {now.tools.get(name, 'none')}" for name in changed)
         yield f"tools differ from the baseline's: {told}; counted and predicted figures may have changed with them"

@@ -9,6 +9,7 @@ from spcompile.verdict import Verdict
 EXACT = 0.005  # share by which a deterministic figure may differ: rounding, and counts of zeros that hang by a last bit
 LEAST_NOISE = 0.03  # of times taken on different days: what clocks and memory placement do even when the runs of one day lie close
 LEAST_NOISE_IN_TURNS = 0.02
+LEAST_NOISE_OF_A_LAYER = 0.05  # alone it meets its caches and its memory as they happen to lie; over a network that evens out
 MEASURED_BY = {PREDICTED: (COST_MODEL,), SIMULATED: (COST_MODEL, SIMULATOR)}
 WHOLE = "whole model"
 LIMIT = "limit"  # the place of what is held against a limit instead of a baseline
@@ -60,6 +61,16 @@ def latency(was: Times, now: Times, tolerance: float | None, in_turns: bool = Fa
     how = "timed in turns, " if in_turns else ""
     reason = f"{how}repeated runs lie {was.noise:.1%} apart for the one and {now.noise:.1%} for the other" if tolerance is None else f"{how}as given"
     return _compared(WHOLE, LATENCY, was.undisturbed_s, now.undisturbed_s, noise if tolerance is None else tolerance, reason)
+
+
+def layer_latencies(was: Times, now: Times, tolerance: float | None, in_turns: bool = False) -> Iterator[Finding]:
+    """Of the layers that both know a time of."""
+    how = "timed in turns, " if in_turns else ""
+    for name in (name for name in now.layers if name in was.layers):
+        before, after = was.layers[name], now.layers[name]
+        allowed = max(LEAST_NOISE_OF_A_LAYER, before.noise + after.noise) if tolerance is None else tolerance
+        reason = f"{how}repeated runs lie {before.noise:.1%} and {after.noise:.1%} apart" if tolerance is None else f"{how}as given"
+        yield _compared(name, LATENCY, before.undisturbed_s, after.undisturbed_s, allowed, reason)
 
 
 def limit(figure: Figure, allowed: float, now: float, reason: str, tolerance: float = 0.0) -> Finding:

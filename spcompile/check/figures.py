@@ -1,7 +1,7 @@
 """The figures that a check compares: what each is called, counted in, and which way is worse."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spcompile.verdict import Verdict
 
@@ -47,6 +47,14 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class LayerTime:
+    """Of one layer in its place in the network, as `Times` has them of the whole."""
+
+    undisturbed_s: float
+    noise: float
+
+
+@dataclass(frozen=True)
 class Times:
     """Measured seconds of one call over several runs.
 
@@ -61,6 +69,7 @@ class Times:
     high_s: float
     runs: int
     rounds: int
+    layers: Mapping[str, LayerTime] = field(default_factory=dict)  # of those that take long enough to be timed
 
     def __post_init__(self):
         assert 0 < self.low_s <= self.median_s <= self.high_s and self.undisturbed_s > 0 and self.noise >= 0, self

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -125,12 +125,16 @@ def _instructions(work: Work, loop: list[str] | None) -> float:
     return outside + work.fma * len(loop) / machine_code.multiply_adds(loop)
 
 
+def layer_names(steps: Sequence[StepRecord]) -> list[str]:
+    """Of each step the layer that its figures count for: its node; what only moves the data of one is apart."""
+    prunable = {step.node for step in steps if step.layer is not None}
+    return [f"{step.node} (data movement)" if step.layer is None and step.node in prunable else step.node for step in steps]
+
+
 def _layers(steps: tuple[StepRecord, ...], figures: list[dict[str, float]]) -> Iterable[Layer]:
     grouped = defaultdict(list)
-    prunable = {step.node for step in steps if step.layer is not None}
-    for step, found in zip(steps, figures, strict=True):
-        moves = step.layer is None and step.node in prunable
-        grouped[f"{step.node} (data movement)" if moves else step.node].append((step, found))
+    for name, step, found in zip(layer_names(steps), steps, figures, strict=True):
+        grouped[name].append((step, found))
     for name, members in grouped.items():
         titles = Counter(step.title for step, _ in members)
         yield Layer(name, tuple(title if times == 1 else f"{times} x {title}" for title, times in titles.items()), _sum([found for _, found in members]))

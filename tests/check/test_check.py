@@ -7,7 +7,7 @@ import pytest
 from spcompile.check import BaselineError, baseline, check, timing, update
 from spcompile.check.check import ATTEMPTS
 from spcompile.check.compare import BETTER, LEAST_NOISE, SKIPPED, WHOLE, WORSE
-from spcompile.check.figures import Times
+from spcompile.check.figures import LayerTime, Times
 from spcompile.errors import ArtifactError
 from spcompile.verdict import Verdict
 
@@ -134,6 +134,18 @@ class TestMeasured:
     def test_noise_passes(self, timed):
         result, taken = timed(1e-3, 1.3e-3, 1.001e-3)
         assert not result.failures and taken == 2
+
+    def test_one_layer_ten_per_cent_slower_is_a_regression(self, artifact, tmp_path, monkeypatch):
+        """Of the whole it is nothing; where it shows by chance, it goes away."""
+
+        def slower(share, noise=0.01):
+            return replace(times(1e-3), layers={"first": LayerTime(1e-4, noise), "second": LayerTime(1e-4 * share, noise)})
+
+        for answers, found in (([1.1] * ATTEMPTS, {("second", "latency_s")}), ([1.1, 1.2, 1.01], set()), ([1.04], set())):
+            given = iter([slower(1.0), *(slower(share) for share in answers)] + [slower(1.0)] * ATTEMPTS)
+            monkeypatch.setattr(timing, "times_of", lambda *folders, given=given: (next(given),))
+            update(artifact, tmp_path / "layers.json")
+            assert worse(check(artifact, tmp_path / "layers.json")) == found
 
     def test_much_faster_asks_for_a_new_baseline(self, timed):
         result, _ = timed(1e-3, 0.8e-3)

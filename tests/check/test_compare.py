@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spcompile.check.compare import BETTER, EXACT, SAME, SKIPPED, WHOLE, WORSE, deterministic, latency
-from spcompile.check.figures import OF_A_LAYER, OF_THE_MODEL, Layer, Snapshot, Times
+from spcompile.check.compare import BETTER, EXACT, SAME, SKIPPED, WHOLE, WORSE, deterministic, latency, layer_latencies
+from spcompile.check.figures import OF_A_LAYER, OF_THE_MODEL, Layer, LayerTime, Snapshot, Times
 from spcompile.verdict import Verdict
 
 
@@ -77,6 +77,20 @@ def test_times_differ_beyond_the_noise_of_both(then, share, noise):
     if abs(abs(share - 1) - allowed) > 1e-9:
         assert finding.outcome == (WORSE if share - 1 > allowed else BETTER if 1 - share > allowed else SAME)
     assert latency(times(then), times(then * share), None, in_turns=True).tolerance == pytest.approx(max(0.02, 2 * noise))
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(1.04, SAME), (1.1, WORSE), (0.9, BETTER)])
+def test_a_layer_s_time(share, outcome):
+    was = replace(times(1.0), layers={"conv": LayerTime(1e-4, 0.01), "gone": LayerTime(1e-4, 0.01)})
+    now = replace(times(1.0), layers={"conv": LayerTime(1e-4 * share, 0.01), "new": LayerTime(1e-4, 0.01)})
+    assert [(found.place, found.outcome) for found in layer_latencies(was, now, None)] == [("conv", outcome)]
+    noisy = replace(now, layers={"conv": LayerTime(1e-4 * share, 0.2)})
+    assert [found.outcome for found in layer_latencies(was, noisy, None)] == [SAME]
+    assert [found.tolerance for found in layer_latencies(was, now, 0.5)] == [0.5]
+
+
+def times(seconds: float) -> Times:
+    return Times(seconds, 0.004, seconds, seconds, seconds, 3, 300)
 
 
 def test_the_exact_tolerance_is_tiny():

@@ -1,0 +1,59 @@
+"""An artifact's kernels called one by one, in their order and on their own data, with a clock between them: what each takes in its place."""
+
+import ctypes
+import time
+from pathlib import Path
+
+import numpy as np
+
+from spcompile.lowering.program import ALIGNMENT, Tensor
+from spcompile.runtime.artifact import INDICES, KERNELS, LIBRARY, VALUES, read_manifest
+from spcompile.runtime.steps import read_steps
+from spcompile.runtime.verify import random_array
+
+LINE_BYTES = 4 * ALIGNMENT
+
+
+class Stepwise:
+    """The library of an artifact made for this machine, with memory of its own. `steps` are in the order of their calls."""
+
+    def __init__(self, folder: Path):
+        import tvm
+
+        manifest, path = read_manifest(folder), str((folder / LIBRARY).resolve())
+        self.steps = read_steps(folder / KERNELS)
+        self._module = tvm.runtime.load_module(path)  # hands the library what it calls of TVM's runtime
+        library = ctypes.CDLL(path)  # the same one: kernels are plain C functions in it
+        tensors = {
+            f"{kind} {index}": Tensor(form["name"], tuple(form["shape"]), form["dtype"])
+            for kind in ("input", "output")
+            for index, form in enumerate(manifest[f"{kind}s"])
+        }
+        rng = np.random.default_rng(0)
+        self._regions = {name: _aligned(random_array(tensor, rng)) for name, tensor in tensors.items()} | {
+            "workspace": _aligned(np.zeros(max(1, manifest["workspace_bytes"] // 4), np.float32)),
+            "values": _aligned(np.load(folder / VALUES)),
+            "indices": _aligned(np.load(folder / INDICES)),
+        }
+        self._calls = [(getattr(library, step.kernel), [self._pointer(*place) for place in step.arguments]) for step in self.steps]
+
+    def round(self) -> np.ndarray:
+        """Seconds of each step, all called once."""
+        clock = [time.perf_counter()]
+        for function, pointers in self._calls:
+            function(*pointers)
+            clock.append(time.perf_counter())
+        return np.diff(clock)
+
+    def _pointer(self, region: str, element: int) -> ctypes.c_void_p:
+        array = self._regions[region]
+        return ctypes.c_void_p(array.ctypes.data + element * array.itemsize)
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    """A copy that starts a cache line, as TVM's own memory does."""
+    raw = np.zeros(array.nbytes + 2 * LINE_BYTES, np.uint8)
+    begin = -raw.ctypes.data % LINE_BYTES
+    copy = raw[begin : begin + array.nbytes].view(array.dtype)
+    copy[:] = array.ravel()
+    return copy
