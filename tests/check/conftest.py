@@ -11,9 +11,6 @@ import pytest
 
 from spcompile.check.figures import Environment, Layer, Snapshot, Times
 from spcompile.cli import main
-from spcompile.costs.cpu import predict
-from spcompile.lowering import linear, tasks
-from spcompile.lowering.site import fastest
 from spcompile.verdict import Verdict
 
 TEXT = """g (float[1,16,16,16] x) => (float[1,10] y)
@@ -47,33 +44,10 @@ def artifact(compiled) -> Path:
     return compiled()
 
 
-@pytest.fixture
-def worse_tile(monkeypatch):
-    """worse_tile(1.05): the second layer gets the register tile whose predicted time is nearest above that many times the best; -> how far above."""
-
-    def plant(factor: float) -> list[float]:
-        found = []
-
-        def choose(site, blocks, target, threads, widest=16, scattered=False):
-            best, rows, latency = fastest(site, blocks, target, threads, widest, scattered)
-            if site.rows != SHAPES["v"][0] or site.columns != SHAPES["v"][1]:
-                return best, rows, latency
-            kernels = site.kernels(rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered)
-            slower = [(predict(kernel.work(), target, threads).expected_s / latency.expected_s, kernel) for kernel in kernels]
-            share, kernel = min((entry for entry in slower if entry[0] >= factor), key=lambda entry: entry[0])
-            found.append(share)
-            return kernel, rows, latency
-
-        monkeypatch.setattr(linear, "fastest", choose)
-        return found
-
-    return plant
-
-
-@pytest.fixture
-def lost_fusion(monkeypatch):
-    """Convolutions no longer apply the activation that follows them."""
-    monkeypatch.setattr(tasks, "EPILOGUE_ANCHORS", ("Gemm", "MatMul"))
+@pytest.fixture(scope="session")
+def planted() -> SimpleNamespace:
+    """Slowdowns to compile with: benchmarks/planted.py."""
+    return SimpleNamespace(**run_path(str(Path(__file__).parents[2] / "benchmarks" / "planted.py")))
 
 
 @pytest.fixture

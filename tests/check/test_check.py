@@ -32,24 +32,32 @@ def test_the_same_model_compiled_again_has_identical_figures(artifact, compiled,
     assert path.with_name("again.json").read_text() == path.read_text()
 
 
-@pytest.mark.parametrize("factor", [1.03, 1.05, 1.1, 1.3])
-def test_a_worse_register_tile_is_found(compiled, path, worse_tile, factor):
-    shares = worse_tile(factor)
-    result = check(compiled(), path)
-    assert shares and ("second", "predicted_cycles") in worse(result)
-    assert {place for place, _ in worse(result)} <= {"second", WHOLE}
+class TestPlanted:
+    """In the layer that is called second; no other place but the whole model may be blamed."""
 
+    @pytest.mark.parametrize("factor", [1.03, 1.05, 1.1, 1.3])
+    def test_a_worse_register_tile(self, compiled, path, planted, factor):
+        with planted.worse_tile("second", factor) as times:
+            found = check(compiled(), path)
+        assert times and ("second", "predicted_cycles") in worse(found)
+        assert {place for place, _ in worse(found)} <= {"second", WHOLE}
 
-def test_a_lost_fusion_is_found(compiled, path, lost_fusion):
-    result = check(compiled(), path)
-    assert (WHOLE, "predicted_cycles") in worse(result)
-    assert "new since the baseline" in {finding.reason for finding in result.of(WORSE)}
+    @pytest.mark.parametrize("share", [0.03, 0.05, 0.1, 0.3])
+    def test_a_denser_layer(self, compiled, path, planted, share):
+        with planted.denser("second", share):
+            found = check(compiled(), path)
+        by_name = {finding.figure.name: finding for finding in found.findings if finding.place == "second"}
+        assert by_name["macs"].change == pytest.approx(share, abs=0.01)
+        assert {("second", "macs"), ("second", "predicted_cycles"), ("second", "instructions"), (WHOLE, "weight_bytes")} <= worse(found)
+        assert {place for place, _ in worse(found)} <= {"second", WHOLE}
 
-
-def test_a_denser_layer_is_found(compiled, path):
-    found = worse(check(compiled(budget="1.4x"), path))
-    assert {(WHOLE, "macs"), (WHOLE, "predicted_cycles"), (WHOLE, "weight_bytes")} <= found
-    assert any(figure == "macs" and place != WHOLE for place, figure in found)
+    def test_a_lost_fusion(self, compiled, path, planted):
+        with planted.lost_fusion("second"):
+            found = check(compiled(), path)
+        new = [finding for finding in found.of(WORSE) if finding.reason == "new since the baseline"]
+        (was,) = [finding.was for finding in found.findings if (finding.place, finding.figure.name) == ("second", "predicted_cycles")]
+        assert len(new) == 1 and new[0].now > 0.03 * was
+        assert (WHOLE, "predicted_cycles") in worse(found)
 
 
 def test_what_is_better_asks_for_a_new_baseline(compiled, path):
