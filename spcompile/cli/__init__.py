@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from spcompile.cli import check_command, compile_command, inspect_command, run_command, targets_command
+from spcompile.cli import calibrate_command, check_command, compile_command, inspect_command, run_command, targets_command
 from spcompile.cli.arguments import parse
 from spcompile.cli.interrupt import Interrupt
 from spcompile.errors import SpcompileError
 
 COMPILE = compile_command.COMMAND
-COMMANDS = (targets_command.COMMAND, inspect_command.COMMAND, run_command.COMMAND, check_command.COMMAND)
+COMMANDS = (targets_command.COMMAND, inspect_command.COMMAND, run_command.COMMAND, check_command.COMMAND, calibrate_command.COMMAND)
 MISTAKE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141  # the latter two: 128 + the signal's number, as shells say it
 
 

@@ -46,7 +46,9 @@ def parse_target(table: dict, origin: str) -> Target:
             values[name] = _checked(table[name], FIELDS[name].type, origin, name, sources)
     _demand(values["family"] in FAMILIES, origin, "family", f"is {values['family']!r}; allowed: {', '.join(FAMILIES)}")
     _demand(values["triple"] in TRIPLES, origin, "triple", f"is {values['triple']!r}; allowed: {', '.join(TRIPLES)}")
-    return Target(**values, **_measured(table.get("measured"), origin, sources), sources=tuple(sources.items()))
+    found = _measured(table.get("measured"), origin, sources)
+    values["description"] += f" (calibrated: {found['measured_when']})" if found else ""
+    return Target(**values, **found, sources=tuple(sources.items()))
 
 
 def _fill(path: Path, seen: tuple[Path, ...]) -> dict:

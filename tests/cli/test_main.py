@@ -78,7 +78,7 @@ def test_version(cli):
         (("net.onnx", *ARM, "--seed", "1.5"), "'1.5' is not a whole number of at least 0"),
         (("net.onnx", *ARM, "--input-shape", "1,3"), "write for example x=1,3,224,224"),
         (("net.onnx", *ARM, "--input-shape", "x=1,3", "--input-shape", "x=1,4", "--budget", "1ms"), "twice for the same input"),
-        (("targets", "cortex-a7"), "did you mean cortex-a76"),
+        (("targets", "cortex-a7"), "did you mean cortex-a7"),
         (("targets", "missing.toml"), "missing.toml"),
     ],
 )
