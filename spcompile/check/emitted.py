@@ -11,6 +11,7 @@ from spcompile.verdict import Verdict
 FUNCTION = re.compile(r"<(\w+)>:")
 LABEL = re.compile(r"<L(\d+)>:")
 OPERAND = re.compile(r"<L(\d+)>")
+CONSTANT = re.compile(r"(\t|, )(?=,| ?<)(.*?) ?<[^>]+\+0x[0-9a-f]+>$")  # llvm-objdump leaves the operand out and names what is near it at the end
 OPTIONS = ("--disassemble", "--no-show-raw-insn", "--no-leading-addr", "--symbolize-operands")
 
 
@@ -46,7 +47,8 @@ def functions(disassembly: str) -> dict[str, list[str]]:
         elif function := FUNCTION.match(line):
             lines = found.setdefault(function.group(1), [])
         else:
-            lines.append(OPERAND.sub(r".LBB0_\1", re.split(r"\s+(?:#|//) ", line)[0]))
+            code = OPERAND.sub(r".LBB0_\1", re.split(r"\s+(?:#|//) ", line)[0])
+            lines.append(CONSTANT.sub(r"\1(%rip)\2", code))
     return found
 
 

@@ -49,6 +49,13 @@ def test_loops_of_the_library_are_those_the_compiler_emitted(compiled, model, na
         assert (len(found[kernel]), multiply_adds(found[kernel])) == (len(loop), multiply_adds(loop)), kernel
 
 
+def test_operands_that_are_constants_of_the_library():
+    """As llvm-objdump 22 writes them: the address is left out, the symbol nearest to it stands behind."""
+    lines = ["\tvmaxps\t, %ymm4, %ymm4 <memset+0x10c0>", "\tvmovss\t, %xmm1 <memset+0x10a0>", "\tcmpl\t$0x0,  <memset+0x10>", "\tcallq\t <memset@plt>"]
+    found = emitted.functions("\n".join(("<f32_kernel>:", *lines)))["f32_kernel"]
+    assert found == ["\tvmaxps\t(%rip), %ymm4, %ymm4", "\tvmovss\t(%rip), %xmm1", "\tcmpl\t$0x0, (%rip)", "\tcallq\t <memset@plt>"]
+
+
 def test_what_is_no_library_is_told(tmp_path):
     (tmp_path / "library.so").write_text("no library")
     with pytest.raises(ToolError, match="llvm-objdump failed"):
