@@ -1,5 +1,7 @@
 """The keys of a model: what is allowed, and one line for everything else."""
 
+from pathlib import Path
+
 import pytest
 
 from spcompile.check.model import CHECKED, SettingsError, model
@@ -76,3 +78,8 @@ def test_a_mistake_is_one_line_that_names_its_place(folder, entry, said):
 def test_names_that_cannot_be_folders(folder, name):
     with pytest.raises(SettingsError, match="letters, digits"):
         model(name, COMPILED, folder, "here")
+
+
+def test_every_key_is_described():
+    described = (Path(__file__).parents[2] / "docs/check.md").read_text()
+    assert [key for key in CHECKED if f"`{key}`" not in described] == []
