@@ -23,14 +23,14 @@ from spcompile.compiler.inputs import (
     prepared,
     real_inputs,
 )
-from spcompile.compiler.planning import curve, limit_s, problem_of, uniform_points
+from spcompile.compiler.planning import curve, fastest, limit_s, problem_of, uniform_points
+from spcompile.compiler.sparsifier import Sparsifier
 from spcompile.errors import DataError
 from spcompile.ir.save import save
 from spcompile.lowering.lower import lower
 from spcompile.plan import Plan
 from spcompile.progress import Progress, Silent
 from spcompile.pruning import Calibration, Pruned, Pruner
-from spcompile.pruning import prune as prune_model
 from spcompile.pruning.errors import measure_errors
 from spcompile.report.facts import Accuracy, ArtifactFile, Measurement, Request, Stage, Verification
 from spcompile.report.html import render
@@ -38,7 +38,7 @@ from spcompile.report.json_form import to_json
 from spcompile.report.report import Report
 from spcompile.runtime import artifact
 from spcompile.runtime.verify import LIMIT, Comparison, verify
-from spcompile.search import Problem, choose, fastest_within
+from spcompile.search import Problem, choose
 from spcompile.targets import load_target
 from spcompile.targets.target import Target
 from spcompile.verdict import Verdict
@@ -83,7 +83,7 @@ def compile(  # noqa: A001 - the name users expect
     calibration: .npz, image folder, or arrays by input name. evaluate: a labelled .npz, or a function model -> score.
     prune: a pruner, or the name of one (`spcompile.pruning.PRUNERS`); the best one known unless given.
     recover: "10min", how long to train the pruned network towards the dense one's outputs, without labels; needs `calibration`.
-        Interrupted, it goes on where it was when the same is asked again.
+        Interrupted, it goes on where it was when the same is asked again. With max_drop up to three plans are recovered, so long each.
     finetune: finetune(module, masks, plan) for a torch module; masks are proved intact afterwards.
     measure: measure on this host and search again until the measured time keeps the budget.
     Raises SpcompileError subclasses for everything that is wrong with what was given; nothing is written then.
@@ -124,7 +124,6 @@ class _Job:
 
     def __post_init__(self):
         self.stages: list[Stage] = []
-        self._pruned: dict[tuple, Pruned] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -136,19 +135,20 @@ class _Job:
         with self.stage("load"), self.progress.stage("load"):
             model = prepared(self.source, input_shapes, example_inputs)
             data = calibration_of(calibration, model)
-            learned, judged = self._split(data, model)
             evaluation = evaluation_of(evaluate, model, os.cpu_count() or 1)
+            sparsifier = Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress)
         with self.stage("plan"):
             host = Host(self.target, self.threads, model)
             problem, notes = self._problem(model, data, host)
         before = evaluation.score(model) if evaluation is not None else None
-        plan = self._plan(problem, host, model, learned, evaluation, before)
+        with self.stage("search"):
+            plan = self._plan(problem, host, sparsifier, evaluation, before)
         with self.stage("prune"):
-            pruned = self._prune(model, plan, learned)
+            pruned = sparsifier.pruned(plan)
         between = evaluation.score(pruned.model) if evaluation is not None and self.recover_s is not None else None
         if self.recover_s is not None:
             with self.stage("recover"):
-                pruned = self._recover(model, pruned, plan, learned, judged)
+                pruned = sparsifier.recovered(plan)
         if finetune is not None:
             with self.stage("finetune"):
                 pruned = self._finetune(pruned, plan, finetune, input_shapes, example_inputs)
@@ -195,39 +195,12 @@ class _Job:
             problem, note = host.anchored(problem)
         return problem, (note,)
 
-    def _plan(self, problem, host: Host, model: ir.Model, data, evaluation: Evaluation | None, before) -> Plan:
+    def _plan(self, problem: Problem, host: Host, sparsifier: Sparsifier, evaluation: Evaluation | None, before) -> Plan:
         limit = limit_s(self.budget, problem)
         if self.drop is not None and limit is None:
-
-            def accuracy(plan: Plan) -> float:
-                return evaluation.score(self._prune(model, plan, data).model)
-
-            with self.stage("search"):
-                return fastest_within(problem, accuracy, before, self.drop)[0].plan
-        with self.stage("search"):
-            measured = self.measure and host.verdict and limit is not None
-            return host.search(problem, limit, self.progress) if measured else choose(problem, limit)
-
-    def _prune(self, model: ir.Model, plan: Plan, data: Calibration | None) -> Pruned:
-        """Each plan is pruned once, however often the search comes back to it."""
-        choices = plan.pruned
-        key = tuple(choices.items())
-        if key not in self._pruned:
-            self._pruned[key] = prune_model(model, choices, data, self.pruner, self.seed, self.progress) if choices else Pruned(model, {})
-        return self._pruned[key]
-
-    def _split(self, data: Calibration | None, model: ir.Model) -> tuple[Calibration | None, Calibration | None]:
-        """Samples that the weights may be fitted to, and those that judge the recovery."""
-        if self.recover_s is None:
-            return data, None
-        from spcompile.training import held_out
-
-        return held_out(data, model, self.seed)
-
-    def _recover(self, model: ir.Model, pruned: Pruned, plan: Plan, learned: Calibration, judged: Calibration) -> Pruned:
-        from spcompile.training import recover, state_folder
-
-        return recover(model, pruned, plan.pruned, learned, judged, self.recover_s, self.seed, self.progress, state_folder())
+            return fastest(problem, sparsifier, evaluation, before, self.drop)
+        measured = self.measure and host.verdict and limit is not None
+        return host.search(problem, limit, self.progress) if measured else choose(problem, limit)
 
     def _finetune(self, pruned: Pruned, plan: Plan, finetune, input_shapes, example_inputs) -> Pruned:
         from spcompile.training import finetuned

@@ -6,17 +6,22 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.budget import Budget
+from spcompile.compiler.inputs import Evaluation
+from spcompile.compiler.sparsifier import Sparsifier
 from spcompile.ir.layer import Layer
 from spcompile.ir.layers import find_layers, weight
 from spcompile.lowering.lower import Lowered
 from spcompile.lowering.predict import Predictor
 from spcompile.patterns import Choice, Pattern
+from spcompile.plan import Plan
 from spcompile.progress import Progress
 from spcompile.report.facts import PlanPoint
-from spcompile.search import Problem, candidates, frontier, uniforms
+from spcompile.search import Problem, candidates, fastest_within, frontier, uniforms
 from spcompile.targets.target import Target
 
 FRONTIER_POINTS = 40
+RECOVERABLE = 10  # times the loss allowed: plans that lose more before recovery are not worth one
+RECOVERIES = 3  # plans tried: each takes all the time that recovery is given
 
 
 def problem_of(
@@ -58,6 +63,22 @@ def limit_s(budget: Budget | None, problem: Problem) -> float | None:
     if budget is None:
         return None
     return budget.limit_s(problem.dense_s)
+
+
+def fastest(problem: Problem, sparsifier: Sparsifier, evaluation: Evaluation, before: float, max_drop: float) -> Plan:
+    """The fastest plan seen to lose at most `max_drop`, recovered where time for that is given: then from those that one-shot pruning brings near."""
+
+    def pruned(plan: Plan) -> float:
+        return evaluation.score(sparsifier.pruned(plan).model)
+
+    def recovered(plan: Plan) -> float:
+        return evaluation.score(sparsifier.recovered(plan).model)
+
+    if sparsifier.recover_s is None:
+        return fastest_within(problem, pruned, before, max_drop)[0].plan
+    bold, trials = fastest_within(problem, pruned, before, RECOVERABLE * max_drop)
+    known = min((trial for trial in trials if before - trial.accuracy <= max_drop), key=lambda trial: trial.plan.latency.expected_s, default=None)
+    return fastest_within(problem, recovered, before, max_drop, RECOVERIES, known, bold.plan.latency.expected_s)[0].plan
 
 
 def curve(problem: Problem) -> tuple[PlanPoint, ...]:

@@ -21,18 +21,25 @@ class Trial:
 
 
 def fastest_within(
-    problem: Problem, accuracy: Callable[[Plan], float], dense_accuracy: float, max_drop: float, evaluations: int = EVALUATIONS
+    problem: Problem,
+    accuracy: Callable[[Plan], float],
+    dense_accuracy: float,
+    max_drop: float,
+    evaluations: int = EVALUATIONS,
+    known: Trial | None = None,
+    least_s: float = 0.0,
 ) -> tuple[Trial, tuple[Trial, ...]]:
     """-> the fastest plan seen to keep dense_accuracy - max_drop, and every trial in the order made.
 
     accuracy: prunes a plan and scores it, expensive; asked at most `evaluations` times, never twice for the same choices. Accuracies and
-    `max_drop` are shares: 0.01 is one per cent point. More speed usually costs accuracy and the bisection leans on that; the answer does
-    not: it is the fastest among those tried. When none of them holds it is the plan of no harm at all, whose accuracy is dense's.
+    `max_drop` are shares: 0.01 is one per cent point. known: a plan that keeps the accuracy, to start from; the one of no harm at all unless given.
+    least_s: nothing faster is tried. More speed usually costs accuracy and the bisection leans on that; the answer does not: it is the fastest among
+    those tried and `known`.
     """
-    best = Trial(choose(problem, None), dense_accuracy)
-    assert best.plan.error == 0, "dense is always on offer"
+    best = known or Trial(choose(problem, None), dense_accuracy)
     floor = dense_accuracy - max_drop - SAME_SCORE
-    low_s, high_s, trials = _fastest_s(problem), best.plan.latency.expected_s, []
+    assert best.accuracy >= floor, best.accuracy
+    low_s, high_s, trials = max(least_s, _fastest_s(problem)), best.plan.latency.expected_s, []
     while len(trials) < evaluations and high_s > low_s * SETTLED:
         budget_s = (low_s * high_s) ** 0.5
         plan = replace(choose(problem, budget_s), budget_s=None)

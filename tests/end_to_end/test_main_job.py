@@ -151,6 +151,16 @@ def test_recovery_keeps_the_plan_and_is_told(demo, tmp_path, monkeypatch):
     assert not any((tmp_path / "cache").rglob("*.pt")), "a recovery that has ended leaves nothing behind"
 
 
+def test_recovery_lets_a_faster_plan_keep_the_accuracy(demo, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = ["--target", "arm", "--max-drop", "1%", "--calib", demo.calibration, "--eval", demo.test, "--quiet"]
+    assert main([demo.model, *words, "-o", str(tmp_path / "pruned")]) == 0
+    assert main([demo.model, *words, "-o", str(tmp_path / "recovered"), "--recover", "4s"]) == 0
+    pruned, recovered = (from_json(json.loads((tmp_path / name / "report.json").read_text())) for name in ("pruned", "recovered"))
+    assert recovered.accuracy.before - recovered.accuracy.after <= 0.01 + 1e-9
+    assert recovered.plan.latency.expected_s <= pruned.plan.latency.expected_s
+
+
 def test_model_without_a_prunable_layer_compiles_dense_and_says_so(build, tmp_path):
     model = build("g (float[1,3,8,8] x) => (float[1,3,8,8] y) { y = Relu(x) }")
     result = spcompile.compile(model, target="host", budget="1x", output=tmp_path / "a")

@@ -54,3 +54,13 @@ def test_few_evaluations_are_respected(problem):
 def test_a_loss_of_exactly_the_allowed_count_of_images_is_allowed(problem):
     best, _ = fastest_within(problem, Evaluator(lambda plan: 907 / 1000), 917 / 1000, max_drop=0.01)
     assert best.accuracy == pytest.approx(0.907)
+
+
+def test_from_a_plan_that_is_known_only_faster_ones_are_tried_down_to_the_least(problem):
+    first, _ = fastest_within(problem, Evaluator(lambda plan: 0.9 - plan.error / 1000), 0.9, max_drop=0.002)
+    least_s = choose(problem, 1e-9).latency.expected_s * 1.2
+    found, trials = fastest_within(problem, Evaluator(lambda plan: 0.9), 0.9, max_drop=0.002, evaluations=3, known=first, least_s=least_s)
+    assert trials and all(trial.plan.latency.expected_s < first.plan.latency.expected_s for trial in trials)
+    assert found.plan.latency.expected_s <= 1.2 * least_s
+    found, trials = fastest_within(problem, Evaluator(lambda plan: 0.1), 0.9, max_drop=0.002, evaluations=3, known=first)
+    assert found is first and len(trials) == 3

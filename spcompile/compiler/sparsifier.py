@@ -1,0 +1,55 @@
+"""What a plan makes of the network's weights."""
+
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+from spcompile.plan import Plan
+from spcompile.progress import Progress
+from spcompile.pruning import Calibration, Pruned, Pruner, prune
+
+
+@dataclass(frozen=True)
+class Sparsifier:
+    """Prunes a plan, and recovers it where time was given for that; each plan once, however often it is asked for."""
+
+    model: ir.Model
+    learned: Calibration | None  # samples that weights may be fitted to
+    judged: Calibration | None  # samples that judge a recovery
+    pruner: Pruner
+    seed: int
+    recover_s: float | None
+    progress: Progress
+    done: dict[tuple, Pruned] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: ir.Model, data: Calibration | None, pruner: Pruner, seed: int, recover_s: float | None, progress: Progress) -> "Sparsifier":
+        """DataError when the data are too few to recover with."""
+        if recover_s is None:
+            return cls(model, data, None, pruner, seed, None, progress)
+        from spcompile.training import held_out
+
+        return cls(model, *held_out(data, model, seed), pruner, seed, recover_s, progress)
+
+    def pruned(self, plan: Plan) -> Pruned:
+        return self._once("pruned", plan, self._prune)
+
+    def recovered(self, plan: Plan) -> Pruned:
+        """As pruned, where no time for recovery was given."""
+        return self.pruned(plan) if self.recover_s is None else self._once("recovered", plan, self._recover)
+
+    def _once(self, stage: str, plan: Plan, make) -> Pruned:
+        key = (stage, *plan.pruned.items())
+        if key not in self.done:
+            self.done[key] = make(plan)
+        return self.done[key]
+
+    def _prune(self, plan: Plan) -> Pruned:
+        choices = plan.pruned
+        return prune(self.model, choices, self.learned, self.pruner, self.seed, self.progress) if choices else Pruned(self.model, {})
+
+    def _recover(self, plan: Plan) -> Pruned:
+        from spcompile.training import recover, state_folder
+
+        pruned = self.pruned(plan)
+        return recover(self.model, pruned, plan.pruned, self.learned, self.judged, self.recover_s, self.seed, self.progress, state_folder())
