@@ -1,81 +1,33 @@
 """How well predictions hold: on this host against the clock, on ARM cores against machine code and published measurements.
 
-    python benchmarks/cost_models.py [host] [machine-code] [arm]        (all three without arguments; one thread, about five minutes)
+    python benchmarks/cost_models.py [host] [machine-code] [arm]        (all three without arguments; one thread, about eight minutes)
 
 host: random convolutions with random patterns and levels, the kernel that would be chosen for each, predicted and measured; and whether the
-options of one layer are put in the right order. machine-code: counts against llvm-mca on the loops emitted for ARM cores. arm: our dense kernels,
-predicted, against the tuned direct convolutions of TVM's TopHub on RK3399 and Raspberry Pi 3 (../shared/calibration).
+options of one layer are put in the right order. machine-code: counts against llvm-mca on the loops emitted for ARM cores. arm: published layers and
+networks on ARM boards, see arm_published.py.
 """
 
 import argparse
-import csv
 import datetime
-from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import onnx
-import onnx_ir as ir
-from onnx import TensorProto, helper
+from arm_published import CALIBRATION, judge_layers, judge_networks
+from one_layer import Shape, layer_step, summary
 from scipy.stats import spearmanr
 from step_timing import ProgramOnHost
 
-from spcompile import passes
 from spcompile.costs import machine_code, measured
 from spcompile.costs.cpu import predict
-from spcompile.ir.layers import find_layers, with_weights
+from spcompile.ir.layers import find_layers
 from spcompile.lowering.lower import lower
-from spcompile.lowering.program import Program, Step
-from spcompile.patterns import Choice, parse_choice
+from spcompile.patterns import parse_choice
 from spcompile.targets import explain_target, load_target
 from spcompile.targets.target import Target
 
-TOPHUB = Path(__file__).parents[2] / "shared" / "calibration" / "arm_dense_layers_tophub.csv"
 OPTIONS = ("dense", "unstructured@0.6", "unstructured@0.8", "unstructured@0.9", "unstructured@0.95", "2:4", "1:4")
 OPTIONS += ("block4x1@0.7", "block4x1@0.9", "block8x1@0.8")
 LAYERS = 15
-ARM_CORES = ("cortex-a55", "cortex-a72", "cortex-a76", "neoverse-n1", "cortex-x1")
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A square convolution."""
-
-    in_channels: int
-    out_channels: int
-    size: int
-    kernel: int
-    stride: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.kernel}x{self.kernel}/{self.stride} {self.in_channels}->{self.out_channels} @{self.size}"
-
-    @property
-    def macs(self) -> int:
-        return self.in_channels * self.out_channels * self.kernel**2 * (self.size // self.stride) ** 2
-
-    def model(self, choice: Choice, random: np.random.Generator) -> ir.Model:
-        """A network of this one layer, pruned at random."""
-        pad = self.kernel // 2
-        node = helper.make_node("Conv", ["x", "w"], ["y"], name="layer", pads=[pad] * 4, strides=[self.stride] * 2)
-        weight = random.standard_normal((self.out_channels, self.in_channels, self.kernel, self.kernel)).astype(np.float32)
-        out = (self.size + 2 * pad - self.kernel) // self.stride + 1
-        graph = helper.make_graph(
-            [node],
-            "one",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, self.in_channels, self.size, self.size])],
-            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, self.out_channels, out, out])],
-            [onnx.numpy_helper.from_array(weight, "w")],
-        )
-        model = passes.prepare(ir.from_proto(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)))
-        (layer,) = find_layers(model)
-        matrix = layer.to_matrix(weight)
-        return with_weights(model, {layer.name: matrix * choice.pattern.mask(random.random(matrix.shape), choice.sparsity)})
-
-
-def layer_step(program: Program) -> Step:
-    (step,) = (step for step in program.steps if step.layer is not None)
-    return step
+ARM_CORES = ("cortex-a55", "cortex-a72", "cortex-a73", "cortex-a76", "cortex-a78", "neoverse-n1", "neoverse-n2", "neoverse-v1", "cortex-x1")
 
 
 def random_shapes(count: int, random: np.random.Generator) -> list[Shape]:
@@ -87,15 +39,6 @@ def random_shapes(count: int, random: np.random.Generator) -> list[Shape]:
         if 5e6 < shape.macs < 1.2e8 and max(channels) * shape.size**2 * 4 < 3e6 and shape not in shapes:
             shapes.append(shape)
     return shapes
-
-
-def summary(ratios: np.ndarray) -> str:
-    """Of predicted / true."""
-    error, within = np.abs(ratios - 1), np.quantile(1 / ratios, [0.05, 0.95])
-    return (
-        f"median error {np.median(error):.1%}, 90th percentile {np.quantile(error, 0.9):.1%}, bias {np.median(ratios):.2f}, "
-        f"truth / prediction {within[0]:.2f} to {within[1]:.2f} in 9 of 10"
-    )
 
 
 def judge_host(target: Target) -> None:
@@ -133,28 +76,11 @@ def judge_machine_code(names: tuple[str, ...]) -> None:
 
 
 def judge_arm() -> None:
-    if not TOPHUB.is_file():
-        print(f"\n== No {TOPHUB.name} in {TOPHUB.parent}: the check against published measurements is left out")
+    if not CALIBRATION.is_dir():
+        print(f"\n== No {CALIBRATION}: the check against published measurements is left out")
         return
-    boards = {
-        "rk3399": replace(load_target("cortex-a72"), name="rk3399-big", clock_hz=1.8e9, cores=2),
-        "bcm2837": replace(load_target("cortex-a53"), name="bcm2837", clock_hz=1.2e9, cores=4),
-    }
-    print("\n== Dense kernels against TopHub's tuned direct convolutions (conv2d_nchw_spatial_pack, fp32)")
-    for tag, target in boards.items():
-        rows = [row for row in csv.DictReader(TOPHUB.open()) if row["model_tag"] == tag and row["op"] == "conv2d_nchw_spatial_pack"]
-        times: dict[Shape, float] = {}
-        for row in rows:
-            shape = Shape(*(int(row[field]) for field in ("cin", "cout", "h", "kh", "stride")))
-            if row["h"] == row["w"] and row["kh"] == row["kw"] and int(row["pad"]) == shape.kernel // 2 and row["dtype"] == "float32":
-                times[shape] = min(float(row["ms"]) * 1e-3, times.get(shape, np.inf))
-        random, dense = np.random.default_rng(0), parse_choice("dense")
-        works = [layer_step(lower(shape.model(dense, random), target, target.cores).program).kernel.work() for shape in times]
-        expected, true = np.array([predict(work, target, target.cores).expected_s for work in works]), np.array(list(times.values()))
-        print(f"{target.name} {len(true)} layers, {target.cores} threads: {summary(expected / true)}; Spearman {spearmanr(expected, true).statistic:.3f}")
-        for kernel in sorted({shape.kernel for shape in times}):
-            of = np.array([shape.kernel == kernel for shape in times])
-            print(f"    {kernel}x{kernel}: {of.sum()} layers, predicted / published {np.median(expected[of] / true[of]):.2f}", flush=True)
+    judge_layers()
+    judge_networks()
 
 
 def main() -> None:
