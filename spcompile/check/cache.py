@@ -32,7 +32,8 @@ def built(model: Model, cache: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     (cache / ".gitignore").write_text("*\n")
     mark.unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    for left in (folder, *cache.glob(f".{folder.name}.*")):  # what a compilation that was ended by force began
+        shutil.rmtree(left, ignore_errors=True)
     _compile(model, folder)
     mark.write_text(key)
     return folder

@@ -31,7 +31,12 @@ def read(path: Path) -> tuple[Model, ...]:
     if not isinstance(models, dict) or not models or not all(isinstance(entry, dict) for entry in models.values()):
         example = "[tool.spcompile.models.NAME]" if path.name == PYPROJECT else "[models.NAME]"
         raise SettingsError(f'{place}: no models; list each as {example} with path = "NAME.onnx", target = "arm", budget = "3ms"')
-    return tuple(model(name, entry, path.parent, f"{place}: models.{name}") for name, entry in models.items())
+    found = tuple(model(name, entry, path.parent, f"{place}: models.{name}") for name, entry in models.items())
+    owner: dict[Path, str] = {}
+    for each in found:
+        if each.baseline is not None and owner.setdefault(each.baseline, each.name) != each.name:
+            raise SettingsError(f"{place}: models.{each.name}.baseline is that of {owner[each.baseline]} too; give each model a file of its own")
+    return found
 
 
 def _table(path: Path) -> dict:

@@ -131,8 +131,9 @@ class TestCache:
         (model,) = project(net={})
         folder = cache.built(model, tmp_path / "cache")
         folder.rmdir()
+        (tmp_path / "cache/.net.spc.abc").mkdir()
         cache.built(model, tmp_path / "cache")
-        assert len(compilations) == 2
+        assert len(compilations) == 2 and not (tmp_path / "cache/.net.spc.abc").exists()
         monkeypatch.setattr(cache, "_compile", lambda model, folder: pytest.fail("as if interrupted"))
         folder.rmdir()
         with pytest.raises(pytest.fail.Exception):

@@ -31,6 +31,7 @@ def test_both_files_are_read_alike(tmp_path):
         ("[models.net", "is not TOML"),
         (f"[models.net]\n{ENTRY}[models.net]\n{ENTRY}", "is not TOML"),
         ('[models.net]\nartifact = "a"\nbasline = "b"', "models.net: unknown key 'basline'; did you mean baseline?"),
+        (f"[models.net]\n{ENTRY}[models.other]\n{ENTRY}", "models.other.baseline is that of net too"),
         ("\ufeff\x00", "is not TOML"),
     ],
 )
