@@ -7,38 +7,38 @@ from spcompile.pruning.algebra import inverse
 
 WORKSPACE_BYTES = 128e6  # of the inverses of one batch of problems
 LAZY = 32  # removals that are folded into the inverses together, as one product of matrices
+SHRINK = 0.8  # problems are cut to the columns left when these are at most such a share
 
 
 class Elimination:
-    """Problems with the same rule of removal: weights w [problems, rows, columns] near the optimum of (v - w) A (v - w)', and B = inv(A) of each.
+    """Weights w [problems, rows, columns], each problem's near the optimum of (v - w) A (v - w)', and B = inv(A); one column of each goes at a time.
 
     Removing column p (Hassibi and Stork 1992, "Optimal Brain Surgeon", equation 5; Frantar and Alistarh 2022, arXiv:2208.11580, lemma 1):
         harm w_p^2 / B_pp,   w -= (w_p / B_pp) B_p,   B -= B_p B_p' / B_pp
     The last is a rank-one change of a whole matrix for every removal, bound by memory: the newest ones are kept as vectors u = B_p / sqrt(B_pp).
+    A place is an index into the columns that are still held, `columns` their numbers.
     """
 
     def __init__(self, inverses: torch.Tensor, weight: torch.Tensor):
         """inverses: [problems, columns, columns], overwritten. weight: [problems, rows, columns], overwritten."""
-        self.inverses, self.weight = inverses, weight
-        self.diagonal = torch.diagonal(inverses, dim1=1, dim2=2).clone()
-        self.there = torch.ones_like(self.diagonal, dtype=torch.bool)
-        self.recent = torch.zeros(len(inverses), LAZY, inverses.shape[-1], dtype=inverses.dtype)
-        self.every, self.held = torch.arange(len(inverses)), 0
+        self.inverses, self.weight, self.every = inverses, weight, torch.arange(len(inverses))
+        self.columns = torch.arange(weight.shape[-1]).repeat(len(weight), 1)
+        self._restart()
 
     def harms(self) -> torch.Tensor:
-        """What removing each column next would cost, [problems, columns]; meaningless for columns that are gone."""
-        return (self.weight**2).sum(1) / self.diagonal
+        """What removing each place next would cost, [problems, places]; infinite where it is gone already."""
+        return ((self.weight**2).sum(1) / self.diagonal).masked_fill(~self.there, torch.inf)
 
-    def remove(self, column: torch.Tensor) -> None:
-        """One column of each problem: int64 [problems]."""
-        row = self.inverses[self.every, column]
+    def remove(self, place: torch.Tensor) -> None:
+        """One of each problem: int64 [problems]."""
+        row = self.inverses[self.every, place]
         if self.held:
-            row = row - torch.einsum("pk,pkc->pc", self.recent[self.every, : self.held, column], self.recent[:, : self.held])
+            row = row - torch.einsum("pk,pkc->pc", self.recent[self.every, : self.held, place], self.recent[:, : self.held])
         row *= self.there
-        pivot = row[self.every, column].clamp_min(torch.finfo(row.dtype).tiny)[:, None]
-        share = self.weight[self.every, :, column] / pivot
+        pivot = row[self.every, place].clamp_min(torch.finfo(row.dtype).tiny)[:, None]
+        share = self.weight[self.every, :, place] / pivot
         self.weight -= share[:, :, None] * row[:, None]
-        self.there[self.every, column] = False
+        self.there[self.every, place] = False
         self.weight *= self.there[:, None]
         self._keep(row / pivot.sqrt())
 
@@ -49,6 +49,21 @@ class Elimination:
         if self.held == LAZY:
             self.inverses.baddbmm_(self.recent.mT, self.recent, alpha=-1)
             self.held = 0
+            if self.there[0].sum() <= SHRINK * self.there.shape[1]:
+                self._cut()
+
+    def _cut(self) -> None:
+        """Every problem has lost as many columns as the others, so what is left is as large."""
+        left = self.there.nonzero()[:, 1].reshape(len(self.there), -1)
+        self.inverses = torch.stack([matrix[there][:, there] for matrix, there in zip(self.inverses, left, strict=True)])
+        self.weight = self.weight.gather(2, left[:, None].expand(-1, self.weight.shape[1], -1))
+        self.columns = self.columns.gather(1, left)
+        self._restart()
+
+    def _restart(self) -> None:
+        self.diagonal = torch.diagonal(self.inverses, dim1=1, dim2=2).clone()
+        self.there = torch.ones_like(self.columns, dtype=torch.bool)
+        self.recent, self.held = self.weight.new_zeros(len(self.weight), LAZY, self.columns.shape[1]), 0
 
 
 def trace(gram: np.ndarray, weight: np.ndarray, alive: np.ndarray, pool: int, drop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,9 +88,12 @@ def _greedy(problem: Elimination, dead: torch.Tensor, pool: int, drop: int) -> t
     allowed = torch.full((len(dead), columns // pool), drop)
     order, harms = [], []
     for _ in range(columns // pool * drop):
-        closed = ~problem.there | (allowed == 0).repeat_interleave(pool, dim=1)
-        harm, column = problem.harms().masked_fill(dead, -1.0).masked_fill(closed, torch.inf).min(dim=1)
-        problem.remove(column)
+        closed = allowed.gather(1, problem.columns // pool) == 0
+        costs = problem.harms()
+        costs = costs.masked_fill(dead.gather(1, problem.columns) & costs.isfinite(), -1.0).masked_fill(closed, torch.inf)
+        harm, place = costs.min(dim=1)
+        column = problem.columns[problem.every, place]
+        problem.remove(place)
         allowed[problem.every, column // pool] -= 1
         order.append(column)
         harms.append(harm)

@@ -122,11 +122,12 @@ def test_least_squares_finds_the_weights_that_removals_leave():
 
 
 @pytest.mark.parametrize("text", ["unstructured@0.7", "2:4", "block2x1@0.5"])
-def test_batches_and_lazy_folds_change_nothing(monkeypatch, text):
+def test_batches_folds_and_cuts_change_nothing(monkeypatch, text):
     known = evidence(12, 80, 1, seed=4)
     whole = Obc().mask(known, parse_choice(text))
     monkeypatch.setattr(elimination, "WORKSPACE_BYTES", 5 * 80 * 80 * 4)
     monkeypatch.setattr(elimination, "LAZY", 7)
+    monkeypatch.setattr(elimination, "SHRINK", 0)
     assert np.array_equal(Obc().mask(known, parse_choice(text)), whole)
 
 
