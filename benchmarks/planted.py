@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from spcompile.compiler import compilation
+from spcompile.compiler import sparsifier
 from spcompile.costs.cpu import predict
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.lowering import linear, tasks
@@ -57,7 +57,7 @@ def lost_fusion(layer: str) -> Iterator[None]:
 @contextmanager
 def denser(layer: str, share: float) -> Iterator[None]:
     """The layer keeps so much more of its weights: some of those that pruning took come back, with the values they had."""
-    prune = compilation.prune_model
+    prune = sparsifier.prune
 
     def prune_less(model, *rest) -> Pruned:
         pruned = prune(model, *rest)
@@ -68,5 +68,5 @@ def denser(layer: str, share: float) -> Iterator[None]:
         kept.flat[back] = dense.flat[back]
         return Pruned(with_weights(pruned.model, {layer: kept}), pruned.masks, pruned.notes)
 
-    with patch.object(compilation, "prune_model", prune_less):
+    with patch.object(sparsifier, "prune", prune_less):
         yield
