@@ -65,8 +65,9 @@ def shape_of(row: dict[str, str], *names: str) -> Shape:
 def spatial_pack(shape: Shape, row: dict[str, str]) -> tuple[Work, ...]:
     """What TVM's schedule of that name does with a tile of out-channels x rows x columns of the image: pack x, multiply, unpack y.
 
-    Sums of a tile stay in registers; each value of x is loaded and spread by an instruction of its own (LD1R), which takes a load slot and half
-    of the multiply-adds' pipes; weights are loaded as vectors. Packing and unpacking move one number at a time. Weights come packed.
+    Sums of a tile stay in registers; each value of x is loaded and spread by an instruction of its own (LD1R), which takes a load slot and one of
+    the two 64-bit pipes that a 128-bit multiply-add takes (LLVM 22 AArch64SchedA57.td); weights are loaded as vectors. Packing and unpacking move one
+    number at a time. Weights come packed.
     """
     channels, height, width = (int(row[f"tile_{side}"]) for side in ("channels", "height", "width"))
     taps, out = shape.in_channels * shape.kernel**2, shape.out_size
