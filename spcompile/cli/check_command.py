@@ -97,4 +97,4 @@ def _share(text: str) -> float:
 
 
 USAGE = "[ARTIFACT --baseline FILE.json] [options]"
-COMMAND = Command("check", USAGE, "compare an artifact, or all models of spcompile.toml, with baselines: slower, larger or less accurate fails", arguments, run)
+COMMAND = Command("check", USAGE, "hold an artifact, or all models of spcompile.toml, against baselines", arguments, run)
