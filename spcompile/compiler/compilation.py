@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from spcompile.budget import Budget, parse_budget, parse_drop, parse_duration
 from spcompile.compiler import facts
-from spcompile.compiler.building import Built, Host, build
+from spcompile.compiler.building import Host, build
 from spcompile.compiler.inputs import (
     Evaluation,
     calibration_of,
@@ -25,19 +25,17 @@ from spcompile.compiler.inputs import (
 )
 from spcompile.compiler.planning import curve, fastest, limit_s, problem_of, uniform_points
 from spcompile.compiler.sparsifier import Sparsifier
+from spcompile.compiler.writing import write
 from spcompile.errors import DataError
-from spcompile.ir.save import save
 from spcompile.lowering.lower import lower
 from spcompile.plan import Plan
 from spcompile.progress import Progress, Silent
 from spcompile.pruning import Calibration, Pruned, Pruner
 from spcompile.pruning.errors import measure_errors
-from spcompile.report.facts import Accuracy, ArtifactFile, Measurement, Request, Stage, Verification
-from spcompile.report.html import render
-from spcompile.report.json_form import to_json
+from spcompile.report.facts import Measurement, Request, Stage
 from spcompile.report.report import Report
 from spcompile.runtime import artifact
-from spcompile.runtime.verify import LIMIT, Comparison, verify
+from spcompile.runtime.verify import verify
 from spcompile.search import Problem, choose
 from spcompile.targets import load_target
 from spcompile.targets.target import Target
@@ -168,9 +166,9 @@ class _Job:
                 plan=plan,
                 weights=facts.layer_weights(pruned.model),
                 measured=measured,
-                accuracy=_accuracy(evaluation, before, between, after),
+                accuracy=facts.accuracy_facts(evaluation, before, between, after),
                 calibration=facts.calibration_facts(data),
-                verification=_verification(checked),
+                verification=facts.verification_facts(checked),
                 frontier=curve(problem),
                 uniform=uniform_points(problem),
                 stages=tuple(self.stages),
@@ -180,7 +178,7 @@ class _Job:
                 warnings=self._warnings(plan, before, after, measured),
                 notes=(*pruned.notes, *notes),
             )
-            report = self._write(stage, built, report, pruned, plan, data)
+            report = write(stage, built.program, self.target, report, pruned.model, data)
         return Result(plan, report, folder)
 
     def _problem(self, model: ir.Model, data: Calibration | None, host: Host) -> tuple[Problem, tuple[str, ...]]:
@@ -214,28 +212,3 @@ class _Job:
         if isinstance(measured, Measurement) and measured.disturbed:
             found.append("other work disturbed the measurements, see their quartiles: measure again on an idle machine")
         return tuple(found)
-
-    def _write(self, stage: Path, built: Built, report: Report, pruned: Pruned, plan: Plan, data) -> Report:
-        import json
-
-        save(pruned.model, stage / artifact.MODEL)
-        artifact.write_program(stage, built.program)
-        files = tuple(ArtifactFile(path.name, path.stat().st_size, artifact.digest(path)) for path in sorted(stage.iterdir()))
-        report = replace(report, files=files)
-        (stage / "report.json").write_text(json.dumps(to_json(report), indent=1, allow_nan=False) + "\n")
-        (stage / "report.html").write_text(render(report))
-        kept = facts.manifest_facts(plan.choices, self.seed, data, report.model.sha256, report.environment)
-        artifact.write_manifest(stage, built.program, self.target, self.threads, kept)
-        return report
-
-
-def _accuracy(evaluation: Evaluation | None, before, between, after) -> Accuracy | Verdict:
-    if evaluation is None:
-        return Verdict.no("no labelled data were given (--eval): accuracy was not measured")
-    return Accuracy(evaluation.metric, before, after, evaluation.unit, evaluation.samples, evaluation.data, between)
-
-
-def _verification(checked: Comparison | Verdict) -> Verification | Verdict:
-    if isinstance(checked, Verdict):
-        return checked
-    return Verification(checked.reference, checked.random_inputs, checked.real_inputs, checked.worst_relative_difference, LIMIT, checked.where)

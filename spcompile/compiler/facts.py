@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
+from spcompile.compiler.inputs import Evaluation
 from spcompile.ir.layers import find_layers, weight
 from spcompile.pruning import Calibration
+from spcompile.report.facts import Accuracy, Environment, LayerWeights, ModelFacts, Package, TargetFacts, Tensor, Verification
 from spcompile.report.facts import Calibration as CalibrationFacts
-from spcompile.report.facts import Environment, LayerWeights, ModelFacts, Package, TargetFacts, Tensor
 from spcompile.runtime import host
+from spcompile.runtime.verify import LIMIT, Comparison
 from spcompile.targets import ALIASES, explain_target
 from spcompile.targets.target import Target
 from spcompile.verdict import Verdict
@@ -58,6 +60,19 @@ def calibration_facts(calibration: Calibration | None) -> CalibrationFacts | Ver
     if calibration is None:
         return Verdict.no(NO_CALIBRATION)
     return CalibrationFacts(calibration.source, len(next(iter(calibration.feeds.values()))), calibration.digest)
+
+
+def accuracy_facts(evaluation: Evaluation | None, before: float | None, pruned: float | None, after: float | None) -> Accuracy | Verdict:
+    """pruned: before recovery, None where nothing was recovered."""
+    if evaluation is None:
+        return Verdict.no("no labelled data were given (--eval): accuracy was not measured")
+    return Accuracy(evaluation.metric, before, after, evaluation.unit, evaluation.samples, evaluation.data, pruned)
+
+
+def verification_facts(checked: Comparison | Verdict) -> Verification | Verdict:
+    if isinstance(checked, Verdict):
+        return checked
+    return Verification(checked.reference, checked.random_inputs, checked.real_inputs, checked.worst_relative_difference, LIMIT, checked.where)
 
 
 def environment(threads: int) -> Environment:
