@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spcompile.costs.calibration import Observation, Scales, fit
@@ -12,8 +12,8 @@ from spcompile.targets import load_target
 
 PI4 = load_target("raspberry-pi-4")
 INSTRUCTIONS = [Work(fma=1e6 * size, loads=3e5 * size) for size in (1, 3, 10)]
-CACHES = [Work(fma=1e5 * size, streams=(Stream(3e6 * size, 64 << 10),)) for size in (1, 2, 5)]
-MEMORY = [Work(fma=1e5, streams=(Stream(1e6 * size, 1 << 28),)) for size in (1, 4)]
+CACHES = [Work(fma=1e4 * size, streams=(Stream(3e6 * size, 64 << 10),)) for size in (1, 2, 5)]
+MEMORY = [Work(fma=1e4, streams=(Stream(1e6 * size, 1 << 28),)) for size in (1, 4)]
 
 
 def observed(works, scales, disturbed=1.0):
@@ -23,8 +23,9 @@ def observed(works, scales, disturbed=1.0):
     return [Observation((work,), 0.0, time * (disturbed if not at else 1.0)) for at, (work, time) in enumerate(zip(works, times, strict=True))]
 
 
-@settings(max_examples=20)
+@settings(max_examples=30)
 @given(st.floats(0.5, 3), st.floats(0.5, 3), st.floats(0.5, 3))
+@example(3.0, 0.5, 1.0)
 def test_planted_scales_are_found_again(core, caches, memory):
     found = fit(observed(INSTRUCTIONS + CACHES + MEMORY, Scales(core, caches, memory)), PI4, 1)
     assert (found.core, found.caches, found.memory) == pytest.approx((core, caches, memory), rel=0.05)
