@@ -27,7 +27,7 @@ def test_a_network_without_zeros_is_as_it_was():
 
 
 def test_predictions_are_scaled_by_what_they_foretell(monkeypatch):
-    """Of a network that is sparse already, dense is predicted and dense is measured: the host's clock is replaced by the predictions themselves, 3 times over."""
+    """Of a network that is sparse already, dense is predicted and dense is measured: here the clock shows the predictions, 3 times over."""
     target, model = load_target("host"), network(zeros=0.7)
     host = Host(target, 1, model)
     if not host.verdict:
