@@ -15,6 +15,7 @@ from spcompile.report.rows import Row
 from spcompile.report.svg import COLOURS, PALETTE, STYLE, to_svg
 
 TALL, HALF = (11.2, 4.7), (5.1, 3.6)  # inches; 72 points of SVG each
+SMALL_ERROR = 1e-6  # of the largest: below it plans are as good as harmless, and the axis keeps its room for the others
 
 
 def pattern_roles(report: Report) -> dict[str, str]:
@@ -108,10 +109,12 @@ def _xy(points) -> tuple[list[float], list[float]]:
 
 
 def _frame(axes, right_ms: float, errors: list[float]) -> None:
-    """Errors span decades and start at zero for dense: logarithmic above the least one, linear below."""
+    """Errors span decades and start at zero for dense: logarithmic above the least one that matters, linear below."""
     positive = [error for error in errors if error > 0]
-    axes.set_yscale("symlog", linthresh=10.0 ** np.floor(np.log10(min(positive, default=1.0))), linscale=0.5)
-    axes.set_ylim(0, 3 * max(positive, default=1.0))
+    largest = max(positive, default=1.0)
+    least = min((error for error in positive if error > SMALL_ERROR * largest), default=1.0)
+    axes.set_yscale("symlog", linthresh=10.0 ** np.floor(np.log10(least)), linscale=0.5)
+    axes.set_ylim(0, 3 * largest)
     axes.set_xlim(0, right_ms)
     axes.set_xlabel("predicted latency, ms")
     axes.set_ylabel("predicted error")
