@@ -24,9 +24,7 @@ from spcompile.patterns import PATTERNS
 from spcompile.progress import Silent
 from spcompile.pruning import PRUNERS, prune
 from spcompile.pruning.errors import measure_errors
-from spcompile.runtime.executor import Executor
 from spcompile.runtime.measure import measure
-from spcompile.runtime.verify import inputs_for
 from spcompile.search import choose, choose_uniform
 from spcompile.targets import load_target
 from spcompile.targets.target import Target
@@ -37,9 +35,7 @@ NETWORKS = "resnet20,resnet56,mobilenet_v1,mobilenet_v2,efficientnet_lite0,squee
 def timed(models: dict[str, ir.Model], target: Target) -> str:
     """The median, round by round, of what the search's plan takes over what the uniform one takes."""
     with tempfile.TemporaryDirectory() as folder:
-        built = {key: build(model, target, 1, Path(folder) / f"{key}.so") for key, model in models.items()}
-        calls = {key: Executor.of_program(made.program, made.library, 1).bind(inputs_for(made.program, None, 0)[0]) for key, made in built.items()}
-        samples = measure(calls)
+        samples = measure({key: build(model, target, 1, Path(folder) / f"{key}.so").call(1) for key, model in models.items()})
     return f", search takes {samples['search'].over(samples['uniform']):.3f} of uniform's measured time"
 
 

@@ -19,10 +19,8 @@ from spcompile.compiler.building import build
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
 from spcompile.patterns import Choice, parse_choice
-from spcompile.runtime.executor import Executor
 from spcompile.runtime.host import cpu_model
 from spcompile.runtime.measure import Sample, measure
-from spcompile.runtime.verify import inputs_for
 from spcompile.targets import load_target
 
 
@@ -36,7 +34,7 @@ def compare(network: Network, choices: list[Choice], threads: int, seconds: floa
             pruned = imposed(model, choice)
             predicted[choice.notation] = Predictor(lower(pruned, target, threads), target, threads).total.expected_s
             built = build(pruned, target, threads, Path(folder) / f"{number}.so")
-            calls[choice.notation] = Executor.of_program(built.program, built.library, threads).bind(inputs_for(built.program, None, 0)[0])
+            calls[choice.notation] = built.call(threads)
         samples = measure(calls, seconds)
     return {name: (predicted[name], samples[name]) for name in calls}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spcompile.lowering.program import ALIGNMENT, Argument, Program, Step
+from spcompile.check.stepwise import aligned
+from spcompile.lowering.program import Argument, Program, Step
 from spcompile.runtime.build import build_library
 from spcompile.targets.target import Target
 
@@ -25,13 +26,13 @@ class ProgramOnHost:
             self._module = tvm.runtime.load_module(str(path))  # hands the library what it calls of TVM's runtime
             self._library = ctypes.CDLL(str(path))  # the same one: kernels are plain C functions in it
         self._regions = {
-            "workspace": _aligned(np.full(max(1, program.workspace_elements), 0.01, np.float32)),
-            "values": _aligned(program.values),
-            "indices": _aligned(program.indices),
+            "workspace": aligned(np.full(max(1, program.workspace_elements), 0.01, np.float32)),
+            "values": aligned(program.values),
+            "indices": aligned(program.indices),
         }
         random = np.random.default_rng(0)
-        self._inputs = [_aligned(random.standard_normal(tensor.shape).astype(tensor.dtype).ravel()) for tensor in program.inputs]
-        self._outputs = [_aligned(np.zeros(tensor.shape, tensor.dtype).ravel()) for tensor in program.outputs]
+        self._inputs = [aligned(random.standard_normal(tensor.shape).astype(tensor.dtype).ravel()) for tensor in program.inputs]
+        self._outputs = [aligned(np.zeros(tensor.shape, tensor.dtype).ravel()) for tensor in program.outputs]
 
     def call(self, step: Step) -> Callable[[], int]:
         """The step's kernel on its own arguments."""
@@ -46,13 +47,3 @@ class ProgramOnHost:
             return memory.ctypes.data + argument.offset * memory.itemsize
         region = self._regions[buffer.kind]
         return region.ctypes.data + (self.program.starts[argument.buffer] + argument.offset) * region.itemsize
-
-
-def _aligned(array: np.ndarray) -> np.ndarray:
-    """A copy that starts a cache line."""
-    line = ALIGNMENT * 4
-    raw = np.zeros(array.nbytes + 2 * line, np.uint8)
-    begin = -raw.ctypes.data % line
-    copy = raw[begin : begin + array.nbytes].view(array.dtype)
-    copy[:] = array.ravel()
-    return copy

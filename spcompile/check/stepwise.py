@@ -30,10 +30,10 @@ class Stepwise:
             for index, form in enumerate(manifest[f"{kind}s"])
         }
         rng = np.random.default_rng(0)
-        self._regions = {name: _aligned(random_array(tensor, rng)) for name, tensor in tensors.items()} | {
-            "workspace": _aligned(np.zeros(max(1, manifest["workspace_bytes"] // 4), np.float32)),
-            "values": _aligned(np.load(folder / VALUES)),
-            "indices": _aligned(np.load(folder / INDICES)),
+        self._regions = {name: aligned(random_array(tensor, rng)) for name, tensor in tensors.items()} | {
+            "workspace": aligned(np.zeros(max(1, manifest["workspace_bytes"] // 4), np.float32)),
+            "values": aligned(np.load(folder / VALUES)),
+            "indices": aligned(np.load(folder / INDICES)),
         }
         self._calls = [(getattr(library, step.kernel), [self._pointer(*place) for place in step.arguments]) for step in self.steps]
 
@@ -50,7 +50,7 @@ class Stepwise:
         return ctypes.c_void_p(array.ctypes.data + element * array.itemsize)
 
 
-def _aligned(array: np.ndarray) -> np.ndarray:
+def aligned(array: np.ndarray) -> np.ndarray:
     """A copy that starts a cache line, as TVM's own memory does."""
     raw = np.zeros(array.nbytes + 2 * LINE_BYTES, np.uint8)
     begin = -raw.ctypes.data % LINE_BYTES

@@ -39,6 +39,10 @@ class Built:
     program: Program
     library: Path
 
+    def call(self, threads: int) -> Callable[[], object]:
+        """The network on this host, on random inputs that stay the same: for timing."""
+        return Executor.of_program(self.program, self.library, threads).bind(inputs_for(self.program, None, 0)[0])
+
 
 def build(model: ir.Model, target: Target, threads: int, library: Path) -> Built:
     """Lower a model with the zeros it has, and compile it."""
@@ -68,7 +72,7 @@ class Host:
         """The network beside the dense one."""
         if not self.verdict:
             return self.verdict
-        samples = measure({"dense": self._dense_call, "plan": self._call(built)})
+        samples = measure({"dense": self._dense_call, "plan": built.call(self.threads)})
         dense, plan = samples["dense"], samples["plan"]
         return Measurement(_timing(dense), _timing(plan), cpu_model(), plan.rounds, dense.over(plan))
 
@@ -104,17 +108,13 @@ class Host:
         model = prune(self.model, plan.pruned, None, Magnitude()).model if plan.pruned else self.model
         with tempfile.TemporaryDirectory() as folder:
             built = build(model, self.target, self.threads, Path(folder) / "plan.so")
-            samples = measure({"dense": self._dense_call, "plan": self._call(built)}, SEARCH_S)
+            samples = measure({"dense": self._dense_call, "plan": built.call(self.threads)}, SEARCH_S)
         return samples["plan"].over(samples["dense"])
 
     @cached_property
     def _dense_call(self) -> Callable[[], object]:
         with tempfile.TemporaryDirectory() as folder:  # a library that is loaded outlives its file
-            return self._call(build(filled(self.model), self.target, self.threads, Path(folder) / "dense.so"))
-
-    def _call(self, built: Built) -> Callable[[], object]:
-        executor = Executor.of_program(built.program, built.library, self.threads)
-        return executor.bind(inputs_for(built.program, None, 0)[0])
+            return build(filled(self.model), self.target, self.threads, Path(folder) / "dense.so").call(self.threads)
 
 
 def filled(model: ir.Model) -> ir.Model:
