@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,22 +12,20 @@ import onnx_ir as ir
 
 from spcompile.budget import Budget, parse_budget, parse_drop, parse_duration
 from spcompile.compiler import facts
-from spcompile.compiler.building import Host, build
 from spcompile.compiler.inputs import (
-    Evaluation,
     calibration_of,
     chosen_patterns,
     chosen_pruner,
     evaluation_of,
     model_name,
     prepared,
-    real_inputs,
 )
 from spcompile.compiler.planning import curve, fastest, limit_s, problem_of, uniform_points
 from spcompile.compiler.sparsifier import Sparsifier
+from spcompile.compiler.toolchains import Toolchain, toolchain_for
+from spcompile.compiler.toolchains.toolchain import Timer
 from spcompile.compiler.writing import write
 from spcompile.errors import DataError
-from spcompile.lowering.lower import lower
 from spcompile.plan import Plan
 from spcompile.progress import Progress, Silent
 from spcompile.pruning import Calibration, Pruned, Pruner
@@ -35,10 +33,8 @@ from spcompile.pruning.errors import measure_errors
 from spcompile.report.facts import Measurement, Request, Stage
 from spcompile.report.report import Report
 from spcompile.runtime import artifact
-from spcompile.runtime.verify import verify
 from spcompile.search import Problem, choose
 from spcompile.targets import load_target
-from spcompile.targets.target import Target
 from spcompile.verdict import Verdict
 
 NOTHING_TO_PRUNE = "the model has no layer that can be pruned: it was compiled dense"
@@ -94,10 +90,11 @@ def compile(  # noqa: A001 - the name users expect
     recover_s = parse_duration(recover) if recover is not None else None
     if recover is not None and calibration is None:
         raise DataError("recover needs typical inputs to learn from, no labels: give calibration")
-    offered, how = chosen_patterns(patterns), chosen_pruner(prune)
+    toolchain = toolchain_for(device, threads)
+    offered, how = chosen_patterns(patterns, toolchain.offered), chosen_pruner(prune)
     name = model_name(source)
     folder = artifact.check_output(output or f"{name}-{target}.spc", force)
-    job = _Job(source, name, target, device, threads, wanted, drop, offered, how, recover_s, seed, measure, progress or Silent())
+    job = _Job(source, name, target, toolchain, wanted, drop, offered, how, recover_s, seed, measure, progress or Silent())
     request = Request(budget, max_drop, tuple(pattern.notation for pattern in offered), how.name, measure, seed, recover)
     return job.run(request, input_shapes, example_inputs, calibration, evaluate, finetune, folder)
 
@@ -109,8 +106,7 @@ class _Job:
     source: object
     name: str
     asked: str
-    target: Target
-    threads: int
+    toolchain: Toolchain
     budget: Budget | None
     drop: float | None
     patterns: tuple
@@ -132,37 +128,42 @@ class _Job:
     def run(self, request: Request, input_shapes, example_inputs, calibration, evaluate, finetune, folder: Path) -> Result:
         with self.stage("load"), self.progress.stage("load"):
             model = prepared(self.source, input_shapes, example_inputs)
+            self.toolchain.check(model)
             data = calibration_of(calibration, model)
             evaluation = evaluation_of(evaluate, model, os.cpu_count() or 1)
             sparsifier = Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress)
+
+        def score(pruned: ir.Model) -> float:
+            return evaluation.score(self.toolchain.deployed(pruned, data))
+
         with self.stage("plan"):
-            host = Host(self.target, self.threads, model)
-            problem, notes = self._problem(model, data, host)
+            timer = self.toolchain.timer(model)
+            problem, notes = self._problem(model, data, timer)
         before = evaluation.score(model) if evaluation is not None else None
         with self.stage("search"):
-            plan = self._plan(problem, host, sparsifier, evaluation, before)
+            plan = self._plan(problem, timer, sparsifier, score, before)
         with self.stage("prune"):
             pruned = sparsifier.pruned(plan)
-        between = evaluation.score(pruned.model) if evaluation is not None and self.recover_s is not None else None
+        between = score(pruned.model) if evaluation is not None and self.recover_s is not None else None
         if self.recover_s is not None:
             with self.stage("recover"):
                 pruned = sparsifier.recovered(plan)
         if finetune is not None:
             with self.stage("finetune"):
                 pruned = self._finetune(pruned, plan, finetune, input_shapes, example_inputs)
-        after = evaluation.score(pruned.model) if evaluation is not None else None
+        after = score(pruned.model) if evaluation is not None else None
         with artifact.staged(folder) as stage:
             with self.stage("build"), self.progress.stage("build"):
-                built = build(pruned.model, self.target, self.threads, stage / artifact.LIBRARY)
+                built = self.toolchain.build(pruned.model, data, stage)
             with self.stage("verify"), self.progress.stage("verify"):
-                checked = verify(built.program, stage / artifact.LIBRARY, pruned.model, self.target, real_inputs(data), self.seed)
+                checked = self.toolchain.verify(built, pruned.model, data, stage, self.seed)
             with self.stage("measure"), self.progress.stage("measure"):
-                measured = host.compare(built)
+                measured = timer.compare(built)
             report = Report(
                 created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 request=request,
                 model=facts.model_facts(self.name, self.source, model, pruned.model),
-                target=facts.target_facts(self.asked, self.target),
+                target=facts.target_facts(self.asked, self.toolchain.target),
                 plan=plan,
                 weights=facts.layer_weights(pruned.model),
                 measured=measured,
@@ -174,31 +175,32 @@ class _Job:
                 stages=tuple(self.stages),
                 peak_memory_bytes=facts.peak_memory_bytes(),
                 files=(),
-                environment=facts.environment(self.threads),
+                environment=facts.environment(self.toolchain.threads),
                 warnings=self._warnings(plan, before, after, measured),
                 notes=(*pruned.notes, *notes),
+                **self.toolchain.facts(built),
             )
-            report = write(stage, built.program, self.target, report, pruned.model, data)
+            report = write(stage, self.toolchain, built, report, pruned.model, data)
         return Result(plan, report, folder)
 
-    def _problem(self, model: ir.Model, data: Calibration | None, host: Host) -> tuple[Problem, tuple[str, ...]]:
+    def _problem(self, model: ir.Model, data: Calibration | None, timer: Timer) -> tuple[Problem, tuple[str, ...]]:
         """And notes on it. On the machine that is the target one measurement, of the dense network, corrects all predictions."""
         with self.progress.stage("lower"):
-            lowered = lower(model, self.target, self.threads)
+            predictor = self.toolchain.predictor(model)
         errors = measure_errors(model, data, self.patterns, self.seed, self.progress)
-        problem = problem_of(model, lowered, self.target, self.threads, self.patterns, errors.error, self.progress)
-        if not host.verdict or not (host.is_target or self.measure):
+        problem = problem_of(model, predictor, self.toolchain.target, self.toolchain.threads, self.patterns, errors.error, self.progress)
+        if not timer.verdict or not (timer.is_target or self.measure):
             return problem, ()
         with self.progress.stage("measure dense"):
-            problem, note = host.anchored(problem)
+            problem, note = timer.anchored(problem)
         return problem, (note,)
 
-    def _plan(self, problem: Problem, host: Host, sparsifier: Sparsifier, evaluation: Evaluation | None, before) -> Plan:
+    def _plan(self, problem: Problem, timer: Timer, sparsifier: Sparsifier, score: Callable[[ir.Model], float], before: float | None) -> Plan:
         limit = limit_s(self.budget, problem)
         if self.drop is not None and limit is None:
-            return fastest(problem, sparsifier, evaluation, before, self.drop)
-        measured = self.measure and host.verdict and limit is not None
-        return host.search(problem, limit, self.progress) if measured else choose(problem, limit)
+            return fastest(problem, sparsifier, score, before, self.drop)
+        measured = self.measure and timer.verdict and limit is not None
+        return timer.search(problem, limit, self.progress) if measured else choose(problem, limit)
 
     def _finetune(self, pruned: Pruned, plan: Plan, finetune, input_shapes, example_inputs) -> Pruned:
         from spcompile.training import finetuned

@@ -17,14 +17,13 @@ from spcompile.report.facts import Accuracy, Environment, LayerWeights, ModelFac
 from spcompile.report.facts import Calibration as CalibrationFacts
 from spcompile.runtime import host
 from spcompile.runtime.verify import LIMIT, Comparison
-from spcompile.targets import ALIASES, explain_target
-from spcompile.targets.target import Target
+from spcompile.targets import ALIASES, Device, explain_target
 from spcompile.verdict import Verdict
 
 NO_CALIBRATION = "no calibration data were given: weights were chosen by magnitude and not corrected, errors estimated from weights alone"
 
 
-def target_facts(asked: str, target: Target) -> TargetFacts:
+def target_facts(asked: str, target: Device) -> TargetFacts:
     alias = explain_target(asked) if str(asked) in ALIASES or str(asked) == "host" else ""
     return TargetFacts(str(asked), target.name, target.description, alias)
 

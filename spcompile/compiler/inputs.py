@@ -10,9 +10,8 @@ import onnx_ir as ir
 
 from spcompile.errors import NotationError, PatternError
 from spcompile.ir.frontend import load
-from spcompile.lowering.lower import check_operators
 from spcompile.passes import prepare
-from spcompile.patterns import PATTERNS, Pattern, parse_patterns
+from spcompile.patterns import Pattern, parse_patterns
 from spcompile.pruning import PRUNERS, Calibration, Labelled, Pruner, calibration_from, load_calibration, load_labelled, top1
 
 Score = Callable[[ir.Model], float]
@@ -30,10 +29,8 @@ class Evaluation:
 
 
 def prepared(source, input_shapes: Mapping[str, tuple[int, ...]] | None, example_inputs) -> ir.Model:
-    """Load, prepare, and make sure that every operator can be compiled."""
-    model = prepare(load(source, input_shapes, example_inputs))
-    check_operators(model)
-    return model
+    """Load and prepare."""
+    return prepare(load(source, input_shapes, example_inputs))
 
 
 def model_name(source) -> str:
@@ -42,10 +39,10 @@ def model_name(source) -> str:
     return getattr(source, "name", None) or getattr(getattr(source, "graph", None), "name", None) or type(source).__name__
 
 
-def chosen_patterns(patterns) -> tuple[Pattern, ...]:
-    """None: all. Text as on the command line, or patterns, or notations."""
+def chosen_patterns(patterns, offered: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
+    """None: all that the target's family offers. Text as on the command line, or patterns, or notations."""
     if patterns is None:
-        return PATTERNS
+        return offered
     if isinstance(patterns, str):
         return tuple(parse_patterns(patterns))
     return tuple(p if isinstance(p, Pattern) else parse_patterns(p)[0] for p in patterns)

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from spcompile.compiler.facts import target_facts
 from spcompile.compiler.inputs import chosen_patterns, model_name, prepared
+from spcompile.compiler.toolchains import toolchain_for
 from spcompile.ir.layers import find_layers, weight
-from spcompile.lowering.lower import lower
-from spcompile.lowering.predict import Predictor
 from spcompile.report.inspection import Inspection, LayerInspection, WhatIf
 from spcompile.search import timed_choices
 from spcompile.targets import load_target
@@ -16,9 +15,12 @@ def inspect(
     source, *, target: str, threads: int = 1, input_shapes: Mapping[str, tuple[int, ...]] | None = None, patterns=None, example_inputs=None
 ) -> Inspection:
     """Per layer: the time of dense and of each pattern and level, and why a pattern is refused. Arguments as for `compile`."""
-    device, offered = load_target(target), chosen_patterns(patterns)
+    device = load_target(target)
+    toolchain = toolchain_for(device, threads)
+    offered = chosen_patterns(patterns, toolchain.offered)
     model = prepared(source, input_shapes, example_inputs)
-    predictor = Predictor(lower(model, device, threads), device, threads)
+    toolchain.check(model)
+    predictor = toolchain.predictor(model)
     found = []
     for layer in find_layers(model):
         choices, refusals = timed_choices(layer, offered, predictor, lambda l, pattern: pattern.present(weight(model, l)))

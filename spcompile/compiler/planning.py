@@ -1,23 +1,21 @@
 """The problem a search solves: every layer's options on this target, and how a budget is read."""
 
 from collections.abc import Callable
+from functools import cache
 
-import numpy as np
 import onnx_ir as ir
 
 from spcompile.budget import Budget
-from spcompile.compiler.inputs import Evaluation
 from spcompile.compiler.sparsifier import Sparsifier
+from spcompile.compiler.toolchains.toolchain import Predictor
 from spcompile.ir.layer import Layer
 from spcompile.ir.layers import find_layers, weight
-from spcompile.lowering.lower import Lowered
-from spcompile.lowering.predict import Predictor
 from spcompile.patterns import Choice, Pattern
 from spcompile.plan import Plan
 from spcompile.progress import Progress
 from spcompile.report.facts import PlanPoint
 from spcompile.search import Problem, candidates, fastest_within, frontier, uniforms
-from spcompile.targets.target import Target
+from spcompile.targets import Device
 
 FRONTIER_POINTS = 40
 RECOVERABLE = 10  # times the loss allowed: plans that lose more before recovery are not worth one
@@ -26,23 +24,33 @@ RECOVERIES = 3  # plans tried: each takes all the time that recovery is given
 
 def problem_of(
     model: ir.Model,
-    lowered: Lowered,
-    target: Target,
+    predictor: Predictor,
+    target: Device,
     threads: int,
     patterns: tuple[Pattern, ...],
     error: Callable[[Layer, Choice], float],
     progress: Progress,
 ) -> Problem:
     """Candidates of every layer; zeros that a layer has already do no harm."""
-    predictor = Predictor(lowered, target, threads)
     layers = find_layers(model)
     found = []
 
+    @cache
+    def full(layer: Layer) -> bool:
+        return bool(weight(model, layer).all())
+
+    @cache
     def present(layer: Layer, pattern: Pattern) -> float:
-        return pattern.present(weight(model, layer))
+        return 0.0 if full(layer) else pattern.present(weight(model, layer))
+
+    @cache
+    def obeys(layer: Layer, pattern: Pattern) -> bool:
+        return not full(layer) and bool(pattern.check(weight(model, layer) != 0))
 
     def harm(layer: Layer, choice: Choice) -> float:
-        return 0.0 if _holds_already(weight(model, layer), choice) else error(layer, choice)
+        one_level = choice.pattern.fixed_sparsity is not None
+        held = obeys(layer, choice.pattern) if one_level else choice.sparsity <= present(layer, choice.pattern)
+        return 0.0 if held else error(layer, choice)
 
     with progress.stage("weigh options", len(layers)) as advance:
         for layer in layers:
@@ -51,28 +59,23 @@ def problem_of(
     return Problem(target.name, threads, tuple(found), predictor.fixed)
 
 
-def _holds_already(matrix: np.ndarray, choice: Choice) -> bool:
-    if matrix.all():
-        return False
-    if choice.pattern.fixed_sparsity is not None:
-        return bool(choice.pattern.check(matrix != 0))
-    return choice.sparsity <= choice.pattern.present(matrix)
-
-
 def limit_s(budget: Budget | None, problem: Problem) -> float | None:
     if budget is None:
         return None
     return budget.limit_s(problem.dense_s)
 
 
-def fastest(problem: Problem, sparsifier: Sparsifier, evaluation: Evaluation, before: float, max_drop: float) -> Plan:
-    """The fastest plan seen to lose at most `max_drop`, recovered where time for that is given: then from those that one-shot pruning brings near."""
+def fastest(problem: Problem, sparsifier: Sparsifier, score: Callable[[ir.Model], float], before: float, max_drop: float) -> Plan:
+    """The fastest plan seen to lose at most `max_drop`, recovered where time for that is given: then from those that one-shot pruning brings near.
+
+    score: accuracy of a model as the target computes it; before: of the network as it was given.
+    """
 
     def pruned(plan: Plan) -> float:
-        return evaluation.score(sparsifier.pruned(plan).model)
+        return score(sparsifier.pruned(plan).model)
 
     def recovered(plan: Plan) -> float:
-        return evaluation.score(sparsifier.recovered(plan).model)
+        return score(sparsifier.recovered(plan).model)
 
     if sparsifier.recover_s is None:
         return fastest_within(problem, pruned, before, max_drop)[0].plan

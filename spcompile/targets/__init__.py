@@ -4,14 +4,15 @@ import difflib
 from pathlib import Path
 
 from spcompile.errors import TargetError
+from spcompile.targets.device import Device
 from spcompile.targets.device_file import DEVICES as FOLDER
 from spcompile.targets.device_file import parse_target, read_table
 from spcompile.targets.host import host_target
 from spcompile.targets.target import Cache, Target
 
-__all__ = ["ALIASES", "DEVICES", "Cache", "Target", "explain_target", "list_targets", "load_target"]
+__all__ = ["ALIASES", "CPUS", "DEVICES", "Cache", "Device", "Target", "explain_target", "list_targets", "load_target"]
 
-DEVICES = (
+CPUS = (
     "x86-avx2",
     "x86-avx512",
     "x86-amx",
@@ -36,17 +37,18 @@ DEVICES = (
     "snapdragon-855",
     "snapdragon-865",
 )
+DEVICES = CPUS
 ALIASES = {  # name -> (device, why that one)
     "arm": ("raspberry-pi-4", "the commonest 64-bit ARM board; code made for its Armv8.0 core runs on every 64-bit ARM Linux machine"),
     "x86": ("x86-avx2", "code made for it runs on every x86-64 PC and server since 2013 (Intel) or 2015 (AMD)"),
 }
 
 
-def load_target(name: str | Path) -> Target:
+def load_target(name: str | Path) -> Device:
     """A shipped device, an alias, "host" (this machine), or the path of a device file. TargetError: unknown name, or a file that does not hold together."""
     text = str(name)
     if text == "host":
-        return host_target([(device, read_table(FOLDER / f"{device}.toml")) for device in DEVICES])
+        return host_target([(device, read_table(FOLDER / f"{device}.toml")) for device in CPUS])
     if text.endswith(".toml") or Path(text).is_file():
         return parse_target(read_table(Path(text)), text)
     device = ALIASES[text][0] if text in ALIASES else text
@@ -55,7 +57,7 @@ def load_target(name: str | Path) -> Target:
     return parse_target(read_table(FOLDER / f"{device}.toml"), f"{device}.toml")
 
 
-def list_targets() -> tuple[Target, ...]:
+def list_targets() -> tuple[Device, ...]:
     """Every shipped device, in the order of DEVICES."""
     return tuple(load_target(name) for name in DEVICES)
 

@@ -1,4 +1,4 @@
-"""Device files (TOML) -> Target: one schema, every mistake one line that names the file and the field.
+"""Device files (TOML) -> a checked value of the family they name: every mistake one line that names the file and the field.
 
 A number is `clock_hz = 1.5e9`, or `clock_hz = { value = 1.5e9, source = "where it comes from" }`. `base = "cortex-a72"` takes what the
 file does not say from a shipped device. `[measured]` is what `spcompile calibrate` found on the device itself; a base's is not handed down.
@@ -6,11 +6,14 @@ file does not say from a shipped device. `[measured]` is what `spcompile calibra
 
 import difflib
 import sys
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from spcompile.errors import TargetError
-from spcompile.targets.target import Cache, Target
+from spcompile.targets.device import Device
+from spcompile.targets.target import Target
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -18,14 +21,11 @@ else:
     import tomli as tomllib
 
 DEVICES = Path(__file__).parent / "devices"
-FAMILIES = ("cpu",)
-TRIPLES = ("x86_64-linux-gnu", "aarch64-linux-gnu")
+FAMILIES: dict[str, type[Device]] = {"cpu": Target}  # `family` of a file -> the dataclass whose fields it fills
 NOT_IN_TARGET = ("base", "recognised_by")  # for `read_table` and host.py
 NOT_HANDED_DOWN = (*NOT_IN_TARGET, "measured")
 LEAST = {"clock_hz": 1e6, "memory_bytes_per_second": 1e6, "memory_bytes_per_second_shared": 1e6}  # below: not given in Hz or bytes
 MEASURED = {"date": str, "machine": str, "kernels": int, "threads": int, "core": float, "caches": float, "memory": float}
-FIELDS = {item.name: item for item in fields(Target) if item.name != "sources" and not item.name.startswith("measured_")}
-OPTIONAL = tuple(name for name, item in FIELDS.items() if item.default is not MISSING)  # left out: the core has no such thing
 
 
 def read_table(path: Path) -> dict:
@@ -33,22 +33,34 @@ def read_table(path: Path) -> dict:
     return _fill(path, ())
 
 
-def parse_target(table: dict, origin: str) -> Target:
-    """Checked Target from a table as `read_table` gives it. `origin` names the file in errors."""
-    _no_others(table, (*FIELDS, *NOT_HANDED_DOWN), origin, "")
-    for name in FIELDS:
-        _demand(name in table or name in OPTIONAL, origin, name, f"is missing ({_expected(FIELDS[name].type)} expected)")
+def parse_target(table: dict, origin: str) -> Device:
+    """Checked value of the table's family, from a table as `read_table` gives it. `origin` names the file in errors."""
+    family = table.get("family")
+    _demand("family" in table, origin, "family", f"is missing (one of {', '.join(FAMILIES)} expected)")
+    _demand(family in FAMILIES, origin, "family", f"is {family!r}; allowed: {', '.join(FAMILIES)}")
+    kind, known = FAMILIES[family], schema(FAMILIES[family])
+    measurable = "measured_when" in {item.name for item in fields(kind)}
+    _no_others(table, (*known, *(NOT_HANDED_DOWN if measurable else NOT_IN_TARGET)), origin, "")
+    for name, item in known.items():
+        _demand(name in table or item.default is not MISSING, origin, name, f"is missing ({_expected(item.type)} expected)")
     sources, values = {}, {}
-    for name in FIELDS:
-        if name == "caches":
-            values[name] = _caches(table[name], origin, sources)
-        elif name in table:
-            values[name] = _checked(table[name], FIELDS[name].type, origin, name, sources)
-    _demand(values["family"] in FAMILIES, origin, "family", f"is {values['family']!r}; allowed: {', '.join(FAMILIES)}")
-    _demand(values["triple"] in TRIPLES, origin, "triple", f"is {values['triple']!r}; allowed: {', '.join(TRIPLES)}")
-    found = _measured(table.get("measured"), origin, sources)
+    for name in (name for name in known if name in table):
+        entry = _entry(known[name].type)
+        values[name] = _entries(table[name], entry, origin, name, sources) if entry else _checked(table[name], known[name].type, origin, name, sources)
+    for name, allowed in kind.ALLOWED.items():
+        _demand(values.get(name, allowed[0]) in allowed, origin, name, f"is {values.get(name)!r}; allowed: {', '.join(allowed)}")
+    found = _measured(table.get("measured"), origin, sources) if measurable else {}
     values["description"] += f" (calibrated: {found['measured_when']})" if found else ""
-    return Target(**values, **found, sources=tuple(sources.items()))
+    try:
+        return kind(**values, **found, sources=tuple(sources.items()))
+    except TargetError as error:
+        raise TargetError(f"device file {origin}: {error}") from error
+
+
+@cache
+def schema(kind: type[Device]) -> dict:
+    """Name -> dataclass field, of those that a file may give; one with a default may be left out: the device has no such thing."""
+    return {item.name: item for item in fields(kind) if item.name != "sources" and not item.name.startswith("measured_")}
 
 
 def _fill(path: Path, seen: tuple[Path, ...]) -> dict:
@@ -78,14 +90,18 @@ def _sourced(value, path: Path):
     return value
 
 
-def _caches(entries, origin: str, sources: dict) -> tuple[Cache, ...]:
-    known = {item.name: item.type for item in fields(Cache)}
-    _demand(isinstance(entries, list) and entries, origin, "caches", "must be one [[caches]] table a level, L1 data first")
-    for level, entry in enumerate(entries):
-        _demand(isinstance(entry, dict) and set(entry) == set(known), origin, f"caches.{level}", f"must hold exactly {', '.join(known)}")
+def _entry(kind) -> type | None:
+    """The dataclass of a field that is a list of tables, such as the caches."""
+    return next((part for part in get_args(kind) if is_dataclass(part)), None)
+
+
+def _entries(tables, kind: type, origin: str, name: str, sources: dict) -> tuple:
+    known = {item.name: item.type for item in fields(kind)}
+    _demand(isinstance(tables, list) and tables, origin, name, f"must be one [[{name}]] table an entry, in order")
+    for at, entry in enumerate(tables):
+        _demand(isinstance(entry, dict) and set(entry) == set(known), origin, f"{name}.{at}", f"must hold exactly {', '.join(known)}")
     return tuple(
-        Cache(**{name: _checked(entry[name], kind, origin, f"caches.{level}.{name}", sources) for name, kind in known.items()})
-        for level, entry in enumerate(entries)
+        kind(**{part: _checked(entry[part], of, origin, f"{name}.{at}.{part}", sources) for part, of in known.items()}) for at, entry in enumerate(tables)
     )
 
 

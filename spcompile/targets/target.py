@@ -1,6 +1,7 @@
-"""The device that code is made for: numbers with units in their names and a source for each; no behaviour of its own."""
+"""The CPU that code is made for: numbers with units in their names and a source for each; no behaviour of its own."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,10 @@ class Cache:
 class Target:
     """One CPU. "Vector" is one whole register of `lanes_fp32` floats; rates are per core and cycle, sustained."""
 
+    ALLOWED: ClassVar[dict[str, tuple[str, ...]]] = {"triple": ("x86_64-linux-gnu", "aarch64-linux-gnu")}
     name: str
     description: str
-    family: str  # "cpu"; which cost model reads the numbers
+    family: str  # "cpu"
     triple: str  # "x86_64-linux-gnu", "aarch64-linux-gnu"
     mcpu: str  # LLVM's name of the core that code is made for
     features: tuple[str, ...]  # LLVM attributes beyond mcpu's own: "+avx512vl", "-aes"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from spcompile.costs import cpu
 from spcompile.kernels.work import Stream, Work
-from spcompile.targets import DEVICES, load_target
+from spcompile.targets import CPUS, load_target
 
 ZEN4, PI4, A55 = (load_target(name) for name in ("zen4", "raspberry-pi-4", "cortex-a55"))
 counts = st.floats(0, 1e9, allow_nan=False)
@@ -28,7 +28,7 @@ works = st.builds(
     streams=st.lists(st.builds(Stream, counts, counts, st.booleans()), max_size=3).map(tuple),
     units=st.integers(1, 64),
 )
-targets = st.sampled_from([load_target(name) for name in DEVICES])
+targets = st.sampled_from([load_target(name) for name in CPUS])
 
 
 def seconds(work, target=ZEN4, threads=1):

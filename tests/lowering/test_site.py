@@ -9,9 +9,9 @@ from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.expression import ACCUMULATOR
 from spcompile.lowering.site import Site, fastest
-from spcompile.targets import list_targets
+from spcompile.targets import CPUS, load_target
 
-TARGETS = list_targets()
+TARGETS = [load_target(name) for name in CPUS]
 
 
 @st.composite

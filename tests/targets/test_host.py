@@ -5,12 +5,12 @@ import os
 import pytest
 
 from spcompile.errors import TargetError
-from spcompile.targets import DEVICES, load_target
+from spcompile.targets import CPUS, load_target
 from spcompile.targets.device_file import DEVICES as FOLDER
 from spcompile.targets.device_file import read_table
 from spcompile.targets.host import host_target
 
-TABLES = [(name, read_table(FOLDER / f"{name}.toml")) for name in DEVICES]
+TABLES = [(name, read_table(FOLDER / f"{name}.toml")) for name in CPUS]
 AVX2 = "fpu sse2 avx avx2 fma"
 AVX512 = f"{AVX2} avx512f avx512vl avx512bw avx512dq avx512cd"
 

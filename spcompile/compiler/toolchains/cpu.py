@@ -1,0 +1,40 @@
+"""CPUs: one native library, through TVM."""
+
+from pathlib import Path
+
+import onnx_ir as ir
+
+from spcompile.compiler.building import Built, Host, build
+from spcompile.compiler.inputs import real_inputs
+from spcompile.compiler.toolchains.toolchain import Toolchain
+from spcompile.lowering.lower import check_operators, lower
+from spcompile.lowering.predict import Predictor
+from spcompile.pruning import Calibration
+from spcompile.runtime import artifact
+from spcompile.runtime.verify import Comparison, verify
+from spcompile.verdict import Verdict
+
+
+class Cpu(Toolchain):
+    """Lowered to kernels, compiled, run on this host or in the emulator."""
+
+    def check(self, model: ir.Model) -> None:
+        check_operators(model)
+
+    def predictor(self, model: ir.Model) -> Predictor:
+        return Predictor(lower(model, self.target, self.threads), self.target, self.threads)
+
+    def timer(self, model: ir.Model) -> Host:
+        return Host(self.target, self.threads, model)
+
+    def build(self, model: ir.Model, data: Calibration | None, stage: Path) -> Built:
+        return build(model, self.target, self.threads, stage / artifact.LIBRARY)
+
+    def verify(self, built: Built, model: ir.Model, data: Calibration | None, stage: Path, seed: int) -> Comparison | Verdict:
+        return verify(built.program, built.library, model, self.target, real_inputs(data), seed)
+
+    def write(self, built: Built, stage: Path) -> None:
+        artifact.write_program(stage, built.program)
+
+    def write_manifest(self, built: Built, stage: Path, facts: dict) -> None:
+        artifact.write_manifest(stage, built.program, self.target, self.threads, facts)
