@@ -1,6 +1,7 @@
 """How much of a layer's output each level of a pattern costs, all levels in one pass."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,14 +54,23 @@ def curves(evidence: Evidence, judge: Evidence, patterns: tuple[Pattern, ...], r
     return found
 
 
-def weight_curves(evidence: Evidence, patterns: tuple[Pattern, ...]) -> dict[Pattern, Curve]:
+def weight_curves(evidence: Evidence, patterns: tuple[Pattern, ...], rng: np.random.Generator) -> dict[Pattern, Curve]:
     """The same from the weights alone: the share of their squares that is lost, as if inputs were white and nothing made up for it."""
-    squares = evidence.weight.astype(np.float64) ** 2
-    lost = {
-        pattern: [1 - squares[pattern.mask(squares, level)].sum() / max(squares.sum(), 1e-30) for level in pattern.levels]
-        for pattern in _fitting(evidence.layer, patterns)
-    }
-    return {pattern: Curve(pattern.levels, tuple(np.maximum(errors, 0.0))) for pattern, errors in lost.items()}
+    squares = np.square(evidence.weight)
+    rows = _sampled_rows(evidence.layer, rng)
+    sample = squares if rows is None else squares[rows]
+    whole_rows = {pattern: pattern.unit(squares.shape)[1] == evidence.layer.columns > 1 for pattern in _fitting(evidence.layer, patterns)}
+    return {pattern: _weight_curve(pattern, squares if whole else sample) for pattern, whole in whole_rows.items()}
+
+
+def _weight_curve(pattern: Pattern, squares: np.ndarray) -> Curve:
+    """One partial sort for all levels; what each takes away is then summed up once."""
+    partitions = [pattern.partition(squares.shape, level) for level in pattern.levels]
+    drops = [partition.drop for partition in partitions]
+    units = np.partition(partitions[0].totals(squares), sorted({max(drop - 1, 0) for drop in drops}), axis=1)
+    steps = [units[:, first:last].sum(dtype=np.float64) for first, last in pairwise([0, *drops])]
+    lost = np.cumsum(steps) / max(float(units.sum(dtype=np.float64)), float(np.finfo(np.float32).tiny))
+    return Curve(pattern.levels, tuple(float(share) for share in lost))
 
 
 def _fitting(layer: Layer, patterns: tuple[Pattern, ...]) -> list[Pattern]:

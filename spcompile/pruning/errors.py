@@ -53,10 +53,13 @@ def measure_errors(
     """Every layer, every pattern that fits it, every level, in one walk through the dense network. model: prepared."""
     layers = find_layers(model)
     with (progress or Silent()).stage("errors", len(layers)) as advance:
+        rng = np.random.default_rng(seed)
         if calibration is not None:
-            return _measured(model, calibration, patterns, np.random.default_rng(seed), advance)
-        by_weight = {layer.name: weight_curves(Evidence(layer, weight(model, layer)), patterns) for layer in layers}
-        advance(len(layers))
+            return _measured(model, calibration, patterns, rng, advance)
+        by_weight = {}
+        for layer in layers:
+            by_weight[layer.name] = weight_curves(Evidence(layer, weight(model, layer)), patterns, rng)
+            advance()
         return ErrorModel(by_weight, dict.fromkeys(by_weight, 1.0), (BLIND,))
 
 
