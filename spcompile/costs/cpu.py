@@ -42,8 +42,9 @@ def predict(work: Work, target: Target, threads: int, loop_cycles: float | None 
 
 
 def core_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:
-    """Of one core doing all the work out of L1."""
-    phases = _overlap(PHASES[target.out_of_order], accumulate_cycles(work, target, loop_cycles), finish_cycles(work, target))
+    """Of one core doing all the work out of L1. Without sums to wait for there are no phases: one stretch of code keeps all pipes busy."""
+    exponent = PHASES[target.out_of_order] if work.steps or not target.out_of_order else PIPES
+    phases = _overlap(exponent, accumulate_cycles(work, target, loop_cycles), finish_cycles(work, target))
     return phases + work.loops * MISPREDICTED * target.mispredict_cycles
 
 
@@ -69,7 +70,8 @@ def accumulate_cycles(work: Work, target: Target, loop_cycles: float | None = No
 def finish_cycles(work: Work, target: Target) -> float:
     """Of the epilogue: other arithmetic, and stores into L1."""
     narrow = _narrow(work, target)
-    return _overlap(PIPES, work.arithmetic / (target.fma_per_cycle * narrow), work.stores / (target.stores_per_cycle * narrow))
+    rate = target.arithmetic_per_cycle or target.fma_per_cycle
+    return _overlap(PIPES, work.arithmetic / (rate * narrow), work.stores / (target.stores_per_cycle * narrow))
 
 
 def memory_cycles(work: Work, target: Target, threads: int = 1, network_bytes: float = 0.0) -> float:

@@ -7,6 +7,7 @@ from operator import add
 from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
+from spcompile.kernels.cpu.offset_spmm import BYTES
 from spcompile.kernels.kernel import Kernel
 from spcompile.lowering.lower import Lowered
 from spcompile.lowering.site import BLOCK_ROWS, Site, fastest
@@ -22,10 +23,11 @@ class Predictor:
 
     def __init__(self, lowered: Lowered, target: Target, threads: int):
         self._sites, self._target, self._threads = lowered.sites, target, threads
-        self._network_bytes = lowered.program.bytes
+        self._workspace_bytes = BYTES * lowered.program.workspace_elements
+        self._weight_bytes = BYTES * sum(site.rows * site.columns for site in lowered.sites.values())
         self._present: dict[str | None, Latency] = {None: NOTHING}
         for step in lowered.program.steps:
-            self._present[step.layer] = self._present.get(step.layer, NOTHING) + self._time(step.kernel)
+            self._present[step.layer] = self._present.get(step.layer, NOTHING) + self._time(step.kernel, lowered.program.bytes)
 
     @property
     def fixed(self) -> Latency:
@@ -38,19 +40,23 @@ class Predictor:
         return reduce(add, self._present.values())
 
     def __call__(self, layer: Layer, choice: Choice) -> Latency:
-        """A layer that no pattern fits (depthwise) takes what it takes."""
+        """In a network thinned everywhere as this layer is: the less the others weigh, the more of the caches is left to its activations.
+
+        A layer that no pattern fits (depthwise) takes what it takes.
+        """
         if layer.name not in self._sites:
             assert choice.sparsity == 0, layer.name
             return self._present[layer.name]
         site = self._sites[layer.name]
         whole_rows = isinstance(choice.pattern, Channel) and site.scatters
         widest = BLOCK_ROWS[-1] if whole_rows else 2 * choice.pattern.block_rows
-        kernel = fastest(site, lambda rows: expected_blocks(site, choice, rows), self._target, self._threads, widest, whole_rows)[0]
-        return self._time(kernel).scaled(site.calls)
+        kernel, rows, _ = fastest(site, lambda rows: expected_blocks(site, choice, rows), self._target, self._threads, widest, whole_rows)
+        listed = 1.0 if rows is None else expected_blocks(site, choice, rows) * (rows + 1) / (site.rows * site.columns)  # an offset for each block
+        return self._time(kernel, self._workspace_bytes + self._weight_bytes * min(1.0, listed)).scaled(site.calls)
 
-    def _time(self, kernel: Kernel) -> Latency:
-        """Of one call in the midst of the network, whose data it shares the caches with."""
-        return predict(kernel.work(), self._target, self._threads, network_bytes=self._network_bytes)
+    def _time(self, kernel: Kernel, network_bytes: float) -> Latency:
+        """Of one call in the midst of a network, whose data it shares the caches with."""
+        return predict(kernel.work(), self._target, self._threads, network_bytes=network_bytes)
 
 
 def expected_blocks(site: Site, choice: Choice, rows: int) -> float:

@@ -39,9 +39,9 @@ class Border(Kernel):
         columns = self.height * (self.pitch - self.width) if self.columns else 0
         cells = self.front + self.channels * (after + columns)
         return Work(
+            lanes=1,
             stores=self.channels * (-(-after // 4) + columns) + self.front / 4,
             scalar=self.channels * (self.height * 2 if self.columns else 2),
-            loops=self.channels,
             streams=(Stream(cells * BYTES, self.channels * self.channel_stride * BYTES),),
             units=self.channels,
         )

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
+from spcompile.kernels.cpu.reach import LINE
 from spcompile.kernels.expression import Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work
+
+WIDEST_STRIDE = 4  # from which LLVM still makes vectors, by loads of whole registers and shuffles
 
 
 @dataclass(frozen=True)
@@ -63,18 +66,32 @@ class Elementwise(Kernel):
             lanes //= 2
         return lanes
 
+    @property
+    def spread(self) -> int:
+        """Registers of x that one register of y is picked from, all inputs together, where LLVM makes vectors of a loop over strides; 0 where it does not."""
+        strides = [s[-1] for s in self.x_strides] if self.shape else []
+        vectorised = self.shape and self.y_strides[-1] == 1 and all(s <= WIDEST_STRIDE for s in strides) and set(self.x_dtypes) <= {"float32"}
+        return sum(max(1, stride) for stride in strides) if vectorised else 0
+
     def work(self) -> Work:
-        cells = math.prod(self.shape) / self.register_lanes
+        """Loops of constant length: branch predictors learn them."""
+        lanes = self.lanes if self.spread else 1
+        rows, extent = math.prod(self.shape[:-1]), self.shape[-1] if self.shape else 1
+        pieces = -(-extent // lanes) if self.register_lanes == lanes else extent // lanes + (extent % lanes).bit_count()
+        cells, loads = rows * pieces, self.spread or len(self.x_strides)
         bytes_out = math.prod(self.shape) * BYTES
         distinct = (math.prod(n for n, s in zip(self.shape, strides, strict=True) if s) for strides in self.x_strides)
+        skipped = [min(s[-1], LINE) if self.shape and s[-1] > 1 else 1 for s in self.x_strides]  # whole lines are read
         return Work(
-            lanes=self.register_lanes,
-            arithmetic=cells * operations(self.expression),
-            loads=cells * len(self.x_strides),
+            lanes=lanes,
+            arithmetic=cells * (operations(self.expression) + loads - len(self.x_strides)),
+            loads=cells * loads,
             stores=cells,
             scalar=cells * 2,
-            loops=math.prod(self.shape[:-1]),
-            streams=(*(Stream(bytes_out, elements * BYTES) for elements in distinct), Stream(bytes_out, bytes_out, cold=True)),
+            streams=(
+                *(Stream(bytes_out * every, elements * BYTES * every) for elements, every in zip(distinct, skipped, strict=True)),
+                Stream(bytes_out, bytes_out, cold=True),
+            ),
             units=self.shape[0] if self.shape else 1,
         )
 

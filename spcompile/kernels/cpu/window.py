@@ -5,6 +5,8 @@
 The taps are constants of the code, so no offset is loaded.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
@@ -15,6 +17,7 @@ from spcompile.kernels.operand import Operand, load_operands, operand_pointers
 from spcompile.kernels.work import Stream, Work
 
 REDUCTIONS = ("dot", "add", "max")
+HELD_TAPS = 16  # weights that stay in registers beside x and the sums
 
 
 @dataclass(frozen=True)
@@ -46,27 +49,37 @@ class Window(Kernel):
         return f"f32_window_{self.reduction}{len(self.taps)}_{self.vectors}x{self.lanes}_c{self.rows}_p{self.positions}"
 
     def work(self) -> Work:
-        tiles = -(-self.positions // (self.vectors * self.lanes))
+        tile = self.vectors * self.lanes
+        tiles = -(-self.positions // tile)
         cells = self.rows * tiles * self.vectors
         dot = self.reduction == "dot"
         tensors = sum(1 for operand in self.operands if operand.position_stride)
         plane = self.rows * self.positions * BYTES
-        reads = cells * len(self.taps)
+        reads = Counter(tap + register * self.lanes for tap in self.taps for register in range(self.vectors))  # registers share what taps reach again
         return Work(
             lanes=self.lanes,
-            fma=reads if dot else 0,
+            fma=cells * len(self.taps) if dot else 0,
             arithmetic=cells * (operations(self.epilogue) + (0 if dot else len(self.taps))),
-            loads=cells * (len(self.taps) + tensors),
-            broadcasts=self.rows * tiles * len(self.taps) if dot else 0,
+            loads=self.rows * tiles * len(reads) + cells * tensors,
+            broadcasts=self._values(cells) if dot else 0,
             stores=cells,
             scalar=self.rows * tiles * 4,
-            used_once=reads,
-            crossing=reads * (self.lanes - 1) / LINE if len(self.taps) > 1 else 0,
-            loops=self.rows,
+            used_once=self.rows * tiles * sum(1 for uses in reads.values() if uses == 1),
+            crossing=self.rows * tiles * self._crossing(reads),
             streams=(Stream(plane, plane / self.multiplier), Stream(plane, plane, cold=True), Stream(plane * tensors, plane)),
             units=self.rows,
             macs=self.rows * self.positions * len(self.taps) if dot else 0,
         )
+
+    def _values(self, cells: int) -> int:
+        """Loads of weights: once a row where registers hold all of them, else for every use; LLVM puts aside those that do not fit."""
+        return len(self.taps) * (self.rows if len(self.taps) <= HELD_TAPS else cells)
+
+    def _crossing(self, reads: Iterable[int]) -> float:
+        """How many of one tile's loads straddle two cache lines; rows begin where lines do."""
+        if self.vectors * self.lanes % LINE:
+            return len(list(reads)) * (self.lanes - 1) / LINE
+        return sum(read % LINE + self.lanes > LINE for read in reads)
 
     def emit(self, threads: int):
         return _emit(self, threads)
