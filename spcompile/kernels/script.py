@@ -45,6 +45,13 @@ def registers(count: int):
     return T.alloc_buffer((count,), "float32", scope="local", annotations={"disable_lower_builtin": True})
 
 
+def prefetch(buffer, index, write: bool = False, into_l2: bool = False) -> None:
+    """Ask for the cache line of buffer[index], into L1 unless `into_l2`; any address may be asked for."""
+    from tvm.tirx.script.builder import ir as T
+
+    T.evaluate(T.call_intrin("void", "tirx.prefetch", T.address_of(buffer[index]), int(write), 2 if into_l2 else 3, 1))  # 1: data
+
+
 @contextmanager
 def nest(extents, threads: int):
     """Nested loops over `extents`, the outermost split over threads; yields their indices."""

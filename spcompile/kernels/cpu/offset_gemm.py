@@ -130,7 +130,7 @@ class OffsetGemm(Kernel):
 def _emit(k: OffsetGemm, threads: int):
     from tvm.tirx.script.builder import ir as T
 
-    from spcompile.kernels.script import kernel_function, outer_loop, registers
+    from spcompile.kernels.script import kernel_function, outer_loop, prefetch, registers
 
     pixels, (down, across), blocks = k.pixels, k.tiles, len(k.row_blocks)
 
@@ -138,6 +138,7 @@ def _emit(k: OffsetGemm, threads: int):
         def block(tile, number):
             first = T.min(T.truncdiv(tile, across) * k.tile_height, k.height - k.tile_height) * k.pitch
             first = first + T.min(T.truncmod(tile, across) * k.tile_width, k.width - k.tile_width)
+            fetch(T.min(number * k.rows, k.out_rows - k.rows), first)
             acc = registers(len(pixels) * k.rows)
             for register in range(len(pixels) * k.vectors):
                 with T.vectorized(0, k.lanes) as i:
@@ -150,6 +151,16 @@ def _emit(k: OffsetGemm, threads: int):
                             weights = value[(number * k.columns + j) * k.rows + v * k.lanes + i]
                             T.buffer_store(acc, acc[here] + weights * x[offset[j] + first + pixel], [here])
             finish(acc, T.min(number * k.rows, k.out_rows - k.rows), first)
+
+        def fetch(first_row, first):
+            """Ask for what the block's end will touch: the last pixel's line of each piece, since the tile before asked for the first one's."""
+            tensors = [(b, o) for b, o in zip(operands.values(), k.operands, strict=True) if o.row_stride and o.position_stride]
+            for begin, count in k.pieces:
+                at = first + pixels[begin] + count - 1
+                for row in (first_row + r for r in range(k.rows)):
+                    prefetch(y, row * k.y_row_stride + at, write=True)
+                    for buffer, operand in tensors:
+                        prefetch(buffer, row * operand.row_stride + at)
 
         def finish(acc, first_row, first):
             for v in range(k.vectors):

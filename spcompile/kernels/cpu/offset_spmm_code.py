@@ -1,0 +1,171 @@
+"""The code of `OffsetSpmm`: tiles of positions and row blocks in the order asked, then the offset list, then rows x vectors in registers."""
+
+from dataclasses import dataclass
+
+from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
+from spcompile.kernels.cpu.reach import LINE
+from spcompile.kernels.expression import evaluate
+from spcompile.kernels.operand import load_operands, operand_pointers
+from spcompile.kernels.script import kernel_function, outer_loop, prefetch, registers
+
+
+def emit(k: OffsetSpmm, threads: int):
+    def body(x, value, offset, start, y, row_of=None, **operands):
+        _Code(k, x, value, offset, start, y, row_of, tuple(operands.values())).loops(threads)
+
+    pointers = {"x": "float32", "value": "float32", "offset": "int32", "start": "int32", "y": "float32"}
+    scatter = {"row_of": "int32"} if k.scattered else {}
+    return kernel_function(k.name, pointers | operand_pointers(k.operands) | scatter, body)
+
+
+@dataclass(frozen=True, eq=False)
+class _Code:
+    """The kernel with its pointers, while its statements are written."""
+
+    k: OffsetSpmm
+    x: object
+    value: object
+    offset: object
+    start: object
+    y: object
+    row_of: object
+    operands: tuple
+
+    def loops(self, threads: int) -> None:
+        from tvm.tirx.script.builder import ir as T
+
+        k = self.k
+        if k.positions_outer:
+            with outer_loop(k.tiles, threads) as tile, T.serial(0, k.depths) as depth, T.serial(0, k.row_blocks) as m:
+                self.block(tile, depth if k.depths > 1 else 0, m)
+        else:
+            with outer_loop(k.row_blocks, threads) as m, T.serial(0, k.tiles) as tile:
+                self.block(tile, 0, m)
+
+    def block(self, tile, depth, m) -> None:
+        """One tile of one row block, over one range of columns."""
+        from tvm.tirx.script.builder import ir as T
+
+        k = self.k
+        position = self.begin_of(tile)
+        self.fetch(tile, depth, m, position)
+        acc = registers(k.chains * k.rows * k.tile)
+        self.begin_sums(acc, depth, m * k.rows, position)
+        self.sum_up(acc, m, depth * k.row_blocks + m, position)
+        if k.depths == 1:
+            self.finish(acc, m * k.rows, position)
+            return
+        with T.If(depth == k.depths - 1):
+            with T.Then():
+                self.finish(acc, m * k.rows, position)
+            with T.Else():
+                self.keep(acc, m * k.rows, position)
+
+    def begin_of(self, tile):
+        """First position; the last tile ends where the positions do."""
+        from tvm.tirx.script.builder import ir as T
+
+        return T.min(tile * self.k.tile, self.k.positions - self.k.tile)
+
+    def fetch(self, tile, depth, m, position) -> None:
+        """Ask for what the end of this block and the next tile will touch: rows lie too far apart for the machine to foresee it."""
+        from tvm.tirx.script.builder import ir as T
+
+        k = self.k
+        lines = range(0, k.tile, LINE)
+        tensors = [(b, o) for b, o in zip(self.operands, k.operands, strict=True) if o.row_stride and o.position_stride]
+        for row in (self.y_row(m * k.rows + r) for r in range(k.rows)):
+            for at in (position + line for line in lines):
+                prefetch(self.y, row * k.y_row_stride + at, write=True)
+                for buffer, operand in tensors:
+                    prefetch(buffer, row * operand.row_stride + at)
+        for plane in range(k.planes_ahead):
+            number = T.min((depth * k.row_blocks + m) * k.planes_ahead + plane, k.reach.planes - 1)
+            for line in lines:
+                prefetch(self.x, number * k.reach.plane_elements + self.begin_of(tile + 1) + line, into_l2=True)
+
+    def y_row(self, row):
+        return self.row_of[row] if self.k.scattered else row
+
+    def lane(self, register, i):
+        return register * self.k.lanes + i
+
+    def begin_sums(self, acc, depth, first_row, position) -> None:
+        from tvm.tirx.script.builder import ir as T
+
+        k = self.k
+        for register in range(k.chains * k.rows * k.vectors):
+            with T.vectorized(0, k.lanes) as i:
+                T.buffer_store(acc, T.float32(0), [self.lane(register, i)])
+        if k.depths > 1:
+            for register, at in self.waiting(first_row, position):
+                with T.vectorized(0, k.lanes) as i:
+                    T.buffer_store(acc, T.Select(depth > 0, self.y[at + i], T.float32(0)), [self.lane(register, i)])
+
+    def sum_up(self, acc, m, list_number, position) -> None:
+        from tvm.tirx.script.builder import ir as T
+
+        k = self.k
+        per_block = k.blocks // k.row_blocks  # of a shared list
+        first = 0 if k.shared_list else self.start[list_number]
+        count = per_block if k.shared_list else self.start[list_number + 1] - self.start[list_number]
+        values = (m * per_block if k.shared_list else first) * k.rows
+        if k.chains == 1:
+            with T.serial(0, count) as j:
+                self.accumulate(acc, 0, values + j * k.rows, self.offset[first + j], position)
+            return
+        with T.serial(0, T.truncdiv(count, k.chains)) as group:
+            for chain in range(k.chains):
+                j = group * k.chains + chain
+                self.accumulate(acc, chain, values + j * k.rows, self.offset[first + j], position)
+        with T.serial(0, T.truncmod(count, k.chains)) as rest:
+            j = T.truncdiv(count, k.chains) * k.chains + rest
+            self.accumulate(acc, 0, values + j * k.rows, self.offset[first + j], position)
+        self.join_chains(acc)
+
+    def accumulate(self, acc, chain, first_value, at, position) -> None:
+        from tvm.tirx.script.builder import ir as T
+
+        k = self.k
+        for r in range(k.rows):
+            for v in range(k.vectors):
+                with T.vectorized(0, k.lanes) as i:
+                    here = self.lane((chain * k.rows + r) * k.vectors + v, i)
+                    T.buffer_store(acc, acc[here] + self.value[first_value + r] * self.x[at + position + self.lane(v, i)], [here])
+
+    def join_chains(self, acc) -> None:
+        from tvm.tirx.script.builder import ir as T
+
+        k = self.k
+        for register in range(k.rows * k.vectors):
+            with T.vectorized(0, k.lanes) as i:
+                total = acc[self.lane(register, i)]
+                for chain in range(1, k.chains):
+                    total = total + acc[self.lane(chain * k.rows * k.vectors + register, i)]
+                T.buffer_store(acc, total, [self.lane(register, i)])
+
+    def finish(self, acc, first_row, position) -> None:
+        from tvm.tirx.script.builder import ir as T
+
+        k = self.k
+        for r in range(k.rows):
+            row = self.y_row(first_row + r)
+            for v in range(k.vectors):
+                with T.vectorized(0, k.lanes) as i:
+                    p = position + self.lane(v, i)
+                    result = evaluate(k.epilogue, [acc[self.lane(r * k.vectors + v, i)], *load_operands(self.operands, k.operands, row, p)])
+                    T.buffer_store(self.y, result, [row * k.y_row_stride + p])
+
+    def keep(self, acc, first_row, position) -> None:
+        """Sums that wait for the next range of columns."""
+        from tvm.tirx.script.builder import ir as T
+
+        for register, at in self.waiting(first_row, position):
+            with T.vectorized(0, self.k.lanes) as i:
+                T.buffer_store(self.y, acc[self.lane(register, i)], [at + i])
+
+    def waiting(self, first_row, position):
+        """-> (register, where its first lane waits in y) of every sum."""
+        k = self.k
+        starts = [self.y_row(first_row + r) * k.y_row_stride + position for r in range(k.rows)]
+        return [(r * k.vectors + v, begin + v * k.lanes) for r, begin in enumerate(starts) for v in range(k.vectors)]
