@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import onnx_ir as ir
 
 from spcompile.budget import Budget
@@ -36,16 +37,17 @@ def problem_of(
     found = []
 
     @cache
-    def full(layer: Layer) -> bool:
-        return bool(weight(model, layer).all())
+    def zeros(layer: Layer) -> float:
+        """Share of single weights: no pattern has more, so that most layers need no second look."""
+        return 1 - np.count_nonzero(weight(model, layer)) / (layer.rows * layer.columns)
 
     @cache
     def present(layer: Layer, pattern: Pattern) -> float:
-        return 0.0 if full(layer) else pattern.present(weight(model, layer))
+        return pattern.present(weight(model, layer)) if zeros(layer) >= pattern.sparsities(layer)[0] else 0.0
 
     @cache
     def obeys(layer: Layer, pattern: Pattern) -> bool:
-        return not full(layer) and bool(pattern.check(weight(model, layer) != 0))
+        return zeros(layer) >= pattern.fixed_sparsity and bool(pattern.check(weight(model, layer) != 0))
 
     def harm(layer: Layer, choice: Choice) -> float:
         one_level = choice.pattern.fixed_sparsity is not None
