@@ -1,5 +1,6 @@
 """Which weights may be zero. Order is the order of reports; dense first."""
 
+from spcompile.patterns.balanced import Balanced
 from spcompile.patterns.base import Pattern
 from spcompile.patterns.block import Block
 from spcompile.patterns.channel import Channel
@@ -9,7 +10,7 @@ from spcompile.patterns.n_of_m import NOfM
 from spcompile.patterns.notation import Notation
 from spcompile.patterns.unstructured import Unstructured
 
-PATTERNS: tuple[Pattern, ...] = (
+GENERAL: tuple[Pattern, ...] = (  # what processors can gain from
     Dense(),
     Unstructured(),
     Block(2),
@@ -22,8 +23,21 @@ PATTERNS: tuple[Pattern, ...] = (
     NOfM(4, 8),
     Channel(),
 )
+PATTERNS: tuple[Pattern, ...] = (
+    *GENERAL,
+    NOfM(1, 8),  # from here on: for arrays whose processing elements decode them
+    NOfM(1, 16),
+    NOfM(2, 16),
+    NOfM(4, 16),
+    NOfM(1, 32),
+    NOfM(2, 32),
+    NOfM(4, 32),
+    NOfM(8, 32),
+    Balanced(16),
+    Balanced(32),
+)
 
 _notation = Notation(PATTERNS)
 parse, parse_patterns, parse_choice = _notation.pattern, _notation.patterns, _notation.choice
 
-__all__ = ["PATTERNS", "Choice", "Pattern", "parse", "parse_choice", "parse_patterns"]
+__all__ = ["GENERAL", "PATTERNS", "Choice", "Pattern", "parse", "parse_choice", "parse_patterns"]

@@ -76,11 +76,11 @@ class Pattern(ABC):
         return tuple(sorted({self.share(layer, level) for level in self.levels} - {0.0})) or (0.0,)
 
     def present(self, matrix: np.ndarray) -> float:
-        """The share of zeros that a matrix [rows, columns] can be said to have in this pattern already: whole zero units, at most all but one."""
+        """The share of zeros that a matrix [rows, columns] can be said to have in this pattern already: zero units of the pool that has fewest, at most all but one."""
         assert self.fixed_sparsity is None, self.notation
         partition = self.partition(matrix.shape, 0.0)
-        zero = int((partition.totals((matrix != 0).astype(np.int32)) == 0).sum())
-        return min(zero, partition.units - 1) / partition.units
+        zero = int((partition.totals((matrix != 0).astype(np.int32)) == 0).sum(axis=1).min())
+        return min(zero, partition.units_per_pool - 1) / partition.units_per_pool
 
     def mask(self, saliency: np.ndarray, sparsity: float) -> np.ndarray:
         """saliency [rows, columns] -> bool [rows, columns], True keeps: the most salient mask of this pattern at this sparsity."""

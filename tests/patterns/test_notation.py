@@ -30,7 +30,7 @@ def test_choices(text, choice):
     [
         ("block5x1@0.8", "unknown pattern 'block5x1': did you mean"),
         ("Block4x1@0.8", "did you mean block4x1"),
-        ("4:2", "did you mean 4:8"),
+        ("4:2", "did you mean 4:32 or 4:8"),
         ("zebra", "patterns are dense, unstructured, block2x1"),
         ("", "unknown pattern ''"),
         ("2:4@0.5", "'2:4@0.5': 2:4 has one level (0.5 zeros), write '2:4' without a number"),

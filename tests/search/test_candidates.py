@@ -2,7 +2,7 @@ import pytest
 
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
-from spcompile.patterns import PATTERNS, parse, parse_choice
+from spcompile.patterns import GENERAL, parse, parse_choice
 from spcompile.search.candidates import DENSE, candidates, no_zeros, timed_choices
 
 LAYER = Layer("l", "Conv", "w", None, "x", "y", 24, 9 * 8, 49, kernel=(3, 3))
@@ -20,7 +20,7 @@ def harm(layer, choice):
 
 
 def test_every_option_is_faster_than_dense_and_everything_else_is_refused_with_figures():
-    found = candidates(LAYER, PATTERNS, predict, harm)
+    found = candidates(LAYER, GENERAL, predict, harm)
     assert found.options[0].choice == DENSE and found.dense.error == 0
     assert all(option.latency.expected_s < 1e-3 and option.error == option.choice.sparsity for option in found.options[1:])
     assert {option.choice.pattern.notation for option in found.options[1:]} == {
@@ -33,11 +33,11 @@ def test_every_option_is_faster_than_dense_and_everything_else_is_refused_with_f
 
 
 def test_nothing_is_dropped_silently():
-    found = candidates(LAYER, PATTERNS, predict, harm)
-    timed, refused = timed_choices(LAYER, PATTERNS, predict)
+    found = candidates(LAYER, GENERAL, predict, harm)
+    timed, refused = timed_choices(LAYER, GENERAL, predict)
     named = {option.choice.pattern.notation for option in found.options} | {refusal.pattern for refusal in found.refusals}
-    assert named == {pattern.notation for pattern in PATTERNS}
-    assert len(timed) == 1 + sum(len(pattern.sparsities(LAYER)) for pattern in PATTERNS[1:] if pattern.fits(LAYER))
+    assert named == {pattern.notation for pattern in GENERAL}
+    assert len(timed) == 1 + sum(len(pattern.sparsities(LAYER)) for pattern in GENERAL[1:] if pattern.fits(LAYER))
     assert [refusal.pattern for refusal in refused] == ["block16x1"]
 
 
@@ -57,11 +57,11 @@ def test_a_few_zeros_are_no_level():
 
 
 def test_a_depthwise_layer_has_dense_alone():
-    found = candidates(Layer("dw", "Conv", "w", None, "x", "y", 24, 9, 49, groups=24, kernel=(3, 3)), PATTERNS, predict, harm)
+    found = candidates(Layer("dw", "Conv", "w", None, "x", "y", 24, 9, 49, groups=24, kernel=(3, 3)), GENERAL, predict, harm)
     assert [option.choice for option in found.options] == [parse_choice("dense")]
-    assert all(refusal.reason.startswith("depthwise") for refusal in found.refusals) and len(found.refusals) == len(PATTERNS) - 1
+    assert all(refusal.reason.startswith("depthwise") for refusal in found.refusals) and len(found.refusals) == len(GENERAL) - 1
 
 
 def test_a_negative_harm_is_our_mistake():
     with pytest.raises(AssertionError):
-        candidates(LAYER, PATTERNS, predict, lambda layer, choice: -1.0)
+        candidates(LAYER, GENERAL, predict, lambda layer, choice: -1.0)

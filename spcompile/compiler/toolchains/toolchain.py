@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
-from spcompile.patterns import PATTERNS, Choice, Pattern
+from spcompile.patterns import GENERAL, Choice, Pattern
 from spcompile.plan import Plan
 from spcompile.progress import Progress
 from spcompile.pruning import Calibration
@@ -52,7 +52,7 @@ class Toolchain(ABC):
     `build` gives a value of the family's own, which the methods after it take back.
     """
 
-    offered: tuple[Pattern, ...] = PATTERNS  # what is weighed unless the user names patterns
+    offered: tuple[Pattern, ...] = GENERAL  # what is weighed unless the user names patterns
 
     def __init__(self, target: Device, threads: int):
         self.target, self.threads = target, threads
