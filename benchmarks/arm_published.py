@@ -35,8 +35,12 @@ def rows_of(name: str, folder: Path = CALIBRATION) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def judge_layers() -> None:
+Points = dict[str, list[tuple[str, float, float]]]  # title -> (group, predicted seconds, measured seconds), as plot_predictions.py reads them
+
+
+def judge_layers() -> Points:
     """TopHub's direct convolutions."""
+    points = []
     boards = {"rk3399": load_target("rk3399"), "bcm2837": replace(load_target("raspberry-pi-3"), name="bcm2837", clock_hz=1.2e9)}
     tiles = {(r["model_tag"], shape_of(r, "in_channels", "out_channels", "size")): r for r in rows_of("tophub_tiles.csv", PUBLISHED)}
     times: dict[tuple[str, Shape], float] = {}
@@ -56,6 +60,8 @@ def judge_layers() -> None:
             expected = np.array([sum(predict(work, target, target.cores).expected_s for work in layer) for layer in steps])
             true = np.array([times[key] for key in keys])
             print(f"    {what}: {summary(expected / true)}; Spearman {spearmanr(expected, true).statistic:.3f}", flush=True)
+            points += [(f"{target.name}: {what}", p, t) for p, t in zip(expected, true, strict=True)]
+    return {"TopHub layers": points}
 
 
 def shape_of(row: dict[str, str], *names: str) -> Shape:
@@ -106,8 +112,9 @@ def boards() -> dict[str, Target]:
     }
 
 
-def judge_networks() -> None:
+def judge_networks() -> Points:
     """ncnn's networks; threads, and numbers narrower than fp32, included."""
+    points = []
     layers = defaultdict(list)
     for row in rows_of("ncnn_layers.csv", PUBLISHED):
         numbers = tuple(int(row[field]) for field in ("in_channels", "out_channels", "size", "kernel", "stride", "groups"))
@@ -130,6 +137,8 @@ def judge_networks() -> None:
             print(f"{core:12} {threads:2} threads, {len(ratios):2} networks: median error {np.median(np.abs(ratios - 1)):.0%}, bias {np.median(ratios):.2f}")
         others = np.array([parts @ factors / ms for core, _, ms, parts in entries if core != "Cortex-A72"])
         print(f"the other boards together, {len(others)} networks x threads: {summary(others)}", flush=True)
+        points += [(core, parts @ factors / 1e3, ms / 1e3) for core, _, ms, parts in entries if what != "int8"]
+    return {"ncnn networks": points}
 
 
 @cache

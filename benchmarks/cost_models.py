@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from arm_published import CALIBRATION, judge_layers, judge_networks
+from arm_published import CALIBRATION, Points, judge_layers, judge_networks
 from one_layer import Shape, layer_step, summary
 from scipy.stats import spearmanr
 from step_timing import ProgramOnHost
@@ -85,7 +85,7 @@ def judge_layer(shape: Shape, choices: list[Choice], target: Target, threads: in
     return [Judged(str(shape), c.notation, threads, p, time.low_s - empty) for c, p, time in zip(choices, expected, times, strict=True)]
 
 
-def judge_host(target: Target, layers: int, seed: int) -> list[Judged]:
+def judge_host(target: Target, layers: int, seed: int) -> Points:
     print(f"\n== This host: {target.description}")
     random, found, orders = np.random.default_rng(seed), [], []
     for shape in random_shapes(layers, random):
@@ -99,7 +99,7 @@ def judge_host(target: Target, layers: int, seed: int) -> list[Judged]:
     for threads in sorted({j.threads for j in found}):
         print(f"{threads} thread(s): {of_kernels([j for j in found if j.threads == threads])}")
     print(f"all: {of_kernels(found)}; order of a layer's options, Spearman: median {np.median(orders):.2f}, worst {min(orders):.2f}")
-    return found
+    return {"Random kernels": [(f"{j.threads} thread(s)", j.predicted.expected_s, j.true_s) for j in found]}
 
 
 def of_kernels(judged: list[Judged]) -> str:
@@ -131,12 +131,11 @@ def differences(ratios: np.ndarray) -> str:
     return f"{len(ratios)} kernels: median difference {np.median(apart):.1%}, within {AGREEMENT:.0%}: {close:.0%}, bias {np.median(ratios):.2f}"
 
 
-def judge_arm() -> None:
+def judge_arm() -> Points:
     if not CALIBRATION.is_dir():
         print(f"\n== No {CALIBRATION}: the check against published measurements is left out")
-        return
-    judge_layers()
-    judge_networks()
+        return {}
+    return judge_layers() | judge_networks()
 
 
 def main() -> None:
@@ -144,18 +143,18 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=["host", "machine-code", "arm", []], default=[])
     parser.add_argument("--layers", type=int, default=16, help=f"of the part `host`: {CHOICES + 1} kernels each, on {len(THREADS)} counts of threads")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="where the kernels of the part `host` go, for plot_predictions.py")
+    parser.add_argument("--json", type=Path, help="where all points go, for plot_predictions.py")
     args = parser.parse_args()
-    parts = args.parts or ["host", "machine-code", "arm"]
+    parts, points = args.parts or ["host", "machine-code", "arm"], {}
     print(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, {explain_target('host')}")
     if "host" in parts:
-        judged = judge_host(load_target("host"), args.layers, args.seed)
-        if args.json:
-            args.json.write_text(json.dumps([[j.shape, j.choice, j.threads, j.predicted.expected_s, j.true_s] for j in judged]))
+        points |= judge_host(load_target("host"), args.layers, args.seed)
     if "machine-code" in parts:
         judge_machine_code(CORES)
     if "arm" in parts:
-        judge_arm()
+        points |= judge_arm()
+    if args.json:
+        args.json.write_text(json.dumps(points))
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def main() -> None:
     print(f"{len(ratios)} networks: median error {np.median(error):.1%}, worst {error.max():.1%}, median predicted / measured {np.median(ratios):.2f}")
     print(f"relative to dense: median error {np.median(apart):.1%}, worst {apart.max():.1%}, median {np.median(relative):.2f}")
     if args.json:
-        args.json.write_text(json.dumps([[n, v, p.predicted_s, p.sample.median_s] for n, found in everything.items() for v, p in found.items()]))
+        args.json.write_text(json.dumps({"Whole networks": [(name, p.predicted_s, p.sample.median_s) for name, f in everything.items() for p in f.values()]}))
 
 
 if __name__ == "__main__":
