@@ -86,7 +86,8 @@ class Site:
         widths = sorted({-(-width // count) for count in range(1, width + 1)})
         for vectors, tile_height, tile_width in product(VECTORS, (1, 2), widths):
             pixels = tile_height * tile_width
-            fits = (pixels + 1) * vectors + 1 <= target.vector_registers and tile_height <= height and vectors * target.lanes_fp32 <= self.rows
+            held = 1 if target.x86 else -(-pixels // target.lanes_fp32)  # x86 spreads numbers from memory, ARM from lanes of a register
+            fits = (pixels + 1) * vectors + held <= target.vector_registers and tile_height <= height and vectors * target.lanes_fp32 <= self.rows
             if not fits or pixels * vectors < 2 * LATENCY:
                 continue
             for outer in (False, True):
