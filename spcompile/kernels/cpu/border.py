@@ -7,6 +7,7 @@ Neighbouring rows share their left and right border, neighbouring channels their
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
+from spcompile.kernels.cpu.reach import LINE
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work
 
@@ -37,12 +38,13 @@ class Border(Kernel):
     def work(self) -> Work:
         after = max(0, self.channel_stride - self.written)
         columns = self.height * (self.pitch - self.width) if self.columns else 0
-        cells = self.front + self.channels * (after + columns)
+        rows = self.height if columns else 0
+        lines = min(self.channel_stride / LINE, rows + -(-after // LINE))  # each border column lies in a line of its own, until all lines are touched
         return Work(
             lanes=1,
             stores=self.channels * (-(-after // 4) + columns) + self.front / 4,
             scalar=self.channels * (self.height * 2 if self.columns else 2),
-            streams=(Stream(cells * BYTES, self.channels * self.channel_stride * BYTES),),
+            streams=(Stream((self.front + self.channels * lines * LINE) * BYTES, self.channels * self.channel_stride * BYTES),),
             units=self.channels,
         )
 
