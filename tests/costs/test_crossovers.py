@@ -3,10 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 import pytest
-from onnx import TensorProto, helper
 
 from spcompile import passes
 from spcompile.compiler import inspect
@@ -15,22 +13,11 @@ from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
 from spcompile.patterns import Choice, parse
 from spcompile.targets import load_target
+from tests.costs.samples import convolution
 
 SHAPES = ((64, 64, 56, 3), (256, 256, 14, 3), (256, 256, 14, 1), (512, 128, 28, 1))  # in-channels, out-channels, image size, kernel
 LEVELS = np.arange(0.1, 0.96, 0.05)
 A53, A55, A76 = (load_target(name) for name in ("cortex-a53", "cortex-a55", "cortex-a76"))
-
-
-def convolution(in_channels, out_channels, size, kernel):
-    weight = np.random.default_rng(0).standard_normal((out_channels, in_channels, kernel, kernel)).astype(np.float32)
-    graph = helper.make_graph(
-        [helper.make_node("Conv", ["x", "w"], ["y"], name="conv", pads=[kernel // 2] * 4)],
-        "one",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, in_channels, size, size])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, out_channels, size, size])],
-        [onnx.numpy_helper.from_array(weight, "w")],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
 def crossover(shape, target, pattern="unstructured"):

@@ -2,11 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
+import onnx_ir as ir
 import pytest
 
+from spcompile import passes
 from spcompile.costs import machine_code
 from spcompile.costs.cpu import accumulate_cycles, predict
+from spcompile.ir.layers import find_layers, weight, with_weights
+from spcompile.lowering.lower import lower
+from spcompile.patterns import parse_choice
 from spcompile.targets import load_target
+from tests.costs.samples import convolution
 
 A72 = load_target("cortex-a72")
 needs_mca = pytest.mark.skipif(not machine_code.available(A72), reason=machine_code.available(A72).reason)
@@ -82,6 +89,24 @@ def test_counts_agree_with_machine_code(name, kernels_of):
     ratios = sorted(accumulate_cycles(k.work(), target) / (cycles[k] * k.work().fma) for k in kernels)
     assert 0.85 < ratios[len(ratios) // 2] < 1.15, ratios
     assert ratios[0] > 0.5 and ratios[-1] < 2, ratios
+
+
+@needs_mca
+@pytest.mark.parametrize("name", ["cortex-a72", "cortex-a73", "cortex-a76", "cortex-a78", "cortex-x1", "neoverse-n1", "neoverse-n2", "neoverse-v1"])
+def test_both_bases_agree_on_the_kernels_that_are_chosen(name):
+    """Whole predictions within 15 % of each other; an image 14 wide tempts to tiles so large that registers spill."""
+    target, random = load_target(name), np.random.default_rng(0)
+    kernels = []
+    for notation in ("dense", "unstructured@0.8", "block4x1@0.8"):
+        model = passes.prepare(ir.from_proto(convolution(64, 96, 14, 3)))
+        (layer,), choice = find_layers(model), parse_choice(notation)
+        if choice.sparsity:
+            matrix = weight(model, layer)
+            model = with_weights(model, {layer.name: matrix * choice.pattern.mask(random.random(matrix.shape), choice.sparsity)})
+        kernels += [step.kernel for step in lower(model, target).program.steps if step.layer]
+    for kernel, simulated in zip(kernels, machine_code.predict_all(kernels, target, 1), strict=True):
+        assert simulated.basis == "machine-code"
+        assert predict(kernel.work(), target, 1).expected_s == pytest.approx(simulated.expected_s, rel=0.15), kernel.title
 
 
 @needs_mca

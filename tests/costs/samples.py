@@ -1,0 +1,17 @@
+"""Networks of one layer."""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+
+def convolution(in_channels: int, out_channels: int, size: int, kernel: int) -> onnx.ModelProto:
+    weight = np.random.default_rng(0).standard_normal((out_channels, in_channels, kernel, kernel)).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["y"], name="conv", pads=[kernel // 2] * 4)],
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, in_channels, size, size])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, out_channels, size, size])],
+        [onnx.numpy_helper.from_array(weight, "w")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
