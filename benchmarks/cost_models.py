@@ -18,7 +18,6 @@ import numpy as np
 from arm_published import CALIBRATION, Points, judge_layers, judge_networks
 from one_layer import Shape, layer_step, summary
 from scipy.stats import spearmanr
-from step_timing import ProgramOnHost
 
 from spcompile.costs import machine_code, measured
 from spcompile.costs.cpu import predict
@@ -26,6 +25,7 @@ from spcompile.costs.latency import Latency
 from spcompile.ir.layers import find_layers
 from spcompile.lowering.lower import lower
 from spcompile.patterns import Choice, parse, parse_choice
+from spcompile.runtime.on_host import ProgramOnHost
 from spcompile.targets import explain_target, load_target
 from spcompile.targets.target import Target
 

@@ -7,7 +7,6 @@ Steps are called one after the other as the compiled network calls them, so each
 
 import argparse
 import sys
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -15,23 +14,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 from engines import imposed
 from networks import networks
-from step_timing import ProgramOnHost
 
 from spcompile.costs.cpu import predict
 from spcompile.lowering.lower import lower
 from spcompile.patterns import parse_choice
+from spcompile.runtime.on_host import ProgramOnHost
 from spcompile.targets import load_target
 
 
-def step_seconds(calls, rounds: int) -> np.ndarray:
-    """Median seconds of each call, all in their order, once a round; what an empty call takes is taken off."""
-    times = np.zeros((rounds, len(calls)))
-    for row in times:
-        for at, call in enumerate(calls):
-            begin = time.perf_counter()
-            call()
-            row[at] = time.perf_counter() - begin
-    return np.maximum(np.median(times, axis=0) - 0.6e-6, 0)
+def step_seconds(loaded: ProgramOnHost, rounds: int) -> np.ndarray:
+    """Median seconds of each step, all called in their order, once a round; what an empty call takes is taken off."""
+    return np.maximum(np.median([loaded.round() for _ in range(rounds)], axis=0) - 0.6e-6, 0)
 
 
 def main() -> None:
@@ -45,7 +38,7 @@ def main() -> None:
     model = network.prepared()
     program = lower(imposed(model, parse_choice(args.choice)), target).program
     loaded = ProgramOnHost(program, target, 1)
-    seconds = step_seconds([loaded.call(step) for step in program.steps], args.rounds)
+    seconds = step_seconds(loaded, args.rounds)
     works = [step.kernel.work() for step in program.steps]
     alone = np.array([predict(work, target, 1).expected_s for work in works])
     placed = np.array([predict(work, target, 1, network_bytes=program.bytes).expected_s for work in works])

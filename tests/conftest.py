@@ -1,5 +1,6 @@
 """What a test may ask of the machine it runs on; what is absent is skipped by name."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ if settings.get_current_profile_name() == "default":  # CI has a profile of its 
     settings.load_profile("busy machine")
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+
+
+NUMBERS = itertools.count()
 
 
 def _shared() -> Verdict:
@@ -44,6 +48,12 @@ def plain_terminal(monkeypatch):
     """What a terminal, a CI service or pytest's own workers say about screens does not reach the tests."""
     for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def untuned(monkeypatch, tmp_path_factory):
+    """No test sees what was tuned on this machine, or by another test."""
+    monkeypatch.setenv("SPCOMPILE_TUNING", str(tmp_path_factory.getbasetemp() / f"tuning-{next(NUMBERS)}.jsonl"))
 
 
 @pytest.fixture(scope="session")

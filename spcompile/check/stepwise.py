@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from spcompile.lowering.program import ALIGNMENT, Tensor
+from spcompile.lowering.program import Tensor
 from spcompile.runtime.artifact import INDICES, KERNELS, LIBRARY, VALUES, read_manifest
+from spcompile.runtime.on_host import aligned
 from spcompile.runtime.steps import read_steps
 from spcompile.runtime.verify import random_array
-
-LINE_BYTES = 4 * ALIGNMENT
 
 
 class Stepwise:
@@ -48,12 +47,3 @@ class Stepwise:
     def _pointer(self, region: str, element: int) -> ctypes.c_void_p:
         array = self._regions[region]
         return ctypes.c_void_p(array.ctypes.data + element * array.itemsize)
-
-
-def aligned(array: np.ndarray) -> np.ndarray:
-    """A copy that starts a cache line, as TVM's own memory does."""
-    raw = np.zeros(array.nbytes + 2 * LINE_BYTES, np.uint8)
-    begin = -raw.ctypes.data % LINE_BYTES
-    copy = raw[begin : begin + array.nbytes].view(array.dtype)
-    copy[:] = array.ravel()
-    return copy

@@ -12,6 +12,7 @@ from spcompile.kernels.kernel import Kernel
 from spcompile.lowering.images import Image, ImagePlan
 from spcompile.lowering.program import ALIGNMENT, Argument, Buffer, Step
 from spcompile.lowering.tasks import shape_of
+from spcompile.lowering.tuning_store import Pick
 from spcompile.lowering.view import View, ordered, row_major
 from spcompile.targets.target import Target
 
@@ -21,8 +22,8 @@ DTYPES = {ir.DataType.FLOAT: "float32", ir.DataType.INT64: "int64", ir.DataType.
 class Emitter:
     """Filled by the operators' functions in the order of the tasks."""
 
-    def __init__(self, target: Target, threads: int, plan: ImagePlan):
-        self.target, self.threads, self.plan = target, threads, plan
+    def __init__(self, target: Target, threads: int, plan: ImagePlan, pick: Pick):
+        self.target, self.threads, self.plan, self.pick = target, threads, plan, pick
         self.buffers: list[Buffer] = []
         self.steps: list[Step] = []
         self.views: dict[ir.Value, View] = {}

@@ -19,7 +19,7 @@ from spcompile.lowering.geometry import Window
 from spcompile.lowering.images import Image
 from spcompile.lowering.program import Argument
 from spcompile.lowering.relayout import read_image
-from spcompile.lowering.site import Site, fastest
+from spcompile.lowering.site import Product, Site, fastest
 from spcompile.lowering.tasks import Task
 from spcompile.lowering.view import View
 
@@ -154,6 +154,7 @@ def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, off
     matrix = matrix[order] if scattered else matrix
     kept = matrix != 0
     kernel, block_rows, _ = fastest(site, lambda rows: count_blocks(kept, rows), emitter.target, emitter.threads, scattered=scattered)
+    kernel = emitter.pick(layer.name, Product(site, block_rows, kernel.blocks if block_rows else 0, scattered), kernel)
     if scattered and block_rows is None:
         matrix, scattered = matrix[np.argsort(order)], False
     if isinstance(kernel, OffsetGemv) and kernel.out_rows > site.rows:

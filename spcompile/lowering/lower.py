@@ -31,6 +31,7 @@ from spcompile.lowering.shapes import (
 )
 from spcompile.lowering.site import Site
 from spcompile.lowering.tasks import Task, group, shape_of
+from spcompile.lowering.tuning_store import Pick, user_store
 from spcompile.lowering.view import View, row_major
 from spcompile.targets.target import Target
 
@@ -82,15 +83,16 @@ class Lowered:
     sites: dict[str, Site]
 
 
-def lower(model: ir.Model, target: Target, threads: int = 1) -> Lowered:
+def lower(model: ir.Model, target: Target, threads: int = 1, pick: Pick | None = None) -> Lowered:
     """Kernels are chosen by the zeros found in the weights: a network that is not pruned gives the dense program.
 
+    pick: has the last word on each layer's kernel; None asks the user's tuning store.
     Raises UnsupportedOperator for the first node that cannot be compiled.
     """
     check_operators(model)
     graph = model.graph
     tasks = group(graph)
-    emitter = Emitter(target, threads, ImagePlan(tasks, target.lanes_fp32))
+    emitter = Emitter(target, threads, ImagePlan(tasks, target.lanes_fp32), pick or user_store().pick(target, threads))
     for index, value in enumerate(graph.inputs):
         shape = shape_of(value)
         buffer = emitter.buffer("input", math.prod(shape), DTYPES[value.dtype], index)

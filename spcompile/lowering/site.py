@@ -22,6 +22,7 @@ VECTORS = (1, 2, 3, 4)  # registers of rows that a tile of pixels is multiplied 
 FEW_POSITIONS = 8
 DEPTHS = (1, 2, 4, 8)
 NARROWEST_DEPTH = 32  # input planes; fewer make lists too short
+CONTENDERS = 10
 
 
 @dataclass(frozen=True)
@@ -144,3 +145,29 @@ def _best_tile(site: Site, rows: int | None, blocks: int, target: Target, thread
     """None where the target has too few registers for so many rows."""
     timed = [(kernel, rows, predict(kernel.work(), target, threads)) for kernel in site.kernels(rows, blocks, target, threads, scattered)]
     return min(timed, key=lambda option: option[2].expected_s, default=None)
+
+
+@dataclass(frozen=True)
+class Product:
+    """A layer at its site with its weights' format and how many blocks of it are kept: what a kernel is chosen for."""
+
+    site: Site
+    rows: int | None  # of a block; None = dense
+    blocks: int  # 0 where dense
+    scattered: bool
+
+    def contenders(self, target: Target, threads: int) -> list[Kernel]:
+        """Kernels that are worth a measurement, at most CONTENDERS, the one predicted fastest first.
+
+        Those after it each bring a register tile, or an order of loops, that none before them had: others differ by less than predictions know.
+        """
+        found, seen = [], set()
+        for kernel in sorted(self.kernels(target, threads), key=lambda kernel: predict(kernel.work(), target, threads).expected_s):
+            parts = set(kernel.variant.split(", ", 1))
+            if not parts <= seen:
+                found.append(kernel)
+                seen |= parts
+        return found[:CONTENDERS]
+
+    def kernels(self, target: Target, threads: int) -> Iterator[Kernel]:
+        return self.site.kernels(self.rows, self.blocks, target, threads, self.scattered)

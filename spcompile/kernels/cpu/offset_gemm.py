@@ -82,6 +82,12 @@ class OffsetGemm(Kernel):
         tile = f"{self.vectors}x{self.lanes}x{self.tile_height}x{self.tile_width}"
         return f"f32_gemm_dense_{tile}_m{self.out_rows}_{self.height}x{self.width}"
 
+    @property
+    def variant(self) -> str:
+        """What there is to choose of this kernel for one layer."""
+        order = "positions" if self.positions_outer else "rows"
+        return f"gemm {self.vectors}x{self.lanes}x{self.tile_height}x{self.tile_width}, {order} outermost"
+
     def work(self) -> Work:
         tiles, blocks, pixels = self.tiles[0] * self.tiles[1], len(self.row_blocks), self.tile_height * self.tile_width
         rounds = tiles * blocks * self.columns

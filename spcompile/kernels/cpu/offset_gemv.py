@@ -47,6 +47,11 @@ class OffsetGemv(Kernel):
         pattern = "dense" if self.shared_list else f"block{self.rows}x1"
         return f"f32_gemv_{pattern}_{self.rows}_m{self.out_rows}_p{self.positions}"
 
+    @property
+    def variant(self) -> str:
+        """What there is to choose of this kernel for one layer."""
+        return f"gemv {self.rows}x{self.lanes}"
+
     def work(self) -> Work:
         inner = self.blocks * self.positions
         registers = -(-self.rows // self.lanes)

@@ -75,6 +75,12 @@ class OffsetSpmm(Kernel):
         return f"f32_spmm_{pattern}_{self.rows}x{self.vectors}x{self.lanes}_m{self.out_rows}_p{self.positions}"
 
     @property
+    def variant(self) -> str:
+        """What there is to choose of this kernel for one layer."""
+        order = f"positions outermost, {self.depths} ranges of columns" if self.positions_outer else "rows outermost"
+        return f"spmm {self.rows}x{self.vectors}x{self.lanes}, {order}"
+
+    @property
     def row_blocks(self) -> int:
         return self.out_rows // self.rows
 

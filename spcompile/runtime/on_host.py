@@ -1,20 +1,22 @@
-"""Single kernels of a compiled program as calls without arguments, for timing each by itself on this host."""
+"""A program's library on this host as calls of its single kernels, for timing each in its place."""
 
 import ctypes
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from spcompile.check.stepwise import aligned
-from spcompile.lowering.program import Argument, Program, Step
+from spcompile.lowering.program import ALIGNMENT, Argument, Program, Step
 from spcompile.runtime.build import build_library
 from spcompile.targets.target import Target
 
+LINE_BYTES = 4 * ALIGNMENT
+
 
 class ProgramOnHost:
-    """A program's library, loaded, with memory for all its buffers."""
+    """Built and loaded, with memory for all its buffers."""
 
     def __init__(self, program: Program, target: Target, threads: int):
         import tvm
@@ -33,12 +35,21 @@ class ProgramOnHost:
         random = np.random.default_rng(0)
         self._inputs = [aligned(random.standard_normal(tensor.shape).astype(tensor.dtype).ravel()) for tensor in program.inputs]
         self._outputs = [aligned(np.zeros(tensor.shape, tensor.dtype).ravel()) for tensor in program.outputs]
+        self._calls = [self.call(step) for step in program.steps]
 
     def call(self, step: Step) -> Callable[[], int]:
         """The step's kernel on its own arguments."""
         function = getattr(self._library, step.kernel.name)
         pointers = [ctypes.c_void_p(self._address(argument)) for argument in step.arguments]
         return lambda: function(*pointers)
+
+    def round(self) -> np.ndarray:
+        """Seconds of each step, all called once in their order."""
+        clock = [time.perf_counter()]
+        for call in self._calls:
+            call()
+            clock.append(time.perf_counter())
+        return np.diff(clock)
 
     def _address(self, argument: Argument) -> int:
         buffer = self.program.buffers[argument.buffer]
@@ -47,3 +58,12 @@ class ProgramOnHost:
             return memory.ctypes.data + argument.offset * memory.itemsize
         region = self._regions[buffer.kind]
         return region.ctypes.data + (self.program.starts[argument.buffer] + argument.offset) * region.itemsize
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """A copy that starts a cache line, as TVM's own memory does."""
+    raw = np.zeros(array.nbytes + 2 * LINE_BYTES, np.uint8)
+    begin = -raw.ctypes.data % LINE_BYTES
+    copy = raw[begin : begin + array.nbytes].view(array.dtype)
+    copy[:] = array.ravel()
+    return copy
