@@ -28,7 +28,7 @@ from spcompile.compiler.writing import write
 from spcompile.errors import DataError
 from spcompile.plan import Plan
 from spcompile.progress import Progress, Silent
-from spcompile.pruning import Calibration, Pruned, Pruner
+from spcompile.pruning import Calibration, Pruned, Pruner, permuted
 from spcompile.pruning.errors import measure_errors
 from spcompile.report.facts import Measurement, Request, Stage
 from spcompile.report.report import Report
@@ -130,6 +130,8 @@ class _Job:
             model = prepared(self.source, input_shapes, example_inputs)
             self.toolchain.check(model)
             data = calibration_of(calibration, model)
+            if finetune is None and any(pattern.block_rows > 1 for pattern in self.patterns):  # a module that is fine-tuned has its rows as they are
+                model = permuted(model, data)
             evaluation = evaluation_of(evaluate, model, os.cpu_count() or 1)
             sparsifier = Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress)
 

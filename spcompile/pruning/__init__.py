@@ -14,6 +14,7 @@ from spcompile.pruning.labelled import Labelled, load_labelled, top1
 from spcompile.pruning.magnitude import Magnitude
 from spcompile.pruning.nettrim import NetTrim
 from spcompile.pruning.obc import Obc
+from spcompile.pruning.permutation import permuted
 from spcompile.pruning.pruned import Pruned
 from spcompile.pruning.pruner import Pruner
 from spcompile.pruning.random_masks import Random
@@ -49,6 +50,7 @@ __all__ = [
     "load_calibration",
     "load_labelled",
     "measure_errors",
+    "permuted",
     "prune",
     "random_calibration",
     "top1",

@@ -97,8 +97,9 @@ class _Walk:
         with torch.no_grad():
             network = Network(self.model)
             fisher = self._fisher(network, calibration, layers.values())
-            streams = Streams(network, calibration.feeds)
-            for at, step in enumerate(network.steps):
+            last = max((at for at, step in enumerate(network.steps) if step.name in layers), default=0)
+            streams = Streams(network, calibration.feeds, end=last)  # a language model's scores take more memory than all that lies before them
+            for at, step in enumerate(network.steps[: last + 1]):
                 if (layer := layers.get(step.name)) is not None:
                     if self._has_work(layer, streams):
                         moments = streams.moments(layer, at, self.rng)
@@ -106,7 +107,8 @@ class _Walk:
                         self.thin += [layer.name] * (moments.count < layer.columns)
                         streams.weights.update({name: torch.from_numpy(array) for name, array in self._written(layer).items()})
                     advance()
-                streams.advance(step)
+                if at < last:
+                    streams.advance(step)
 
     def _fisher(self, network, calibration: Calibration, layers: Iterable[Layer]) -> dict[str, np.ndarray]:
         from spcompile.pruning.gradients import squared_gradients

@@ -19,13 +19,13 @@ class Streams:
     a single one. So the walk begins with as many samples as memory holds; further samples join, through the prefix pruned so far, once they fit.
     """
 
-    def __init__(self, network: Network, feeds: Mapping[str, np.ndarray], limit: int | None = None):
-        """limit: at most so many samples, the first ones."""
+    def __init__(self, network: Network, feeds: Mapping[str, np.ndarray], limit: int | None = None, end: int | None = None):
+        """limit: at most so many samples, the first ones. end: the number of the first step that will not be run."""
         self.network = network
         self.feeds = {name: samples[:limit] for name, samples in network.samples(feeds).items()}
         self.samples, self.count = len(next(iter(self.feeds.values()))), 0
         self.weights: Values = {}
-        self.room = [max(1, int(ACTIVATION_BYTES // (2 * peak))) for peak in network.peak_bytes()]
+        self.room = [max(1, int(ACTIVATION_BYTES // (2 * peak))) for peak in network.peak_bytes(end)]
         self.dense: Values = {}
         self.pruned: Values = {}
         self._join(0)
