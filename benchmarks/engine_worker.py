@@ -1,6 +1,6 @@
 """One engine in a process of its own: loads a model, then for each line "N" on standard input calls it N times and prints the seconds.
 
-    python engine_worker.py onnxruntime|openvino|deepsparse MODEL.onnx INPUTS.npz THREADS
+    python engine_worker.py onnxruntime|openvino|deepsparse MODEL.onnx INPUTS.npz THREADS wall|cpu
 
 Run by engines.py with the interpreter of the engine's own environment (setup_engines.sh), so it imports nothing but numpy and that engine.
 """
@@ -41,19 +41,21 @@ def deepsparse(path: str, feed: dict[str, np.ndarray], threads: int):
 
 
 ENGINES = {function.__name__: function for function in (onnxruntime, openvino, deepsparse)}
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
-def main(engine: str, path: str, inputs: str, threads: str) -> None:
+def main(engine: str, path: str, inputs: str, threads: str, clock: str) -> None:
     with np.load(inputs) as arrays:
         feed = {name: np.ascontiguousarray(arrays[name]) for name in arrays}
     call = ENGINES[engine](path, feed, int(threads))
     call()
     print("ready", flush=True)
+    now = CLOCKS[clock]
     for line in sys.stdin:
-        begin = time.perf_counter()
+        begin = now()
         for _ in range(int(line)):
             call()
-        print(time.perf_counter() - begin, flush=True)
+        print(now() - begin, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@
 
 Other engines, each in a process and environment of its own (setup_engines.sh), run the dense network: ONNX Runtime always, OpenVINO where it is
 installed; DeepSparse, where it is installed, the pruned ones. No accuracy is claimed here.
+
+--clock cpu counts the processor time of each engine's process instead of the time that passes: on one thread the same, but for other work on the machine.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import numpy as np
 import onnx
 import onnx.version_converter
 import onnx_ir as ir
+from engine_worker import CLOCKS
 from networks import Network, networks
 
 from spcompile.compiler.building import build
@@ -42,10 +45,10 @@ DEEPSPARSE_OPSET, DEEPSPARSE_IR = 13, 8  # the newest that DeepSparse 1.8 reads
 class Worker:
     """Another engine in its own process and environment; `call(n)` gives the seconds of n calls there."""
 
-    def __init__(self, engine: str, model: Path, inputs: Path, threads: int):
+    def __init__(self, engine: str, model: Path, inputs: Path, threads: int, clock: str):
         python = ENVIRONMENTS / engine / "bin" / "python"
         environment = {**os.environ, "NM_DISABLE_ANALYTICS": "True", "NM_BIND_THREADS_TO_CORES": "0", "OMP_NUM_THREADS": str(threads)}
-        command = [str(python if python.exists() else sys.executable), str(WORKER), engine, str(model), str(inputs), str(threads)]
+        command = [str(python if python.exists() else sys.executable), str(WORKER), engine, str(model), str(inputs), str(threads), clock]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
         while (line := self._process.stdout.readline()) and line.strip() != "ready":
             pass
@@ -69,7 +72,7 @@ def imposed(model: ir.Model, choice: Choice) -> ir.Model:
     return prune(model, {layer.name: choice for layer in find_layers(model) if choice.pattern.fits(layer)}, None, Magnitude()).model
 
 
-def other_engines(model: ir.Model, feed: dict[str, np.ndarray], threads: int, sparse: dict[str, ir.Model], folder: Path) -> dict[str, Worker]:
+def other_engines(model: ir.Model, feed: dict[str, np.ndarray], threads: int, clock: str, sparse: dict[str, ir.Model], folder: Path) -> dict[str, Worker]:
     """Dense: ONNX Runtime, and OpenVINO where it is installed. DeepSparse, where it is installed, on the same sparse networks as ours."""
     np.savez(folder / "inputs.npz", **feed)
     asked = {"onnxruntime": ("onnxruntime", model)}
@@ -83,7 +86,7 @@ def other_engines(model: ir.Model, feed: dict[str, np.ndarray], threads: int, sp
         proto = ir.to_proto(network)
         try:
             onnx.save(_for_deepsparse(proto) if engine == "deepsparse" else proto, path)
-            found[name] = Worker(engine, path, folder / "inputs.npz", threads)
+            found[name] = Worker(engine, path, folder / "inputs.npz", threads, clock)
         except (RuntimeError, onnx.version_converter.ConvertError) as refusal:
             print(f"  {name}: {refusal}", file=sys.stderr)
     return found
@@ -108,17 +111,19 @@ def timed(calls: dict[str, Callable[[int], float]], seconds: float) -> dict[str,
     return {name: Sample(tuple(times)) for name, times in rounds.items()}
 
 
-def repeated(call: Callable[[], object]) -> Callable[[int], float]:
+def repeated(call: Callable[[], object], clock: str) -> Callable[[int], float]:
+    now = CLOCKS[clock]
+
     def run(times: int) -> float:
-        begin = time.perf_counter()
+        begin = now()
         for _ in range(times):
             call()
-        return time.perf_counter() - begin
+        return now() - begin
 
     return run
 
 
-def compare(network: Network, choices: list[Choice], threads: int, seconds: float) -> dict[str, Sample]:
+def compare(network: Network, choices: list[Choice], threads: int, clock: str, seconds: float) -> dict[str, Sample]:
     """-> sample by engine or choice."""
     target = load_target("host")
     model = network.prepared()
@@ -128,8 +133,8 @@ def compare(network: Network, choices: list[Choice], threads: int, seconds: floa
         for number, (name, network_pruned) in enumerate(pruned.items()):
             built = build(network_pruned, target, threads, Path(folder) / f"{number}.so")
             feed = inputs_for(built.program, None, 0)[0]
-            calls[name] = repeated(Executor.of_program(built.program, built.library, threads).bind(feed))
-        workers = other_engines(model, feed, threads, pruned, Path(folder))
+            calls[name] = repeated(Executor.of_program(built.program, built.library, threads).bind(feed), clock)
+        workers = other_engines(model, feed, threads, clock, pruned, Path(folder))
         samples = timed({**calls, **workers}, seconds)
         for worker in workers.values():
             worker.close()
@@ -141,14 +146,15 @@ def main() -> None:
     parser.add_argument("--only", help="names, by commas")
     parser.add_argument("--choices", default="dense,block4x1@0.5,block4x1@0.8,block4x1@0.9,unstructured@0.8,unstructured@0.9")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--seconds", type=float, default=20.0, help="of timing, a network")
     parser.add_argument("--json", help="write the figures here too")
     args = parser.parse_args()
     known, results = networks(), {}
     choices = [parse_choice(text) for text in args.choices.split(",")]
-    print(f"{cpu_model()}, {args.threads} thread(s); medians in ms, in brackets how many times faster than the fastest dense engine, round by round")
+    print(f"{cpu_model()}, {args.threads} thread(s), {args.clock} clock; medians in ms, in brackets times faster than the fastest dense engine, round by round")
     for name in args.only.split(",") if args.only else known:
-        samples = compare(known[name], choices, args.threads, args.seconds)
+        samples = compare(known[name], choices, args.threads, args.clock, args.seconds)
         best = min((samples[engine] for engine in DENSE_ENGINES if engine in samples), key=lambda sample: sample.median_s)
         results[name] = {key: {"quartiles_s": sample.quartiles_s, "times_faster": best.over(sample)} for key, sample in samples.items()}
         print(name, ", ".join(f"{key} {sample.median_s * 1e3:.3f} ({best.over(sample):.2f}x)" for key, sample in samples.items()), flush=True)
@@ -157,7 +163,7 @@ def main() -> None:
         if ratios:
             print(f"{key}: geometric mean {np.exp(np.mean(np.log(ratios))):.2f}x over {len(ratios)} networks, least {min(ratios):.2f}x")
     if args.json:
-        Path(args.json).write_text(json.dumps({"cpu": cpu_model(), "threads": args.threads, "networks": results}, indent=1) + "\n")
+        Path(args.json).write_text(json.dumps({"cpu": cpu_model(), "threads": args.threads, "clock": args.clock, "networks": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
