@@ -17,7 +17,7 @@ LEVELS = (  # a room may import the rooms below its level, never its level or ab
     ("compiler",),
     ("report",),
     ("search", "runtime", "training"),
-    ("lowering",),
+    ("lowering", "accelerator"),
     ("passes",),
     ("plan",),
     ("costs",),

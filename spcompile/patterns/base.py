@@ -76,7 +76,7 @@ class Pattern(ABC):
         return tuple(sorted({self.share(layer, level) for level in self.levels} - {0.0})) or (0.0,)
 
     def present(self, matrix: np.ndarray) -> float:
-        """The share of zeros that a matrix [rows, columns] can be said to have in this pattern already: zero units of the pool that has fewest, at most all but one."""
+        """The share of zeros that a matrix [rows, columns] has in this pattern already: zero units of the pool with fewest, at most all but one."""
         assert self.fixed_sparsity is None, self.notation
         partition = self.partition(matrix.shape, 0.0)
         zero = int((partition.totals((matrix != 0).astype(np.int32)) == 0).sum(axis=1).min())

@@ -1,6 +1,8 @@
 """What was done, with proof: values, their JSON, and their views on terminal and page."""
 
 from spcompile.report.facts import (
+    AcceleratorFacts,
+    AcceleratorStep,
     Accuracy,
     ArtifactFile,
     Calibration,
@@ -22,6 +24,8 @@ from spcompile.report.json_form import from_json, to_json
 from spcompile.report.report import Report
 
 __all__ = [
+    "AcceleratorFacts",
+    "AcceleratorStep",
     "Accuracy",
     "ArtifactFile",
     "Calibration",

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from spcompile.costs.latency import Latency
 from spcompile.report import plots
-from spcompile.report.facts import Measurement
+from spcompile.report.accelerator_view import step_rows, summary
+from spcompile.report.facts import AcceleratorFacts, Measurement
 from spcompile.report.headline import cautions, headline, refusals
 from spcompile.report.numbers import column_ms, count, milliseconds, percent, plural, score, significant
 from spcompile.report.report import Report
@@ -66,8 +67,13 @@ def _page(report: Report) -> dict:
         "histogram": plots.density_histogram(report),
         "layer_bars": plots.layer_bars(layers, roles),
         "alternatives": alternatives,
+        "accelerator": report.accelerator and _accelerator(report.accelerator),
         "score": score,
     }
+
+
+def _accelerator(facts: AcceleratorFacts) -> dict:
+    return {"lines": summary(facts), "rows": step_rows(facts), "roofline": plots.roofline(facts)}
 
 
 def _badge(report: Report, met: bool) -> str:

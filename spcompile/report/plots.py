@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from spcompile.report.facts import PlanPoint
+from spcompile.report.facts import AcceleratorFacts, PlanPoint
 from spcompile.report.numbers import count, milliseconds, percent
 from spcompile.report.report import Report
 from spcompile.report.rows import Row
@@ -86,6 +86,26 @@ def density_histogram(report: Report) -> str:
         axes.grid(axis="x", visible=False)
         figure.legend(loc="outside upper left", ncols=2, fontsize=9)
         return to_svg(figure, "histogram", "Weights stored and kept, by the density of their layer", {})
+
+
+def roofline(facts: AcceleratorFacts) -> str:
+    """Each step of the array: multiplications by weights that are not zero, per byte moved and per second, under what array and memory allow."""
+    steps = [step for step in facts.steps if step.unit == "array" and step.macs_kept and step.moved_bytes]
+    with _figure(TALL) as figure:
+        axes, tooltips = figure.subplots(), {}
+        intensities = [step.macs_kept / step.moved_bytes for step in steps]
+        peak = facts.peak_macs_per_second
+        ridge = peak / facts.memory_bytes_per_second
+        reach = np.geomspace(min([ridge, *intensities]) / 2, max([ridge, *intensities]) * 2, 200)
+        axes.loglog(reach, np.minimum(peak, reach * facts.memory_bytes_per_second) / 1e9, color=COLOURS["ink"], lw=1.6, label="array and memory")
+        for number, (step, intensity) in enumerate(zip(steps, intensities, strict=True)):
+            attained = step.macs_kept / step.latency_s
+            colour = COLOURS["dense"] if step.packing == "dense" else COLOURS["plan"]
+            axes.loglog([intensity], [attained / 1e9], "o", ms=6, color=colour, gid=f"step{number}")
+            tooltips[f"step{number}"] = f"{step.name}: {step.packing}, {milliseconds(step.latency_s)}, {percent(facts.utilisation(step))} of the array"
+        axes.set_xlabel("kept multiplications per byte moved")
+        axes.set_ylabel("billions a second")
+        return to_svg(figure, "roofline", "Roofline: each layer's kept multiplications per byte and per second under the limits of array and memory", tooltips)
 
 
 @contextmanager

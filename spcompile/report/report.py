@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from spcompile.budget import parse_drop
 from spcompile.plan import Plan
 from spcompile.report.facts import (
+    AcceleratorFacts,
     Accuracy,
     ArtifactFile,
     Calibration,
@@ -49,6 +50,7 @@ class Report:
     environment: Environment
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    accelerator: AcceleratorFacts | None = None  # of FPGA-like targets
 
     def __post_init__(self):
         assert [weights.layer for weights in self.weights] == [entry.layer.name for entry in self.plan.layers], "one LayerWeights for each layer, in order"

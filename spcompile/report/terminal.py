@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from spcompile.report.accelerator_view import summary
 from spcompile.report.facts import Accuracy, Calibration, Measurement, Verification
 from spcompile.report.headline import cautions, headline, refusals
 from spcompile.report.numbers import column_ms, count, milliseconds, percent, plural, significant
@@ -75,6 +76,8 @@ def _sections(report: Report, layers: tuple[Row, ...], whys: bool):
     if whys:
         yield "why", _whys(layers)
     yield "refused", refusals(report.plan)
+    if report.accelerator is not None:
+        yield "accelerator", summary(report.accelerator)
     yield "checked", tuple(_checks(report))
     yield "beware", cautions(report)
     yield "notes", (*((report.target.alias,) if report.target.alias else ()), *report.notes)

@@ -22,6 +22,7 @@ from spcompile.lowering.program import Program, Tensor
 from spcompile.runtime.executor import Executor
 from spcompile.runtime.host import runs_here
 from spcompile.runtime.steps import write_steps
+from spcompile.targets import Device
 from spcompile.targets.target import Cache, Target
 
 FORMAT = 1
@@ -71,18 +72,16 @@ def write_program(stage: Path, program: Program) -> None:
 
 
 def write_manifest(stage: Path, program: Program, target: Target, threads: int, facts: dict) -> None:
-    """The last file. `facts`: what else is worth keeping: plan, seeds, digests, versions."""
+    """The last file of a native library's artifact. `facts`: what else is worth keeping: plan, seeds, digests, versions."""
+    tensors = {"inputs": [asdict(tensor) for tensor in program.inputs], "outputs": [asdict(tensor) for tensor in program.outputs]}
+    seal(stage, target, threads, {"workspace_bytes": 4 * program.workspace_elements, **tensors, **facts})
+
+
+def seal(stage: Path, target: Device, threads: int, facts: dict) -> None:
+    """The manifest over all files that are there: of any family of targets."""
     files = {path.name: {"bytes": path.stat().st_size, "sha256": digest(path)} for path in sorted(stage.iterdir())}
-    whole = {
-        "format": FORMAT,
-        "target": {name: value for name, value in asdict(target).items() if name != "sources"},
-        "threads": threads,
-        "workspace_bytes": 4 * program.workspace_elements,
-        "inputs": [asdict(tensor) for tensor in program.inputs],
-        "outputs": [asdict(tensor) for tensor in program.outputs],
-        **facts,
-        "files": files,
-    }
+    device = {name: value for name, value in asdict(target).items() if name != "sources"}
+    whole = {"format": FORMAT, "target": device, "threads": threads, **facts, "files": files}
     (stage / MANIFEST).write_text(json.dumps({**whole, SEAL: _seal(whole)}, indent=1) + "\n")
 
 
@@ -120,6 +119,8 @@ def read_manifest(folder: str | Path) -> dict:
 def target_of(manifest: dict) -> Target:
     """The device as it was described when the artifact was made; ArtifactError for manifests that only name it."""
     form = manifest["target"]
+    if form.get("family") != "cpu":
+        raise ArtifactError(f"the artifact was compiled for {form['name']}, of the family {form.get('family')!r}; only those for CPUs have kernels to look at")
     if not {field.name for field in fields(Target)} - {"sources"} <= form.keys():
         raise ArtifactError("the artifact does not hold its target's numbers, an older spcompile wrote it; compile again")
     return Target(**(form | {"features": tuple(form["features"]), "caches": tuple(Cache(**cache) for cache in form["caches"])}))
@@ -131,6 +132,8 @@ def load(folder: str | Path) -> Executor:
 
     folder, manifest = Path(folder), read_manifest(folder)
     target = manifest["target"]
+    if LIBRARY not in manifest["files"]:
+        raise ArtifactError(f"'{folder}' was compiled for {target['name']}, which runs no library of this machine; model.onnx in it runs anywhere")
     if not (verdict := runs_here(target["triple"], target["lanes_fp32"])):
         raise ArtifactError(f"'{folder}' was compiled for {target['name']} and cannot run here: {verdict.reason}; model.onnx in it runs anywhere")
     inputs, outputs = ([Tensor(t["name"], tuple(t["shape"]), t["dtype"]) for t in manifest[key]] for key in ("inputs", "outputs"))

@@ -4,13 +4,26 @@ import difflib
 from pathlib import Path
 
 from spcompile.errors import TargetError
+from spcompile.targets.accelerator import Accelerator
 from spcompile.targets.device import Device
 from spcompile.targets.device_file import DEVICES as FOLDER
 from spcompile.targets.device_file import parse_target, read_table
 from spcompile.targets.host import host_target
 from spcompile.targets.target import Cache, Target
 
-__all__ = ["ALIASES", "CPUS", "DEVICES", "Cache", "Device", "Target", "explain_target", "list_targets", "load_target"]
+__all__ = [
+    "ACCELERATORS",
+    "ALIASES",
+    "CPUS",
+    "DEVICES",
+    "Accelerator",
+    "Cache",
+    "Device",
+    "Target",
+    "explain_target",
+    "list_targets",
+    "load_target",
+]
 
 CPUS = (
     "x86-avx2",
@@ -37,7 +50,8 @@ CPUS = (
     "snapdragon-855",
     "snapdragon-865",
 )
-DEVICES = CPUS
+ACCELERATORS = ("s4", "sat-vcu1525", "zcu102", "zcu104", "kv260", "vta-pynq-z2")
+DEVICES = (*CPUS, *ACCELERATORS)
 ALIASES = {  # name -> (device, why that one)
     "arm": ("raspberry-pi-4", "the commonest 64-bit ARM board; code made for its Armv8.0 core runs on every 64-bit ARM Linux machine"),
     "x86": ("x86-avx2", "code made for it runs on every x86-64 PC and server since 2013 (Intel) or 2015 (AMD)"),

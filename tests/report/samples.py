@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
-from spcompile.patterns import PATTERNS, Choice
+from spcompile.patterns import GENERAL, Choice
 from spcompile.plan import LayerPlan, Option, Plan, Refusal
 from spcompile.report import (
+    AcceleratorFacts,
+    AcceleratorStep,
     Accuracy,
     ArtifactFile,
     Calibration,
@@ -53,7 +55,7 @@ def options(layer: Layer, place: float) -> tuple[tuple[Option, ...], tuple[Refus
     """place: 0 first layer .. 1 last; early layers are tender."""
     taken, refused = [], []
     dense_s = layer.macs / 5.2e9 + 4e-6
-    for pattern in PATTERNS:
+    for pattern in GENERAL:
         if not (verdict := pattern.fits(layer)):
             refused.append(Refusal(pattern.notation, verdict.reason))
             continue
@@ -144,6 +146,18 @@ def uniform(made: Plan) -> tuple[PlanPoint, ...]:
 def measurement(dense_s: float = 0.0081, plan_s: float = 0.0047) -> Measurement:
     dense, plan = Timing(dense_s, 0.99 * dense_s, 1.02 * dense_s), Timing(plan_s, 0.98 * plan_s, 1.03 * plan_s)
     return Measurement(dense, plan, "AMD EPYC 9R14, this host", 200, dense_s / plan_s)
+
+
+def accelerator() -> AcceleratorFacts:
+    """An array of 1,024 multipliers, a layer dense and one at 2:8, an operator on the host."""
+    steps = (
+        AcceleratorStep("first", "Conv", "array", 2000, 900, 100, 40_000, 1e-5, 450_000, 450_000, "dense", ""),
+        AcceleratorStep("second", "Conv", "array", 3000, 500, 2400, 90_000, 1.5e-5, 2_000_000, 500_000, "2 of 8", ""),
+        AcceleratorStep("flat", "Flatten", "view", 0, 0, 0, 0, 0.0, 0, 0, "", ""),
+        AcceleratorStep("odd", "Sigmoid", "host", 0, 0, 0, 8000, 6e-5, 0, 0, "", "Sigmoid is none of the accelerator's operations"),
+    )
+    latency = Latency(2.85e-4, 2.85e-4, 2.85e-4, "simulated")
+    return AcceleratorFacts(steps, latency, 2e-4, 1024, 2e8, 1.5e10, 576, 62_000, 5_242_880, 6840, 1_182_000, 45_000_000)
 
 
 def inspection(blocks: int = 1) -> Inspection:

@@ -173,3 +173,11 @@ def test_alternatives_are_grouped_by_pattern(report):
     groups = alternatives(row)
     assert [option for _, options in groups for option in options] == list(row.options)
     assert all({option.choice.pattern.notation for option in options} == {pattern} for pattern, options in groups)
+
+
+def test_an_accelerator_has_its_steps_and_its_roofline(samples, small):
+    page = Page(render(replace(small, accelerator=samples.accelerator())))
+    text = " ".join("".join(page.texts).split()).replace("\N{NO-BREAK SPACE}", " ")
+    assert "On the accelerator" in text and "roofline" in render(replace(small, accelerator=samples.accelerator()))
+    assert "odd (Sigmoid) on the host, 0.06 ms: Sigmoid is none of the accelerator's operations" in text
+    assert "On the accelerator" not in render(small)

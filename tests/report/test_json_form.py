@@ -29,11 +29,12 @@ def variants(samples, report, small, infeasible):
         "full": replace(report, measured=samples.measurement(), warnings=("hot",)),
         "infeasible": infeasible,
         "bare": replace(small, **bare, frontier=(), uniform=(), stages=(), files=(), notes=()),
+        "on an array": replace(small, accelerator=samples.accelerator()),
         "no layers": replace(small, plan=no_layers, weights=(), request=replace(small.request, budget=None, max_drop="1%")),
     }
 
 
-NAMES = ("full", "infeasible", "bare", "no layers")
+NAMES = ("full", "infeasible", "bare", "on an array", "no layers")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,149 @@
+"""FPGA-like accelerators: int8 numbers, packed weights and a schedule, simulated."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.accelerator.export import export
+from spcompile.accelerator.host import HostOperators
+from spcompile.accelerator.partition import ARRAY, DEPTHWISE, HOST, partition
+from spcompile.accelerator.predictor import Predictor
+from spcompile.accelerator.quantised import Quantised, quantise
+from spcompile.accelerator.reference import reference
+from spcompile.accelerator.simulator import Simulator, StepCycles
+from spcompile.compiler.toolchains.toolchain import Toolchain
+from spcompile.costs.fpga.resources import estimate
+from spcompile.costs.latency import Latency
+from spcompile.errors import TargetError
+from spcompile.ir.save import save
+from spcompile.ir.session import Session
+from spcompile.lowering.lower import check_operators
+from spcompile.patterns import Pattern
+from spcompile.pruning import Calibration
+from spcompile.pruning.calibration import random_calibration
+from spcompile.report.facts import AcceleratorFacts, AcceleratorStep, Measurement
+from spcompile.runtime import artifact
+from spcompile.runtime.verify import RANDOM_INPUTS, REAL_INPUTS, Comparison
+from spcompile.targets.accelerator import Accelerator
+from spcompile.verdict import Verdict
+
+REFERENCE = "quantised.onnx"
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """What was exported, and the simulator that has read it."""
+
+    network: Quantised
+    reference: ir.Model
+    simulator: Simulator
+    cycles: tuple[StepCycles, ...]
+
+
+class NotMeasured:
+    """There is no accelerator here."""
+
+    is_target = False
+
+    def __init__(self, target: Accelerator):
+        self.verdict = Verdict.no(f"{target.name} is not attached to this machine: its time is counted by the simulator, nobody measured it")
+
+    def compare(self, built: Built) -> Measurement | Verdict:
+        return self.verdict
+
+
+class Fpga(Toolchain):
+    """The array runs what it can; the rest runs on its host, at the cost that the device file states."""
+
+    target: Accelerator
+
+    def __init__(self, target: Accelerator, threads: int):
+        if threads != 1:
+            raise TargetError(f"{target.name} is one array: --threads {threads} says nothing about it, leave it out")
+        super().__init__(target, threads)
+
+    @property
+    def offered(self) -> tuple[Pattern, ...]:
+        return self.target.patterns
+
+    def check(self, model: ir.Model) -> None:
+        check_operators(model)  # the host's operators are those of a CPU
+        if all(step.unit not in (ARRAY, DEPTHWISE) for step in partition(model, self.target)):
+            raise TargetError(f"{self.target.name} can run no layer of this model: it has none with constant weights, or every one exceeds its buffers")
+
+    def predictor(self, model: ir.Model) -> Predictor:
+        return Predictor(model, self.target)
+
+    def timer(self, model: ir.Model) -> NotMeasured:
+        return NotMeasured(self.target)
+
+    def deployed(self, model: ir.Model, data: Calibration | None) -> ir.Model:
+        return reference(self._quantised(model, data))
+
+    def build(self, model: ir.Model, data: Calibration | None, stage: Path) -> Built:
+        network = self._quantised(model, data)
+        export(network, self.target, stage)
+        simulator = Simulator(stage, self.target)
+        return Built(network, reference(network), simulator, simulator.cycles())
+
+    def verify(self, built: Built, model: ir.Model, data: Calibration | None, stage: Path, seed: int) -> Comparison:
+        """The simulator, fed from the exported files, against ONNX Runtime on the quantised network: equal to the bit, or the difference is told."""
+        feeds = [*_batches(random_calibration(model, seed, RANDOM_INPUTS), model, RANDOM_INPUTS), *(_batches(data, model, REAL_INPUTS) if data else ())]
+        session, host, worst = Session(built.reference), HostOperators(model), 0.0
+        for feed in feeds:
+            values = built.simulator.numbers(feed, host)
+            for name, expected in session.run(feed).items():
+                scale = max(float(np.abs(expected).max()), np.finfo(np.float32).tiny)
+                worst = max(worst, float(np.abs(built.simulator.real(name, values[name]).astype(np.float64) - expected).max()) / scale)
+        given = len(feeds) - RANDOM_INPUTS
+        return Comparison(f"ONNX Runtime {version('onnxruntime')} on the int8 network", RANDOM_INPUTS, given, worst, "the accelerator's simulator")
+
+    def facts(self, built: Built) -> dict[str, Any]:
+        return {"accelerator": _facts(built, self.target)}
+
+    def write(self, built: Built, stage: Path) -> None:
+        save(built.reference, stage / REFERENCE)
+
+    def write_manifest(self, built: Built, stage: Path, facts: dict) -> None:
+        artifact.seal(stage, self.target, self.threads, facts)
+
+    def _quantised(self, model: ir.Model, data: Calibration | None) -> Quantised:
+        return quantise(model, (data or random_calibration(model)).feeds, self.target)
+
+
+def _batches(data: Calibration, model: ir.Model, most: int) -> list[dict[str, np.ndarray]]:
+    """The first inputs, in whole batches of the model."""
+    sizes = {value.name: value.shape.numpy()[0] if value.shape.numpy() else len(data.feeds[value.name]) for value in model.graph.inputs}
+    count = min(most, *(len(data.feeds[name]) // size for name, size in sizes.items()))
+    return [{name: data.feeds[name][at * size : (at + 1) * size] for name, size in sizes.items()} for at in range(count)]
+
+
+def _facts(built: Built, target: Accelerator) -> AcceleratorFacts:
+    entries = {step.name: step for step in built.simulator.schedule.steps}
+    found = []
+    for step, timed in zip(built.network.steps, built.cycles, strict=True):
+        kept = int(np.count_nonzero(built.network.weights[step.name].matrix)) * step.layer.positions if step.name in built.network.weights else 0
+        found.append(
+            AcceleratorStep(
+                step.name, step.op_type, step.unit, timed.cycles, timed.array_cycles, timed.waited_cycles, timed.moved_bytes, timed.seconds, step.macs, kept,
+                _packing(entries[step.name]), step.why if step.unit == HOST else "",
+            )
+        )  # fmt: skip
+    seconds = target.host_call_s + sum(timed.seconds for timed in built.cycles)
+    needed = estimate(target)
+    resources = {"dsps": needed.dsps, "luts": needed.luts, "block_ram_bytes": needed.block_ram_bytes}
+    available = {"dsps_available": target.dsps, "luts_available": target.luts, "block_ram_bytes_available": target.block_ram_bytes}
+    rates = {"macs_per_cycle": target.macs_per_cycle, "clock_hz": target.clock_hz, "memory_bytes_per_second": target.memory_bytes_per_second}
+    return AcceleratorFacts(tuple(found), Latency(seconds, seconds, seconds, "simulated"), target.host_call_s, **rates, **resources, **available)
+
+
+def _packing(entry) -> str:
+    """How a step's weights lie: "2 of 8", "3 to 5 of 32", "dense"."""
+    if entry.work is None or entry.unit != ARRAY:
+        return ""
+    low, high = min(entry.work.slots), max(entry.work.slots)
+    return "dense" if entry.work.of == 1 else f"{low if low == high else f'{low} to {high}'} of {entry.work.of}"

@@ -1,0 +1,34 @@
+"""What an array takes of a part: DSP blocks, LUTs, block RAM; estimates from counts of multipliers, multiplexers and adders."""
+
+from dataclasses import dataclass
+from math import ceil, log2
+
+from spcompile.targets.accelerator import Accelerator
+
+PRODUCT_BITS, SUM_BITS = 16, 32
+REQUANTISER_MULTIPLIES = 4  # int8 products that one of 32 x 16 bits takes the place of: two DSP blocks
+INPUTS_OF_A_LUT = 4  # of a multiplexer that one 6-input LUT makes, one bit wide
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Of the array with its requantisers and buffers; not of the memory controller and the host's interface."""
+
+    multipliers: int  # of 8 x 8 bits
+    requantisers: int  # multipliers of 32 x 16 bits
+    dsps: int
+    luts: int
+    block_ram_bytes: int
+
+
+def estimate(target: Accelerator) -> Resources:
+    """One requantiser a row and position."""
+    columns = target.array_rows * target.array_positions
+    multipliers = columns * target.array_lanes
+    requantisers = columns
+    dsps = ceil((multipliers + REQUANTISER_MULTIPLIES * requantisers) / target.multiplies_per_dsp)
+    widest = max([1, *(getattr(pattern, "of", 1) for pattern in target.patterns)])
+    choose = 8 * ceil((widest - 1) / (INPUTS_OF_A_LUT - 1)) * multipliers
+    adders = (target.array_lanes - 1) * (PRODUCT_BITS + ceil(log2(max(2, target.array_lanes)) / 2)) * columns
+    luts = choose + adders + 2 * SUM_BITS * columns
+    return Resources(multipliers, requantisers, dsps, luts, target.weight_buffer_bytes + target.input_buffer_bytes + target.output_buffer_bytes)
