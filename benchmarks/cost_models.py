@@ -11,6 +11,7 @@ see arm_published.py.
 import argparse
 import datetime
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,6 +146,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="where all points go, for plot_predictions.py")
     args = parser.parse_args()
+    os.environ["TVM_NUM_THREADS"] = str(max(THREADS))  # of the pool, which TVM makes when the first kernel hands work on
     parts, points = args.parts or ["host", "machine-code", "arm"], {}
     print(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, {explain_target('host')}")
     if "host" in parts:

@@ -47,6 +47,19 @@ def test_a_busier_pipe_hides_an_idler_one_out_of_order():
     assert busy <= both <= 1.02 * busy
 
 
+def test_epilogues_use_pipes_that_do_not_multiply():
+    work = Work(arithmetic=1e6)
+    assert ZEN4.arithmetic_per_cycle > ZEN4.fma_per_cycle
+    assert cpu.finish_cycles(work, ZEN4) == pytest.approx(1e6 / ZEN4.arithmetic_per_cycle)
+    assert cpu.finish_cycles(work, PI4) == pytest.approx(1e6 / PI4.fma_per_cycle), "where a file names no other rate"
+
+
+def test_code_without_sums_to_wait_for_has_no_phases():
+    straight = Work(fma=1e6, arithmetic=1e6)
+    summing = replace(straight, steps=1.0)
+    assert cpu.core_cycles(straight, ZEN4) < 1.02 * 1e6 < 1.2 * 1e6 < cpu.core_cycles(summing, ZEN4)
+
+
 def test_in_order_multiply_adds_wait_for_their_loads():
     """One round: 4 FMA (4 cycles), 4 loads (8 cycles at 64 bits), one load's latency (4)."""
     rounds = 1000

@@ -5,8 +5,9 @@
 The taps are constants of the code, so no offset is loaded.
 """
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
@@ -75,11 +76,10 @@ class Window(Kernel):
         """Loads of weights: once a row where registers hold all of them, else for every use; LLVM puts aside those that do not fit."""
         return len(self.taps) * (self.rows if len(self.taps) <= HELD_TAPS else cells)
 
-    def _crossing(self, reads: Iterable[int]) -> float:
-        """How many of one tile's loads straddle two cache lines; rows begin where lines do."""
-        if self.vectors * self.lanes % LINE:
-            return len(list(reads)) * (self.lanes - 1) / LINE
-        return sum(read % LINE + self.lanes > LINE for read in reads)
+    def _crossing(self, reads: Collection[int]) -> float:
+        """How many of one tile's loads straddle two cache lines, of the tiles on average; rows begin where lines do."""
+        starts = range(0, LINE, math.gcd(self.vectors * self.lanes, LINE))
+        return sum((start + read) % LINE + self.lanes > LINE for start in starts for read in reads) / len(starts)
 
     def emit(self, threads: int):
         return _emit(self, threads)

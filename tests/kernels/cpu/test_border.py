@@ -32,3 +32,9 @@ def test_inside_stays_and_border_is_filled(call_kernels, target, columns):
         np.testing.assert_array_equal(image[:, height * pitch :], np.float32(fill))
         between = rows[:, :, width:]
         assert (between == np.float32(fill)).all() if columns else np.isnan(between).all()
+
+
+def test_each_border_column_touches_a_line_of_its_own():
+    wide, narrow = Border(2, 56 * 57, 0, 56, 56, 57, 56 * 57, True), Border(2, 7 * 8, 0, 7, 7, 8, 7 * 8, True)
+    assert wide.work().streams[0].bytes_moved == 2 * 56 * 64
+    assert narrow.work().streams[0].bytes_moved == 2 * 7 * 8 * 4, "all lines there are"

@@ -103,3 +103,19 @@ def test_lanes_never_exceed_the_innermost_axis(extent, lanes):
     kernel = Elementwise.over((3, extent), (2 * extent, 1), [(extent, 1)], operand(0), lanes)
     assert 1 <= kernel.register_lanes <= min(lanes, max(extent, 1))
     assert Elementwise.over((3, extent), (2 * extent, 1), [(1, 3)], operand(0), lanes).register_lanes == 1 or extent == 1
+
+
+def test_copies_over_small_strides_are_counted_as_vectors_and_shuffles():
+    """A row of 28 at a stride of 2: registers of 16, 8 and 4, each picked from two; half of every line that is read goes unused."""
+    copy = Elementwise((3, 28), (29, 1), ((114, 2),), operand(0), 16, ("float32",)).work()
+    assert (copy.stores, copy.loads, copy.arithmetic) == (9, 18, 9)
+    assert copy.streams[0].bytes_moved == 2 * copy.streams[1].bytes_moved == 2 * 3 * 28 * 4
+
+
+def test_what_cannot_be_made_vectors_of_is_counted_number_by_number():
+    for copy in (
+        Elementwise((3, 28), (28, 1), ((1, 3),), operand(0), 16, ("int64",)),
+        Elementwise((3, 28), (28, 1), ((1, 30),), operand(0), 16, ("float32",)),
+        Elementwise((3, 28), (1, 3), ((28, 1),), operand(0), 16, ("float32",)),
+    ):
+        assert (copy.work().lanes, copy.work().stores) == (1, 84)

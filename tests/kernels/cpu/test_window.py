@@ -67,3 +67,24 @@ def test_what_cannot_be():
         Window("min", 1, 16, (0,), 16, 16, 1, 8)
     with pytest.raises(AssertionError):
         Window("add", 1, 7, (0,), 16, 16, 1, 8)
+
+
+def counted(taps, vectors=2, lanes=16, rows=1):
+    return Window("dot", rows, vectors * lanes, taps, 64, 64, vectors, lanes).work()
+
+
+def test_only_loads_that_begin_inside_a_cache_line_straddle_two():
+    assert counted((-16, 0, 16)).crossing == 0
+    assert counted((-1, 0, 1), vectors=1).crossing == 2
+    assert counted((0, 8), vectors=1, lanes=8).crossing == 0, "half a line each"
+
+
+def test_registers_of_a_tile_share_what_their_taps_reach_again():
+    assert counted((0, 16), vectors=2).loads == 3, "0, 16 and 32"
+    assert counted((0, 1), vectors=2).loads == 4
+
+
+def test_weights_that_registers_hold_are_loaded_once_a_row():
+    few, many = tuple(range(9)), tuple(range(25))
+    assert counted(few, vectors=4, rows=3).broadcasts == 3 * 9
+    assert counted(many, vectors=4, rows=3).broadcasts == 3 * 4 * 25

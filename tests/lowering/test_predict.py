@@ -1,0 +1,42 @@
+"""A layer is predicted among others that are as thin as itself."""
+
+import onnx_ir as ir
+import pytest
+
+from spcompile import passes
+from spcompile.costs.cpu import predict
+from spcompile.ir.layers import find_layers
+from spcompile.lowering import predict as module
+from spcompile.lowering.lower import lower
+from spcompile.lowering.predict import Predictor
+from spcompile.patterns import parse_choice
+from spcompile.targets import load_target
+from tests.costs.samples import convolution
+
+TARGET = load_target("cortex-a72")
+
+
+def surrounding_bytes(notation: str, monkeypatch) -> float:
+    """What a choice is predicted to share the caches with."""
+    seen = []
+
+    def spy(work, target, threads, network_bytes=0.0):
+        seen.append(network_bytes)
+        return predict(work, target, threads, network_bytes=network_bytes)
+
+    model = passes.prepare(ir.from_proto(convolution(64, 96, 14, 3)))
+    predictor, (layer,) = Predictor(lower(model, TARGET), TARGET, 1), find_layers(model)
+    monkeypatch.setattr(module, "predict", spy)
+    predictor(layer, parse_choice(notation))
+    return seen[-1]
+
+
+def test_the_thinner_a_choice_the_less_lies_around_it(monkeypatch):
+    dense, half, tenth = (surrounding_bytes(notation, monkeypatch) for notation in ("dense", "block4x1@0.5", "block4x1@0.9"))
+    weights = 64 * 96 * 9 * 4
+    assert dense > half > tenth > dense - weights
+    assert dense - half == pytest.approx(weights * (1 - 0.5 * 5 / 4), rel=0.02), "an offset beside four values"
+
+
+def test_lists_longer_than_the_weights_are_no_more_than_dense(monkeypatch):
+    assert surrounding_bytes("unstructured@0.3", monkeypatch) == surrounding_bytes("dense", monkeypatch)
