@@ -1,7 +1,7 @@
 """Accuracy after one-shot pruning, every layer that can at one level, by magnitude and by the pruner of the project; and after recovery.
 
     python benchmarks/accuracy.py [--only resnet20,mobilenet_v1] [--samples N] [--pruners magnitude,wanda+least-squares,obc,admm] [--levels 2:4,block4x1@0.5]
-                                  [--erdos-renyi]
+                                  [--erdos-renyi] [--rows-as-they-are]
     python benchmarks/accuracy.py --recover 10min [--only ...] [--samples N] [--levels ...]
 
 Calibration images carry no labels; accuracy is top-1 in ONNX Runtime on images that were never used for pruning. Depthwise layers stay dense,
@@ -27,7 +27,7 @@ from spcompile.budget import parse_duration
 from spcompile.compiler.inputs import chosen_pruner
 from spcompile.ir.layers import find_layers
 from spcompile.patterns import parse_choice
-from spcompile.pruning import LeastSquares, Pruner, calibration_from, erdos_renyi_kernel, prune
+from spcompile.pruning import LeastSquares, Pruner, calibration_from, erdos_renyi_kernel, permuted, prune
 from spcompile.training import held_out, recover
 
 LEVELS = {
@@ -60,16 +60,17 @@ def pruner_of(name: str) -> Pruner:
     return replace(pruner, solver=LeastSquares()) if name.endswith(UPDATED) else pruner
 
 
-def measure(name: str, notation: str, pruner_name: str, samples: int, by_shape: bool = False) -> Row:
-    """One row, in the process that calls it. by_shape: the layers' levels are those of `erdos_renyi_kernel`."""
-    network = networks()[name]
+def measure(name: str, notation: str, pruner_name: str, samples: int, by_shape: bool = False, ordered: bool = True) -> Row:
+    """One row, in the process that calls it. by_shape: the layers' levels are those of `erdos_renyi_kernel`. ordered: see `permuted`."""
+    network, pruner = networks()[name], pruner_of(pruner_name)
     model, choice = network.prepared(), parse_choice(notation)
     calibration = calibration_from(network.calibration(samples), model)
     choices = {layer.name: choice for layer in find_layers(model) if choice.sparsity and choice.pattern.fits(layer)}
     if by_shape:
         choices = erdos_renyi_kernel(find_layers(model), choice.pattern, choice.sparsity)
-    pruner = pruner_of(pruner_name)
     started = time.perf_counter()
+    if ordered and pruner.needs_data and choice.pattern.block_rows > 1:
+        model = permuted(model, calibration)
     pruned = prune(model, choices, calibration, pruner, SEED)
     pruning_s = time.perf_counter() - started
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -94,6 +95,8 @@ def measure_recovery(name: str, notation: str, samples: int, recover_s: float) -
     learned, judged = held_out(calibration_from(network.calibration(samples), model), model, SEED)
     choices = {layer.name: choice for layer in find_layers(model) if choice.pattern.fits(layer)}
     started = time.perf_counter()
+    if choice.pattern.block_rows > 1:
+        model = permuted(model, learned)
     pruned = prune(model, choices, learned, seed=SEED)
     recovered = recover(model, pruned, choices, learned, judged, recover_s, SEED)
     spent_s, peak_bytes = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -106,14 +109,14 @@ def alone(function, *arguments) -> Row | Recovery:
         return pool.apply(function, arguments)
 
 
-def table(name: str, levels: tuple[str, ...], samples: int, pruners: tuple[str, ...], by_shape: bool) -> None:
+def table(name: str, levels: tuple[str, ...], samples: int, pruners: tuple[str, ...], by_shape: bool, ordered: bool) -> None:
     dense = alone(measure, name, "dense", "magnitude", samples)
     print(f"\n{name}: dense {dense.accuracy:.2%}, {samples} calibration samples, seed {SEED}\n", flush=True)
     print(f"| {'the network' if by_shape else 'every layer'} | {' | '.join(pruners)} | peak_GB |\n|---|{'---|' * (len(pruners) + 1)}", flush=True)
     for notation in levels:
         if by_shape and parse_choice(notation).pattern.fixed_sparsity is not None:
             continue
-        rows = [alone(measure, name, notation, pruner, samples, by_shape) for pruner in pruners]
+        rows = [alone(measure, name, notation, pruner, samples, by_shape, ordered) for pruner in pruners]
         cells = " | ".join(f"{row.accuracy:.2%}, {row.pruning_s:.0f} s" for row in rows)
         print(f"| {notation} | {cells} | {max(row.peak_bytes for row in rows) / 1e9:.2f} |", flush=True)
 
@@ -134,6 +137,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, help="calibration samples, the same for every network")
     parser.add_argument("--pruners", default="magnitude,admm", help="names as of spcompile --pruner")
     parser.add_argument("--erdos-renyi", action="store_true", help="layers share the level by their shapes, instead of having it each")
+    parser.add_argument("--rows-as-they-are", action="store_true", help="blocks without rows put in an order that suits them")
     args = parser.parse_args()
     print(f"numpy {np.__version__}, {multiprocessing.cpu_count()} cores")
     known, samples = (RECOVERED_LEVELS, RECOVERY_SAMPLES) if args.recover else (LEVELS, SAMPLES)
@@ -142,7 +146,7 @@ def main() -> None:
         if args.recover:
             recovery_table(name, levels, count, args.recover)
         else:
-            table(name, levels, count, tuple(args.pruners.split(",")), args.erdos_renyi)
+            table(name, levels, count, tuple(args.pruners.split(",")), args.erdos_renyi, not args.rows_as_they_are)
 
 
 if __name__ == "__main__":

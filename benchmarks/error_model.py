@@ -1,6 +1,6 @@
 """Does the error model rank plans as the truth does?
 
-    python benchmarks/error_model.py [--only resnet20,mobilenet_v1] [--plans 40] [--samples 64] [--scored 300]
+    python benchmarks/error_model.py [--only resnet20,dscnn] [--plans 40] [--samples 64] [--scored 300]
 
 Random plans (per plan a highest level between 0.3 and 0.85; per layer dense once in four, else any pattern at any level up to it) are pruned
 one-shot. Predicted: the sum of the layers' errors. True: relative squared error of the output, and accuracy lost, on labelled inputs that nobody
@@ -8,6 +8,7 @@ has seen. Prints Spearman's rank correlation of each.
 """
 
 import argparse
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -20,9 +21,17 @@ from networks import assets_module, networks
 from spcompile.ir.layers import find_layers
 from spcompile.ir.session import Session
 from spcompile.patterns import PATTERNS, Choice
-from spcompile.pruning import calibration_from, measure_errors, prune
+from spcompile.pruning import calibration_from, measure_errors, permuted, prune
 
-SCORED = {"resnet20": "cifar10", "mobilenet_v1": "imagenet"}
+MOBILENET, LITE = {"background": 1}, {"shift": 127, "scale": 128}
+SCORED = {  # labelled samples: the loader's name, its options, and how many of the first to pass over because they calibrate
+    "resnet20": ("cifar10", {}, 0),
+    "resnet56": ("cifar10", {}, 0),
+    "dscnn": ("kws", {}, 200),
+    "mobilenet_v1": ("imagenet", MOBILENET, 0),
+    "mobilenet_v2": ("imagenet", MOBILENET, 0),
+    "efficientnet_lite0": ("imagenet", LITE, 0),
+}
 
 
 def random_plan(layers, rng: np.random.Generator) -> dict[str, Choice]:
@@ -39,8 +48,8 @@ def random_plan(layers, rng: np.random.Generator) -> dict[str, Choice]:
 
 
 def labelled(name: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    pairs = getattr(assets_module(), SCORED[name])(**({"background": 1} if SCORED[name] == "imagenet" else {}))
-    x, labels = zip(*(pair for pair, _ in zip(pairs, range(count), strict=False)), strict=True)
+    loader, options, passed = SCORED[name]
+    x, labels = zip(*itertools.islice(getattr(assets_module(), loader)(**options), passed, passed + count), strict=True)
     return np.concatenate(x), np.array(labels)
 
 
@@ -53,8 +62,10 @@ def judge(name: str, plans: int, samples: int, scored: int) -> None:
     from scipy.stats import spearmanr
 
     network = networks()[name]
-    model = network.prepared()
-    layers, calibration = find_layers(model), calibration_from(network.calibration(samples), model)
+    dense_model = network.prepared()
+    calibration = calibration_from(network.calibration(samples), dense_model)
+    model = permuted(dense_model, calibration)
+    layers = find_layers(model)
     started = time.perf_counter()
     errors = measure_errors(model, calibration)
     print(f"{name}: error table in {time.perf_counter() - started:.0f} s, {samples} calibration samples", flush=True)

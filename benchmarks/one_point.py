@@ -1,17 +1,25 @@
 """The figure that users feel: the largest measured speed-up at no more than one point lost, on this host, one thread.
 
-    python benchmarks/one_point.py [--only resnet20] [--samples 256] [--recover 10min] [--drop 1%] [--json FILE]
+    bash benchmarks/setup_rivals.sh      # once, for the columns of NNCF and Torch-Pruning
+    python benchmarks/one_point.py [--only resnet20] [--samples 256] [--recover 10min] [--drop 1%] [--json FILE] [--no-rivals]
 
-Ours: `--max-drop`, pattern and level chosen per layer, one-shot or with recovery. Beside it magnitude with one pattern and level in all layers: of
-every pattern the highest level that keeps the accuracy, the fastest of those as measured. Accuracy by labels that pruning and recovery never see.
+Ours: `--max-drop`, pattern and level chosen per layer, one-shot or with recovery. Beside it, one-shot: magnitude with one pattern and level in all
+layers; NNCF's `prune`; Torch-Pruning's channels (rivals.py). Each raises its level as long as the accuracy keeps, in every pattern or mode it has, and
+its fastest network counts, as measured beside the dense one; all are compiled by us. Accuracy by labels that pruning and recovery never see.
 """
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
+
+import onnx_ir as ir
 
 sys.path.insert(0, str(Path(__file__).parent))
 from networks import Network, networks
@@ -19,64 +27,122 @@ from networks import Network, networks
 from spcompile import compile as compile_network
 from spcompile.budget import parse_drop
 from spcompile.compiler.building import Host, build
+from spcompile.compiler.inputs import prepared
 from spcompile.ir.layers import find_layers
 from spcompile.patterns import PATTERNS, Choice, Pattern
 from spcompile.pruning import Magnitude, prune
+from spcompile.report.report import Report
+from spcompile.runtime.artifact import MODEL
 from spcompile.targets import load_target
 
 NETWORKS = "resnet20,resnet56,dscnn,mobilenet_v1,mobilenet_v2,efficientnet_lite0,squeezenet10_sparse,ppocr_rec,minilm"
 SAME_SCORE = 1e-9  # accuracies closer than this are the same count of right answers
 
 
+TOOLS = {"nncf": ("nncf-local", "nncf-global"), "torch-pruning": ("torch-pruning",)}
+MEASUREMENTS = 3
+TOOL_LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+RIVALS = Path(__file__).parents[1] / "build" / "rivals"
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Found:
+    """The fastest network of one tool that keeps the accuracy."""
+
+    how: str  # in the tool's own words; "dense" where none keeps it or is faster
+    speedup: float
+    accuracy: float
+
+
 @dataclass(frozen=True)
 class Row:
     network: str
-    before: float
-    uniform: str  # of magnitude: pattern and level
-    uniform_speedup: float
-    uniform_after: float
-    speedup: float
-    after: float
-    pruned: float | None  # before recovery
+    dense: float
+    pruned: float | None  # ours, before recovery
+    found: dict[str, Found]  # by tool, ours first
 
 
-def ours(network: Network, samples: int, drop: str, recover: str | None):
+def ours(network: Network, samples: int, drop: str, recover: str | None) -> tuple[Report, ir.Model]:
+    """The report, and the network as pruned."""
     with tempfile.TemporaryDirectory() as folder:
-        return compile_network(
+        result = compile_network(
             network.source(), target="host", max_drop=drop, calibration=network.calibration(samples), evaluate=network.score, recover=recover,
             input_shapes=network.input_shapes or None, example_inputs=network.example_inputs() if network.example_inputs else None,
             output=Path(folder) / "artifact",
-        ).report  # fmt: skip
+        )  # fmt: skip
+        return result.report, prepared(str(result.artifact / MODEL), None, None)
 
 
-def by_magnitude(network: Network, floor: float) -> tuple[str, float, float]:
-    """-> notation, measured speed-up, accuracy of the fastest uniform plan; dense where none keeps the accuracy or is faster."""
-    model, target, best = network.prepared(), load_target("host"), ("dense", 1.0, network.score(network.prepared()))
-    host, layers = Host(target, 1, model), find_layers(model)
+class Judge:
+    """Accuracy first, then time beside the dense network."""
 
-    def pruned(pattern: Pattern, level: float):
-        choices = {layer.name: Choice(pattern, level) for layer in layers if pattern.fits(layer) and not layer.depthwise}
-        return prune(model, choices, None, Magnitude()).model
+    def __init__(self, network: Network, dense: float, floor: float):
+        self.network, self.floor = network, floor
+        self.target, self.model = load_target("host"), network.prepared()
+        self.host, self.best = Host(self.target, 1, self.model), Found("dense", 1.0, dense)
 
-    for pattern in (pattern for pattern in PATTERNS if pattern.fixed_sparsity != 0 and any(map(pattern.fits, layers))):
-        found = None
-        for level in pattern.levels:
-            candidate = pruned(pattern, level)
-            if (accuracy := network.score(candidate)) < floor:
-                break
-            found = level, candidate, accuracy
-        if found is not None:
-            with tempfile.TemporaryDirectory() as folder:
-                speedup = host.compare(build(found[1], target, 1, Path(folder) / "plan.so")).speedup
-            best = max(best, (Choice(pattern, found[0]).notation, speedup, found[2]), key=lambda row: row[1])
-    return best
+    def fastest(self, ways: Iterable[tuple[Iterable[float], Callable[[float], ir.Model | None], Callable[[float], str]]]) -> Found:
+        """ways: levels, ascending; what makes the network of a level, or None; and its name. Of each way the highest level that keeps the accuracy is timed."""
+        best = self.best
+        for levels, made, named in ways:
+            kept = None
+            for level in levels:
+                model = made(level)
+                if model is None or (accuracy := self.network.score(model)) < self.floor:
+                    break
+                kept = level, model, accuracy
+            if kept is not None:
+                level, model, accuracy = kept
+                best = max(best, Found(named(level), self.speedup(model), accuracy), key=lambda found: found.speedup)
+        return best
+
+    def speedup(self, model: ir.Model) -> float:
+        """Over the dense network; the middle one of a few measurements, each of both in turns."""
+        with tempfile.TemporaryDirectory() as folder:
+            built = build(model, self.target, 1, Path(folder) / "plan.so")
+            return median(self.host.compare(built).speedup for _ in range(MEASUREMENTS))
 
 
-def row(network: Network, samples: int, drop: str, recover: str | None) -> Row:
-    report = ours(network, samples, drop, recover)
+def by_magnitude(judge: Judge) -> Found:
+    """One pattern and level in all layers that fit."""
+    layers = find_layers(judge.model)
+
+    def way(pattern: Pattern):
+        def made(level: float) -> ir.Model:
+            return prune(judge.model, {layer.name: Choice(pattern, level) for layer in layers if pattern.fits(layer)}, None, Magnitude()).model
+
+        return pattern.levels, made, lambda level: Choice(pattern, level).notation
+
+    return judge.fastest(way(pattern) for pattern in PATTERNS if pattern.fixed_sparsity != 0 and any(map(pattern.fits, layers)))
+
+
+def by_tool(judge: Judge, tool: str) -> Found:
+    """A rival, in a process with its own packages. A network that it cannot take counts as dense."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, output = Path(folder) / "model.onnx", Path(folder) / "output.onnx"
+        ir.save(judge.model, source)
+
+        def way(mode: str):
+            def made(level: float) -> ir.Model | None:
+                command = [sys.executable, str(HERE / "rivals.py"), mode, str(source), str(level), str(output)]
+                done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(RIVALS / tool)}, capture_output=True, text=True)
+                if done.returncode:
+                    print(f"{judge.network.name}: {mode} at {level}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr, flush=True)
+                    return None
+                return prepared(str(output), None, None)
+
+            return TOOL_LEVELS, made, lambda level: f"{mode}@{level}"
+
+        return judge.fastest(way(mode) for mode in TOOLS[tool])
+
+
+def row(network: Network, samples: int, drop: str, recover: str | None, tools: tuple[str, ...]) -> Row:
+    report, model = ours(network, samples, drop, recover)
     accuracy = report.accuracy
-    floor = accuracy.before - parse_drop(drop) - SAME_SCORE
-    return Row(network.name, accuracy.before, *by_magnitude(network, floor), report.measured.speedup, accuracy.after, accuracy.pruned)
+    judge = Judge(network, accuracy.before, accuracy.before - parse_drop(drop) - SAME_SCORE)
+    found = {"ours": Found("per layer", judge.speedup(model), accuracy.after), "magnitude": by_magnitude(judge)}
+    return Row(network.name, accuracy.before, accuracy.pruned, {**found, **{tool: by_tool(judge, tool) for tool in tools}})
 
 
 def main() -> None:
@@ -86,20 +152,21 @@ def main() -> None:
     parser.add_argument("--recover", metavar="10min")
     parser.add_argument("--drop", default="1%")
     parser.add_argument("--json", help="write the rows here too")
+    parser.add_argument("--no-rivals", action="store_true", help="leave NNCF and Torch-Pruning out")
     args = parser.parse_args()
+    tools = () if args.no_rivals else tuple(TOOLS)
+    if missing := [tool for tool in tools if not (RIVALS / tool / "ready").exists()]:
+        sys.exit(f"{', '.join(missing)}: run benchmarks/setup_rivals.sh first, or give --no-rivals")
     known, rows = networks(), []
-    print("| network | dense | magnitude, uniform | its speed-up | its accuracy | our speed-up | our accuracy | before recovery |")
-    print("|---|---|---|---|---|---|---|---|", flush=True)
+    print(f"| network | dense | ours | {'of it before recovery | ' if args.recover else ''}magnitude, uniform | {' | '.join(tools)}{' |' if tools else ''}")
+    print("|---" * (4 + bool(args.recover) + len(tools)) + "|", flush=True)
     for name in args.only.split(","):
-        rows.append(made := row(known[name], args.samples, args.drop, args.recover))
-        before = "" if made.pruned is None else f"{made.pruned:.2%}"
-        print(
-            f"| {name} | {made.before:.2%} | {made.uniform} | {made.uniform_speedup:.2f}x | {made.uniform_after:.2%}"
-            f" | {made.speedup:.2f}x | {made.after:.2%} | {before} |",
-            flush=True,
-        )
-    if args.json:
-        Path(args.json).write_text(json.dumps([asdict(made) for made in rows], indent=1) + "\n")
+        rows.append(made := row(known[name], args.samples, args.drop, args.recover, tools))
+        cells = [f"{found.speedup:.2f}x, {found.accuracy:.2%}" + ("" if tool == "ours" else f", {found.how}") for tool, found in made.found.items()]
+        before = [f"{made.pruned:.2%}"] if args.recover else []
+        print(f"| {name} | {made.dense:.2%} | {' | '.join([cells[0], *before, *cells[1:]])} |", flush=True)
+        if args.json:
+            Path(args.json).write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
 
 
 if __name__ == "__main__":

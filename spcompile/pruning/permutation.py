@@ -91,4 +91,5 @@ def _power(layer: Layer, samples) -> np.ndarray:
     """samples [S, *shape of the layer's input] -> [in-channels]"""
     channels_last = samples.movedim(-3, -1) if layer.op_type == "Conv" else samples
     flat = channels_last.reshape(-1, layer.in_channels).double()
-    return (flat.var(0, correction=0) if layer.bias is not None else flat.square().mean(0)).numpy()
+    power = (flat.var(0, correction=0) if layer.bias is not None else flat.square().mean(0)).numpy()
+    return power if np.isfinite(power).all() else np.ones_like(power)  # pruning refuses such data, by name

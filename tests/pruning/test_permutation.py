@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spcompile.ir.layers import find_layers, weight
 from spcompile.ir.session import run
 from spcompile.patterns import parse
-from spcompile.pruning import calibration_from
+from spcompile.pruning import Calibration, calibration_from
 from spcompile.pruning.permutation import order_of, permuted
 from tests.pruning.samples import images, network
 
@@ -56,6 +56,14 @@ def test_a_network_computes_the_same_and_its_blocks_lose_less(data):
         return sum(lost(weight(of, layer).astype(np.float64) ** 2, 4, 0.5) for layer in find_layers(of) if layer.name in ("first", "point", "last"))
 
     assert lost_of_all(better) < lost_of_all(model)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e30, np.nan])
+def test_constant_or_overflowing_data_give_an_order_all_the_same(value):
+    model, feeds = network(), {"image": np.full((4, 3, 12, 12), value, np.float32)}
+    better = permuted(model, Calibration(feeds, "made up"))
+    for layer in find_layers(model):
+        np.testing.assert_array_equal(np.sort(weight(better, layer), axis=None), np.sort(weight(model, layer), axis=None))
 
 
 def test_the_order_is_the_same_every_time():

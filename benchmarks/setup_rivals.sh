@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The pruners that benchmarks/one_point.py compares with, each in a folder of its own under build/rivals, which rivals.py is given as PYTHONPATH:
+# they share torch and numpy with the environment that runs it and change nothing there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=${PYTHON:-python}
+install() { # folder, packages
+    folder=build/rivals/$1
+    [ -e "$folder/ready" ] && return
+    "$python" -m pip install --quiet --no-deps --target "$folder" "${@:2}"
+    touch "$folder/ready"
+}
+install nncf nncf==3.4.0 networkx==3.6.1 ninja openvino-telemetry "pydot<=4.0.1" pyparsing scikit-learn joblib threadpoolctl safetensors tabulate psutil
+install torch-pruning torch-pruning==1.6.1
