@@ -33,6 +33,7 @@ from spcompile.targets.target import Target
 PATTERNS = ("unstructured", "unstructured", "block2x1", "block4x1", "block8x1", "block16x1", "2:4", "1:4", "4:8")
 CHOICES = 9  # of a layer, beside dense
 THREADS = (1, 2)
+SAMPLES = 25  # of each kernel; the fastest counts, since other work only ever adds
 AGREEMENT = 0.15  # asked of the two bases
 CORES = ("cortex-a55", "cortex-a72", "cortex-a73", "cortex-a76", "cortex-a78", "cortex-x1", "neoverse-n1", "neoverse-n2", "neoverse-v1", "x86-avx512")
 
@@ -81,7 +82,7 @@ def judge_layer(shape: Shape, choices: list[Choice], target: Target, threads: in
     steps = [layer_step(program) for program in programs]
     loaded = [ProgramOnHost(program, target, threads) for program in programs]
     empty = measured.measure([lambda: None])[0].expected_s + 0.4e-6  # a call through ctypes
-    times = measured.measure([p.call(step) for p, step in zip(loaded, steps, strict=True)], threads)
+    times = measured.measure([p.call(step) for p, step in zip(loaded, steps, strict=True)], threads, SAMPLES)
     expected = [predict(step.kernel.work(), target, threads) for step in steps]
     return [Judged(str(shape), c.notation, threads, p, time.low_s - empty) for c, p, time in zip(choices, expected, times, strict=True)]
 
