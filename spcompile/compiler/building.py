@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
+from spcompile.compiler.tuning import tune
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.lowering.lower import lower
 from spcompile.lowering.program import Program
+from spcompile.lowering.tuning_store import user_store
 from spcompile.plan import Plan
 from spcompile.progress import Progress
 from spcompile.pruning import Magnitude, prune
@@ -84,7 +86,16 @@ class Host:
     def search(self, problem: Problem, limit_s: float, progress: Progress) -> Plan:
         """The least harmful plan whose measured time keeps the budget; `problem` must be anchored.
 
-        Predicted times are scaled by what the last plan really took, and the search repeated. Time depends on where zeros are, not on
+        Its kernels are then tuned, and those of the dense network that it is compared with: what is built later finds them in the user's store.
+        """
+        plan = self._found(problem, limit_s, progress)
+        for model in (self._stand_in(plan), filled(self.model)):
+            tune(model, self.target, self.threads, user_store(), progress)
+        del self._dense_call  # the next one finds its kernels tuned
+        return plan
+
+    def _found(self, problem: Problem, limit_s: float, progress: Progress) -> Plan:
+        """Predicted times are scaled by what the last plan really took, and the search repeated. Time depends on where zeros are, not on
         the weights' values, so masks by magnitude stand in for the final ones. A plan's time is measured as a share of dense's beside it.
         """
         aim_s, kept, fastest = limit_s, None, None
@@ -104,10 +115,12 @@ class Host:
             return replace(kept, budget_s=limit_s, feasible=True)
         return replace(fastest[1], budget_s=limit_s, feasible=False)
 
+    def _stand_in(self, plan: Plan) -> ir.Model:
+        return prune(self.model, plan.pruned, None, Magnitude()).model if plan.pruned else self.model
+
     def _share_of_dense(self, plan: Plan) -> float:
-        model = prune(self.model, plan.pruned, None, Magnitude()).model if plan.pruned else self.model
         with tempfile.TemporaryDirectory() as folder:
-            built = build(model, self.target, self.threads, Path(folder) / "plan.so")
+            built = build(self._stand_in(plan), self.target, self.threads, Path(folder) / "plan.so")
             samples = measure({"dense": self._dense_call, "plan": built.call(self.threads)}, SEARCH_S)
         return samples["plan"].over(samples["dense"])
 

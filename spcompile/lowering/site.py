@@ -22,7 +22,7 @@ VECTORS = (1, 2, 3, 4)  # registers of rows that a tile of pixels is multiplied 
 FEW_POSITIONS = 8
 DEPTHS = (1, 2, 4, 8)
 NARROWEST_DEPTH = 32  # input planes; fewer make lists too short
-CONTENDERS = 10
+CONTENDERS = 8
 
 
 @dataclass(frozen=True)

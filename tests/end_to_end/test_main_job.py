@@ -12,6 +12,7 @@ from spcompile.cli import main
 from spcompile.errors import ArtifactError
 from spcompile.ir.layers import find_layers, weight
 from spcompile.ir.session import run as run_reference
+from spcompile.lowering.tuning_store import user_store
 from spcompile.patterns import parse_choice
 from spcompile.report import from_json
 from spcompile.report.facts import Accuracy, Measurement, Verification
@@ -174,6 +175,7 @@ def test_measure_keeps_the_measured_budget(demo, tmp_path):
     code = main([demo.model, "--target", "host", "--budget", "1.5x", "--measure", "-o", str(tmp_path / "a"), "--quiet"])
     report = from_json(json.loads((tmp_path / "a/report.json").read_text()))
     assert report.request.measure and isinstance(report.measured, Measurement)
+    assert len(user_store().variants()) > 5  # kernels that were measured too
     assert code == (0 if report.outcome else 1)
 
 
