@@ -9,9 +9,10 @@ from spcompile.ir.layers import find_layers
 from spcompile.lowering import predict as module
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
+from spcompile.lowering.site import _best_tile
 from spcompile.patterns import parse_choice
 from spcompile.targets import load_target
-from tests.costs.samples import convolution
+from tests.costs.samples import chain, convolution
 
 TARGET = load_target("cortex-a72")
 
@@ -40,3 +41,15 @@ def test_the_thinner_a_choice_the_less_lies_around_it(monkeypatch):
 
 def test_lists_longer_than_the_weights_are_no_more_than_dense(monkeypatch):
     assert surrounding_bytes("unstructured@0.3", monkeypatch) == surrounding_bytes("dense", monkeypatch)
+
+
+def test_equal_layers_are_worked_out_once():
+    model = passes.prepare(ir.from_proto(chain(5)))
+    predictor, layers = Predictor(lower(model, TARGET), TARGET, 1), find_layers(model)
+    choices = [parse_choice(notation) for notation in ("dense", "unstructured@0.7", "block4x1@0.9", "2:4")]
+    times = []
+    for layer in layers[1:-1]:  # the first reads the input, the last writes no border
+        before = _best_tile.cache_info().misses
+        times.append([predictor(layer, choice).expected_s for choice in choices])
+        assert len(times) == 1 or _best_tile.cache_info().misses == before
+    assert times[0] == times[1] == times[2]
