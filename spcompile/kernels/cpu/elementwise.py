@@ -67,18 +67,21 @@ class Elementwise(Kernel):
         return lanes
 
     @property
-    def spread(self) -> int:
-        """Registers of x that one register of y is picked from, all inputs together, where LLVM makes vectors of a loop over strides; 0 where it does not."""
+    def _registers(self) -> tuple[int, int, int]:
+        """(lanes, registers of y a row, registers of x that one of y is picked from, all inputs together), as emitted: LLVM makes vectors of small
+        strides, too, the rest of a row in halves, quarters and so on."""
+        extent = self.shape[-1] if self.shape else 1
+        if self.register_lanes > 1:
+            return self.register_lanes, -(-extent // self.register_lanes), len(self.x_strides)
         strides = [s[-1] for s in self.x_strides] if self.shape else []
-        vectorised = self.shape and self.y_strides[-1] == 1 and all(s <= WIDEST_STRIDE for s in strides) and set(self.x_dtypes) <= {"float32"}
-        return sum(max(1, stride) for stride in strides) if vectorised else 0
+        if not self.shape or self.y_strides[-1] != 1 or max(strides, default=0) > WIDEST_STRIDE or set(self.x_dtypes) - {"float32"}:
+            return 1, extent, len(self.x_strides)
+        return self.lanes, extent // self.lanes + (extent % self.lanes).bit_count(), sum(max(1, stride) for stride in strides)
 
     def work(self) -> Work:
         """Loops of constant length: branch predictors learn them."""
-        lanes = self.lanes if self.spread else 1
-        rows, extent = math.prod(self.shape[:-1]), self.shape[-1] if self.shape else 1
-        pieces = -(-extent // lanes) if self.register_lanes == lanes else extent // lanes + (extent % lanes).bit_count()
-        cells, loads = rows * pieces, self.spread or len(self.x_strides)
+        lanes, pieces, loads = self._registers
+        cells = math.prod(self.shape[:-1]) * pieces
         bytes_out = math.prod(self.shape) * BYTES
         distinct = (math.prod(n for n, s in zip(self.shape, strides, strict=True) if s) for strides in self.x_strides)
         skipped = [min(s[-1], LINE) if self.shape and s[-1] > 1 else 1 for s in self.x_strides]  # whole lines are read

@@ -112,6 +112,12 @@ def test_copies_over_small_strides_are_counted_as_vectors_and_shuffles():
     assert copy.streams[0].bytes_moved == 2 * copy.streams[1].bytes_moved == 2 * 3 * 28 * 4
 
 
+def test_rows_that_lie_together_are_counted_in_the_registers_they_are_emitted_in():
+    fill, sums = Elementwise((64, 24), (48, 1), (), constant(0.0), 16, ()), Elementwise((5, 7), (8, 1), ((8, 1), (0, 1)), SUM, 16, ("float32",) * 2)
+    assert (fill.work().lanes, fill.work().stores, fill.work().loads) == (16, 128, 0)
+    assert (sums.work().lanes, sums.work().stores, sums.work().loads) == (4, 10, 20)
+
+
 def test_what_cannot_be_made_vectors_of_is_counted_number_by_number():
     for copy in (
         Elementwise((3, 28), (28, 1), ((1, 3),), operand(0), 16, ("int64",)),
