@@ -84,6 +84,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL.onnx", help="the trained network")
     parser.add_argument("--target", metavar="NAME|FILE.toml", help="the device: a name from `spcompile targets`, host, or a device file of your own")
     parser.add_argument("--threads", type=whole(1), default=1, metavar="N", help="threads of the device that the model may use (default 1)")
+    parser.add_argument("--dtype", metavar="fp16|bf16", help="of a GPU's weights and activations (default fp16)")
     parser.add_argument("--patterns", metavar="A,B", help="patterns to choose from, such as unstructured,block4x1,2:4 (default: all)")
     shape_help = "fixes an open shape; repeat it for further inputs"
     parser.add_argument("--input-shape", type=input_shape, action="append", default=[], metavar="x=1,3,224,224", dest="input_shapes", help=shape_help)
@@ -98,7 +99,7 @@ def model_on_target(args: argparse.Namespace) -> dict:
     shapes = dict(args.input_shapes)
     if len(shapes) < len(args.input_shapes):
         raise UsageError("--input-shape is given twice for the same input")
-    return {"target": args.target, "threads": args.threads, "patterns": args.patterns, "input_shapes": shapes or None}
+    return {"target": args.target, "threads": args.threads, "dtype": args.dtype, "patterns": args.patterns, "input_shapes": shapes or None}
 
 
 def _parser(command: Command, commands: Sequence[Command]) -> Parser:

@@ -59,6 +59,7 @@ def compile(  # noqa: A001 - the name users expect
     evaluate=None,
     patterns=None,
     threads: int = 1,
+    dtype: str | None = None,
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
     example_inputs=None,
     seed: int = 0,
@@ -74,6 +75,7 @@ def compile(  # noqa: A001 - the name users expect
 
     source: an ONNX path, an onnx.ModelProto, an onnx_ir.Model, or a torch.nn.Module with `example_inputs`.
     budget: "3ms", "250us", "2x" (over dense). max_drop: "1%", the fastest plan within that loss; needs `evaluate`.
+    dtype: "fp16" or "bf16", of a GPU's weights and activations.
     calibration: .npz, image folder, or arrays by input name. evaluate: a labelled .npz, or a function model -> score.
     prune: a pruner, or the name of one (`spcompile.pruning.PRUNERS`); the best one known unless given.
     recover: "10min", how long to train the pruned network towards the dense one's outputs, without labels; needs `calibration`.
@@ -90,7 +92,7 @@ def compile(  # noqa: A001 - the name users expect
     recover_s = parse_duration(recover) if recover is not None else None
     if recover is not None and calibration is None:
         raise DataError("recover needs typical inputs to learn from, no labels: give calibration")
-    toolchain = toolchain_for(device, threads)
+    toolchain = toolchain_for(device, threads, dtype)
     offered, how = chosen_patterns(patterns, toolchain.offered), chosen_pruner(prune)
     name = model_name(source)
     folder = artifact.check_output(output or f"{name}-{target}.spc", force)
@@ -190,7 +192,7 @@ class _Job:
         with self.progress.stage("lower"):
             predictor = self.toolchain.predictor(model)
         errors = measure_errors(model, data, self.patterns, self.seed, self.progress)
-        problem = problem_of(model, predictor, self.toolchain.target, self.toolchain.threads, self.patterns, errors.error, self.progress)
+        problem = problem_of(model, predictor, self.toolchain.target, self.toolchain.threads, self.patterns, errors.error, self.progress, self.toolchain.takes)
         if not timer.verdict or not (timer.is_target or self.measure):
             return problem, ()
         with self.progress.stage("measure dense"):

@@ -16,7 +16,7 @@ from spcompile.pruning import Calibration
 from spcompile.report.facts import Accuracy, Environment, LayerWeights, ModelFacts, Package, TargetFacts, Tensor, Verification
 from spcompile.report.facts import Calibration as CalibrationFacts
 from spcompile.runtime import host
-from spcompile.runtime.verify import LIMIT, Comparison
+from spcompile.runtime.verify import Comparison
 from spcompile.targets import ALIASES, Device, explain_target
 from spcompile.verdict import Verdict
 
@@ -71,7 +71,7 @@ def accuracy_facts(evaluation: Evaluation | None, before: float | None, pruned: 
 def verification_facts(checked: Comparison | Verdict) -> Verification | Verdict:
     if isinstance(checked, Verdict):
         return checked
-    return Verification(checked.reference, checked.random_inputs, checked.real_inputs, checked.worst_relative_difference, LIMIT, checked.where)
+    return Verification(checked.reference, checked.random_inputs, checked.real_inputs, checked.worst_relative_difference, checked.limit, checked.where)
 
 
 def environment(threads: int) -> Environment:

@@ -12,17 +12,24 @@ from spcompile.targets import load_target
 
 
 def inspect(
-    source, *, target: str, threads: int = 1, input_shapes: Mapping[str, tuple[int, ...]] | None = None, patterns=None, example_inputs=None
+    source,
+    *,
+    target: str,
+    threads: int = 1,
+    dtype: str | None = None,
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    patterns=None,
+    example_inputs=None,
 ) -> Inspection:
     """Per layer: the time of dense and of each pattern and level, and why a pattern is refused. Arguments as for `compile`."""
     device = load_target(target)
-    toolchain = toolchain_for(device, threads)
+    toolchain = toolchain_for(device, threads, dtype)
     offered = chosen_patterns(patterns, toolchain.offered)
     model = prepared(source, input_shapes, example_inputs)
     toolchain.check(model)
     predictor = toolchain.predictor(model)
     found = []
     for layer in find_layers(model):
-        choices, refusals = timed_choices(layer, offered, predictor, lambda l, pattern: pattern.present(weight(model, l)))
+        choices, refusals = timed_choices(layer, offered, predictor, lambda l, pattern: pattern.present(weight(model, l)), toolchain.takes)
         found.append(LayerInspection(layer, choices[0][1], tuple(WhatIf(*entry) for entry in choices[1:]), refusals))
     return Inspection(model_name(source), target_facts(target, device), threads, predictor.fixed, tuple(found))

@@ -16,6 +16,7 @@ from spcompile.plan import Plan
 from spcompile.progress import Progress
 from spcompile.report.facts import PlanPoint
 from spcompile.search import Problem, candidates, fastest_within, frontier, uniforms
+from spcompile.search.candidates import Takes, fits
 from spcompile.targets import Device
 
 FRONTIER_POINTS = 40
@@ -31,6 +32,7 @@ def problem_of(
     patterns: tuple[Pattern, ...],
     error: Callable[[Layer, Choice], float],
     progress: Progress,
+    takes: Takes = fits,
 ) -> Problem:
     """Candidates of every layer; zeros that a layer has already do no harm."""
     layers = find_layers(model)
@@ -56,7 +58,7 @@ def problem_of(
 
     with progress.stage("weigh options", len(layers)) as advance:
         for layer in layers:
-            found.append(candidates(layer, patterns, predictor, harm, present))
+            found.append(candidates(layer, patterns, predictor, harm, present, takes))
             advance()
     return Problem(target.name, threads, tuple(found), predictor.fixed)
 

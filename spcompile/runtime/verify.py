@@ -29,6 +29,7 @@ class Comparison:
     real_inputs: int
     worst_relative_difference: float
     where: str
+    limit: float = LIMIT  # of that difference
 
 
 def verify(program: Program, library: Path, model: ir.Model, target: Target, real: Mapping[str, np.ndarray] | None, seed: int) -> Comparison | Verdict:

@@ -7,10 +7,12 @@ from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
 from spcompile.patterns import Choice, Pattern, parse
 from spcompile.plan import Option, Refusal
+from spcompile.verdict import Verdict
 
 Predict = Callable[[Layer, Choice], Latency]
 Error = Callable[[Layer, Choice], float]  # harm to the network's output, >= 0, adds up over layers
 Present = Callable[[Layer, Pattern], float]  # share of zeros that the layer's weights have in this pattern already
+Takes = Callable[[Layer, Pattern], Verdict]  # can the layer's matrix hold the pattern, and has the target a kernel for it?
 DENSE = Choice(parse("dense"), 0.0)
 
 
@@ -63,9 +65,14 @@ def no_zeros(layer: Layer, pattern: Pattern) -> float:
     return 0.0
 
 
-def candidates(layer: Layer, patterns: Sequence[Pattern], predict: Predict, error: Error, present: Present = no_zeros) -> Candidates:
-    """Options of one layer: dense, then every level of every pattern that fits and is faster. Errors are asked for these only."""
-    timed, refusals = timed_choices(layer, patterns, predict, present)
+def fits(layer: Layer, pattern: Pattern) -> Verdict:
+    """The `Takes` of a target that has a kernel for every pattern."""
+    return pattern.fits(layer)
+
+
+def candidates(layer: Layer, patterns: Sequence[Pattern], predict: Predict, error: Error, present: Present = no_zeros, takes: Takes = fits) -> Candidates:
+    """Options of one layer: dense, then every level of every pattern that it takes and that is faster. Errors are asked for these only."""
+    timed, refusals = timed_choices(layer, patterns, predict, present, takes)
     dense_s = timed[0][1].expected_s
     paying = [Option(choice, latency, error(layer, choice)) for choice, latency in timed[1:] if latency.expected_s < dense_s]
     slow = {}
@@ -76,12 +83,12 @@ def candidates(layer: Layer, patterns: Sequence[Pattern], predict: Predict, erro
 
 
 def timed_choices(
-    layer: Layer, patterns: Sequence[Pattern], predict: Predict, present: Present = no_zeros
+    layer: Layer, patterns: Sequence[Pattern], predict: Predict, present: Present = no_zeros, takes: Takes = fits
 ) -> tuple[tuple[tuple[Choice, Latency], ...], tuple[Refusal, ...]]:
     """-> every choice the layer can take with its time, slow ones too, dense first; and the patterns it cannot take."""
-    verdicts = {pattern: pattern.fits(layer) for pattern in patterns if pattern != DENSE.pattern}
-    choices = [DENSE, *(Choice(pattern, level) for pattern, fits in verdicts.items() if fits for level in levels(layer, pattern, present))]
-    refusals = tuple(Refusal(pattern.notation, fits.reason) for pattern, fits in verdicts.items() if not fits)
+    verdicts = {pattern: takes(layer, pattern) for pattern in patterns if pattern != DENSE.pattern}
+    choices = [DENSE, *(Choice(pattern, level) for pattern, verdict in verdicts.items() if verdict for level in levels(layer, pattern, present))]
+    refusals = tuple(Refusal(pattern.notation, verdict.reason) for pattern, verdict in verdicts.items() if not verdict)
     return tuple((choice, predict(layer, choice)) for choice in choices), refusals
 
 

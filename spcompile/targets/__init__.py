@@ -8,6 +8,7 @@ from spcompile.targets.accelerator import Accelerator
 from spcompile.targets.device import Device
 from spcompile.targets.device_file import DEVICES as FOLDER
 from spcompile.targets.device_file import parse_target, read_table
+from spcompile.targets.gpu import Gpu
 from spcompile.targets.host import host_target
 from spcompile.targets.target import Cache, Target
 
@@ -16,9 +17,11 @@ __all__ = [
     "ALIASES",
     "CPUS",
     "DEVICES",
+    "GPUS",
     "Accelerator",
     "Cache",
     "Device",
+    "Gpu",
     "Target",
     "explain_target",
     "list_targets",
@@ -50,11 +53,13 @@ CPUS = (
     "snapdragon-855",
     "snapdragon-865",
 )
+GPUS = ("t4", "a100", "h100-pcie", "h100-sxm", "h200", "l4", "rtx-3090", "rtx-4090", "orin")
 ACCELERATORS = ("s4", "sat-vcu1525", "zcu102", "zcu104", "kv260", "vta-pynq-z2")
-DEVICES = (*CPUS, *ACCELERATORS)
+DEVICES = (*CPUS, *GPUS, *ACCELERATORS)
 ALIASES = {  # name -> (device, why that one)
     "arm": ("raspberry-pi-4", "the commonest 64-bit ARM board; code made for its Armv8.0 core runs on every 64-bit ARM Linux machine"),
     "x86": ("x86-avx2", "code made for it runs on every x86-64 PC and server since 2013 (Intel) or 2015 (AMD)"),
+    "h100": ("h100-sxm", "the form most H100 servers have"),
 }
 
 

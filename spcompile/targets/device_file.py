@@ -14,6 +14,7 @@ from typing import get_args
 from spcompile.errors import TargetError
 from spcompile.targets.accelerator import Accelerator
 from spcompile.targets.device import Device
+from spcompile.targets.gpu import Gpu
 from spcompile.targets.target import Target
 
 if sys.version_info >= (3, 11):
@@ -22,7 +23,7 @@ else:
     import tomli as tomllib
 
 DEVICES = Path(__file__).parent / "devices"
-FAMILIES: dict[str, type[Device]] = {"cpu": Target, "fpga": Accelerator}  # `family` of a file -> the dataclass whose fields it fills
+FAMILIES: dict[str, type[Device]] = {"cpu": Target, "gpu": Gpu, "fpga": Accelerator}  # `family` of a file -> the dataclass whose fields it fills
 NOT_IN_TARGET = ("base", "recognised_by")  # for `read_table` and host.py
 NOT_HANDED_DOWN = (*NOT_IN_TARGET, "measured")
 LEAST = {"clock_hz": 1e6, "memory_bytes_per_second": 1e6, "memory_bytes_per_second_shared": 1e6}  # below: not given in Hz or bytes

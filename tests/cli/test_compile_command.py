@@ -27,6 +27,7 @@ def test_the_shortest_form(cli, compiler, model):
         "recover": None,
         "patterns": None,
         "threads": 1,
+        "dtype": None,
         "input_shapes": None,
         "seed": 0,
         "measure": False,
@@ -37,7 +38,7 @@ def test_the_shortest_form(cli, compiler, model):
 
 
 def test_every_option_arrives(cli, compiler, model):
-    words = "--target my_board.toml --budget 2x --max-drop 1% --calib images --eval test.npz --patterns unstructured,2:4 --threads 4"
+    words = "--target my_board.toml --budget 2x --max-drop 1% --calib images --eval test.npz --patterns unstructured,2:4 --threads 4 --dtype bf16"
     more = "--input-shape x=1,3,32,32 --input-shape tokens=1x128 --seed 7 --measure --pruner magnitude --recover 10min -o out --force --quiet"
     assert cli(model, *words.split(), *more.split()).code == 0
     given = compiler.calls[0][1]
@@ -51,6 +52,7 @@ def test_every_option_arrives(cli, compiler, model):
         "recover": "10min",
         "patterns": "unstructured,2:4",
         "threads": 4,
+        "dtype": "bf16",
         "input_shapes": {"x": (1, 3, 32, 32), "tokens": (1, 128)},
         "seed": 7,
         "measure": True,

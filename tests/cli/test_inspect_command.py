@@ -8,7 +8,7 @@ ARM = ("--target", "arm")
 def test_the_summary(cli, compiler, model):
     outcome = cli("inspect", model, *ARM)
     assert (outcome.code, outcome.err) == (0, "")
-    assert compiler.calls == [(model, {"target": "arm", "threads": 1, "patterns": None, "input_shapes": None})]
+    assert compiler.calls == [(model, {"target": "arm", "threads": 1, "dtype": None, "patterns": None, "input_shapes": None})]
     assert "nothing is pruned" in outcome.out
     assert "/layer1/layer1.0/conv1/Conv" in outcome.out
 

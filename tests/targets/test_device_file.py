@@ -96,9 +96,9 @@ def test_mistakes_are_told_with_file_and_field(tmp_path, line, told):
 
 
 def test_unknown_base_lists_the_known(tmp_path):
-    with pytest.raises(TargetError, match=r"field 'base' is 'cortex-a7'; did you mean cortex-a7.[?] allowed: apple-m1, cortex-a53, cortex-a55"):
+    with pytest.raises(TargetError, match=r"field 'base' is 'cortex-a7'; did you mean cortex-a7.[?] allowed: a100, apple-m1, cortex-a53, cortex-a55"):
         load_target(write(tmp_path, 'base = "cortex-a7"\n'))
-    with pytest.raises(TargetError, match="field 'base' is 'zzz'; allowed: apple-m1"):
+    with pytest.raises(TargetError, match="field 'base' is 'zzz'; allowed: a100, apple-m1"):
         load_target(write(tmp_path, 'base = "zzz"\n'))
 
 

@@ -15,7 +15,7 @@ def test_unknown_names_get_near_matches(given, near):
 
 
 def test_a_name_like_nothing_gets_the_whole_list():
-    with pytest.raises(TargetError, match=r"unknown target 'zzz': known are x86-avx2, .*, arm, x86, host"):
+    with pytest.raises(TargetError, match=r"unknown target 'zzz': known are x86-avx2, .*, arm, x86, .*host"):
         load_target("zzz")
 
 

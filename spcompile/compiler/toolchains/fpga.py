@@ -61,10 +61,10 @@ class Fpga(Toolchain):
 
     target: Accelerator
 
-    def __init__(self, target: Accelerator, threads: int):
+    def __init__(self, target: Accelerator, threads: int, dtype: str | None = None):
         if threads != 1:
             raise TargetError(f"{target.name} is one array: --threads {threads} says nothing about it, leave it out")
-        super().__init__(target, threads)
+        super().__init__(target, threads, dtype)
 
     @property
     def offered(self) -> tuple[Pattern, ...]:

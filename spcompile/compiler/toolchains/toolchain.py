@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import onnx_ir as ir
 
 from spcompile.costs.latency import Latency
+from spcompile.errors import TargetError
 from spcompile.ir.layer import Layer
 from spcompile.patterns import GENERAL, Choice, Pattern
 from spcompile.plan import Plan
@@ -54,8 +55,13 @@ class Toolchain(ABC):
 
     offered: tuple[Pattern, ...] = GENERAL  # what is weighed unless the user names patterns
 
-    def __init__(self, target: Device, threads: int):
-        self.target, self.threads = target, threads
+    dtypes: tuple[str, ...] = ()  # of numbers that a user may choose between; the first one unless told; (): the family has its own
+
+    def __init__(self, target: Device, threads: int, dtype: str | None = None):
+        if dtype is not None and dtype not in self.dtypes:
+            allowed = f"allowed: {', '.join(self.dtypes)}" if self.dtypes else "leave --dtype out, it has its own"
+            raise TargetError(f"{target.name} cannot be compiled for with --dtype {dtype}; {allowed}")
+        self.target, self.threads, self.dtype = target, threads, dtype
 
     @abstractmethod
     def check(self, model: ir.Model) -> None:
@@ -68,6 +74,10 @@ class Toolchain(ABC):
     @abstractmethod
     def timer(self, model: ir.Model) -> Timer:
         """For a prepared model, as it was given."""
+
+    def takes(self, layer: Layer, pattern: Pattern) -> Verdict:
+        """Can a layer's matrix hold the pattern, and has the target a kernel for it?"""
+        return pattern.fits(layer)
 
     def deployed(self, model: ir.Model, data: Calibration | None) -> ir.Model:
         """The network as the target computes it (quantised, say), as plain ONNX: what its accuracy is told of. data: typical inputs."""

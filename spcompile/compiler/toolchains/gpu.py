@@ -1,0 +1,138 @@
+"""NVIDIA GPUs: kernels for tensor cores, dense and 2:4, as CUDA source, PTX, cubin and a TVM library."""
+
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.compiler.toolchains.toolchain import Toolchain
+from spcompile.errors import TargetError
+from spcompile.ir.layer import Layer
+from spcompile.ir.session import Session
+from spcompile.lowering.gpu.lower import lower_for_gpu
+from spcompile.lowering.gpu.predict import GpuPredictor, takes
+from spcompile.lowering.gpu.program import GpuProgram
+from spcompile.patterns import Pattern, parse
+from spcompile.pruning import Calibration
+from spcompile.report.facts import Measurement
+from spcompile.runtime import artifact
+from spcompile.runtime.gpu_build import compile_program, write_compiled
+from spcompile.runtime.gpu_executor import GpuExecutor, gpu_name, runs_here
+from spcompile.runtime.nvcc import OLDEST, available
+from spcompile.runtime.verify import RANDOM_INPUTS, Comparison, inputs_for
+from spcompile.targets.gpu import Gpu as Target
+from spcompile.verdict import Verdict
+
+DTYPES = {"fp16": "float16", "bf16": "bfloat16"}
+LIMITS = {"float16": 2e-2, "bfloat16": 1e-1}  # largest relative difference: every layer rounds to 11 or 8 bits
+LAUNCHES = "launches.json"
+TOO_OLD = "its tensor cores lack the instructions that the kernels use (compute capability 8.0): it is planned for, not compiled for"
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A program, its library, and whether nvcc made a binary of its kernels."""
+
+    program: GpuProgram
+    library: Path
+    compiled: Verdict
+
+
+class NotMeasured:
+    """Networks are not timed on GPUs while compiling; `benchmarks/gpu_products.py` times kernels on a machine that has one."""
+
+    is_target = False
+
+    def __init__(self, target: Target):
+        here = runs_here(target)
+        self.verdict = Verdict.no(f"latency is predicted, not measured: {here.reason or 'networks are not timed on GPUs yet'}")
+
+    def compare(self, built: Built) -> Measurement | Verdict:
+        return self.verdict
+
+
+class Gpu(Toolchain):
+    """Planned with the analytic model; compiled without a GPU, run where there is one."""
+
+    target: Target
+    dtypes = tuple(DTYPES)
+    offered: tuple[Pattern, ...] = (parse("dense"), parse("2:4"))
+
+    def __init__(self, target: Target, threads: int, dtype: str | None = None):
+        if threads != 1:
+            raise TargetError(f"{target.name} is a GPU: --threads {threads} says nothing about it, leave it out")
+        if dtype == "bf16" and not target.has_bf16:
+            raise TargetError(f"the tensor cores of {target.name} do not take bf16; use --dtype fp16")
+        super().__init__(target, threads, dtype)
+
+    @property
+    def _half(self) -> str:
+        return DTYPES[self.dtype or "fp16"]
+
+    def check(self, model: ir.Model) -> None:
+        lower_for_gpu(model, self.target, self._half)
+
+    def predictor(self, model: ir.Model) -> GpuPredictor:
+        return GpuPredictor(*lower_for_gpu(model, self.target, self._half), self.target)
+
+    def takes(self, layer: Layer, pattern: Pattern) -> Verdict:
+        return takes(layer, pattern, self.target)
+
+    def timer(self, model: ir.Model) -> NotMeasured:
+        return NotMeasured(self.target)
+
+    def build(self, model: ir.Model, data: Calibration | None, stage: Path) -> Built:
+        program, _ = lower_for_gpu(model, self.target, self._half)
+        if self.target.capability < OLDEST:
+            return Built(program, stage / artifact.LIBRARY, Verdict.no(f"{self.target.name} is not compiled for: {TOO_OLD}"))
+        compiled = compile_program(program, self.target)
+        write_compiled(compiled, stage, artifact.LIBRARY)
+        return Built(program, stage / artifact.LIBRARY, available())
+
+    def verify(self, built: Built, model: ir.Model, data: Calibration | None, stage: Path, seed: int) -> Comparison | Verdict:
+        """Against ONNX Runtime in fp32, on this machine's GPU."""
+        if not built.compiled:
+            return built.compiled
+        if not (here := runs_here(self.target)):
+            return Verdict.no(f"the kernels were compiled for {self.target.arch}, not run: {here.reason}")
+        real = data.feeds if data is not None else None
+        feeds, session = inputs_for(built.program, real, seed), Session(model)
+        executor, worst = GpuExecutor(built.program, built.library), 0.0
+        for feed in feeds:
+            for name, expected in session.run(feed).items():
+                found = executor.run(feed)[name].astype(np.float64)
+                scale = max(float(np.abs(expected).max()), np.finfo(np.float32).tiny)
+                difference = float(np.abs(found - expected).max()) / scale
+                worst = max(worst, difference if np.isfinite(difference) else 1e30)
+        reference, given = f"ONNX Runtime {version('onnxruntime')} in fp32", len(feeds) - RANDOM_INPUTS
+        return Comparison(reference, RANDOM_INPUTS, given, worst, f"{gpu_name()}, {self._half}", LIMITS[self._half])
+
+    def write(self, built: Built, stage: Path) -> None:
+        for region, array in built.program.constants.items():
+            np.save(stage / f"{region}.npy", array)
+        (stage / LAUNCHES).write_text(_launches(built.program))
+
+    def write_manifest(self, built: Built, stage: Path, facts: dict) -> None:
+        program = built.program
+        tensors = {side: [asdict(tensor) for tensor in getattr(program, side)] for side in ("inputs", "outputs")}
+        artifact.seal(stage, self.target, self.threads, {"dtype": program.dtype, "workspace_bytes": 2 * program.workspace_elements, **tensors, **facts})
+
+
+def _launches(program: GpuProgram) -> str:
+    """One launch a line: kernel, grid of its arguments (region, number, element), the node and layer it comes from, and its counted work."""
+    lines = [
+        json.dumps(
+            {
+                "kernel": step.kernel.name,
+                "node": step.node,
+                "layer": step.layer,
+                "arguments": [program.place(argument) for argument in step.arguments],
+                "work": asdict(step.kernel.work()),
+            }
+        )
+        for step in program.steps
+    ]
+    return '{"schema": 1, "launches": [\n ' + ",\n ".join(lines) + "\n]}\n"

@@ -1,0 +1,38 @@
+"""The face of every GPU kernel, and the frame around its code, written with TVM's script builder."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from spcompile.kernels.gpu.work import Product, Sweep
+from spcompile.kernels.kernel import Kernel
+from spcompile.kernels.script import UNBOUNDED
+
+WARP = 32
+
+
+class GpuKernel(Kernel):
+    """Pointers in, nothing out; `emit` gives a private PrimFunc with its grid of thread blocks. Host threads mean nothing to it."""
+
+    @abstractmethod
+    def work(self) -> Product | Sweep:
+        """Counted work of one launch."""
+
+
+def device_function(name: str, parameters: dict[str, str], grid: tuple[int, ...], threads: int, body: Callable):
+    """-> private PrimFunc(pointer, ...) to be launched over `grid` (x, y, z) thread blocks.
+
+    parameters: name -> dtype of what it points to. body(blocks, thread, **buffers) writes one thread's statements; each buffer is flat.
+    """
+    from tvm.script.ir_builder import IRBuilder
+    from tvm.tirx.script.builder import ir as T
+
+    with IRBuilder() as builder, T.prim_func(is_private=True, s_tir=True):
+        T.func_name(name)
+        T.func_attr({"tirx.noalias": True})
+        pointers = {key: T.arg(key, T.handle(dtype)) for key, dtype in parameters.items()}
+        buffers = {key: T.decl_buffer((UNBOUNDED,), parameters[key], data=pointer) for key, pointer in pointers.items()}
+        with ExitStack() as stack:
+            blocks = tuple(stack.enter_context(T.launch_thread(f"blockIdx.{axis}", extent)) for axis, extent in zip("xyz", grid, strict=False))
+            body(blocks, stack.enter_context(T.launch_thread("threadIdx.x", threads)), **buffers)
+    return builder.get()

@@ -1,0 +1,118 @@
+"""The product of a layer on tensor cores: dense (mma) or 2:4 (mma.sp), 16-bit floats summed in fp32.
+
+    y[p, m] = epilogue( sum_k weight[m, k] * x[p, k], m, p )        k = (tap, channel), x gathered under the window while it is copied
+
+Rows of the weight are the rows of A, since the sparse operand must be A; positions are the columns of B. A thread block takes a tile of rows x
+positions and walks over the columns 64 at a time through `stages` buffers of shared memory, filled by cp.async ahead of use; the sums pass through
+shared memory once more, so that neighbouring threads write neighbouring channels.
+"""
+
+from dataclasses import dataclass
+
+from spcompile.formats.two_of_four import COLUMNS, ROWS
+from spcompile.kernels.expression import ACCUMULATOR, Expression
+from spcompile.kernels.gpu.kernel import WARP, GpuKernel
+from spcompile.kernels.gpu.window import Window
+from spcompile.kernels.gpu.work import Product
+from spcompile.kernels.operand import Operand
+
+DTYPES = {"float16": "f16", "bfloat16": "bf16"}
+PAD = 4  # fp32 numbers behind each position in shared memory: then the lanes of a warp write to banks of their own
+WORDS = 4  # of a chunk of 16 bytes
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Of one thread block, with how many warps share its rows and positions, and how many buffers it fills ahead."""
+
+    rows: int
+    positions: int
+    warps: tuple[int, int]
+    stages: int
+
+    def __post_init__(self):
+        assert self.rows % (ROWS * self.warps[0]) == 0 and self.positions % (8 * self.warps[1]) == 0, self
+        assert self.positions % (self.threads // 8) == 0 and self.rows % (self.threads // 4) == 0 and self.stages > 1, self
+
+    @property
+    def threads(self) -> int:
+        return self.warps[0] * self.warps[1] * WARP
+
+    def words(self, two_of_four: bool) -> int:
+        """32-bit words of shared memory."""
+        stage = (self.rows // (2 if two_of_four else 1) + self.positions) * COLUMNS // 2
+        return max(self.stages * stage, self.positions * (self.rows + PAD))
+
+
+TILES = (  # largest first
+    Tile(128, 128, (2, 2), 3),
+    Tile(128, 64, (2, 2), 3),
+    Tile(64, 64, (2, 2), 4),
+    Tile(64, 32, (2, 2), 4),
+    Tile(64, 16, (4, 1), 4),
+)
+
+
+def swizzled(row, chunk, chunks: int):
+    """Word where a chunk of a row lies, rows of `chunks` (4 or 8) chunks: eight lanes that read one chunk of eight rows meet all banks."""
+    return row * (chunks * WORDS) + (chunk ^ (row % 8 if chunks == 8 else row // 2 % 4)) * WORDS
+
+
+@dataclass(frozen=True)
+class MmaProduct(GpuKernel):
+    """Pointers: weights, metadata (2:4 only), x, y, one per operand.
+
+    weights: dense [rows, weight_stride], 2:4 as `formats.two_of_four` packs them. y: element (p, m) at p * y_stride + m. batch: products of one
+    launch, with their strides in elements; the groups of a convolution are a batch. operands of dtype `operand_dtypes`.
+    """
+
+    rows: int
+    positions: int
+    window: Window
+    weight_stride: int
+    y_stride: int
+    tile: Tile
+    dtype: str
+    two_of_four: bool = False
+    batch: int = 1
+    batch_strides: tuple[int, int, int] = (0, 0, 0)  # weights, x, y
+    epilogue: Expression = ACCUMULATOR
+    operands: tuple[Operand, ...] = ()
+    operand_dtypes: tuple[str, ...] = ()
+    weight_columns: int = 0  # of a row that may be read, where it is fewer than the window's
+
+    def __post_init__(self):
+        assert self.dtype in DTYPES and len(self.operands) == len(self.operand_dtypes), self
+        assert not (self.two_of_four and self.batch > 1), "2:4 weights come one matrix a launch"
+
+    @property
+    def code(self) -> tuple:
+        shape = (self.rows, self.positions, self.window, self.weight_stride, self.weight_columns, self.y_stride, self.batch, self.batch_strides)
+        return (*shape, self.tile, self.dtype, self.two_of_four, self.epilogue, self.operands, self.operand_dtypes)
+
+    @property
+    def title(self) -> str:
+        kind = "sparse24" if self.two_of_four else "dense"
+        taps = "x".join(map(str, self.window.kernel))
+        return f"{DTYPES[self.dtype]}_mma_{kind}_{self.tile.rows}x{self.tile.positions}_m{self.rows}_p{self.positions}_k{self.window.columns}_{taps}"
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        return -(-self.rows // self.tile.rows), -(-self.positions // self.tile.positions), self.batch
+
+    @property
+    def steps(self) -> int:
+        """Of 64 columns."""
+        return -(-self.window.columns // COLUMNS)
+
+    def work(self) -> Product:
+        return Product(self.rows, self.positions, self.window.columns, self.two_of_four, self.batch, max(1.0, self.window.taps / _area(self.window.strides)))
+
+    def emit(self, threads: int):
+        from spcompile.kernels.gpu.mma_code import emit
+
+        return emit(self)
+
+
+def _area(sizes: tuple[int, int]) -> int:
+    return sizes[0] * sizes[1]

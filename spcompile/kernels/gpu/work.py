@@ -1,0 +1,38 @@
+"""What one launch asks of a GPU: counted, never timed."""
+
+from dataclasses import dataclass
+
+ELEMENT = 2  # bytes of a 16-bit float
+TWO_OF_FOUR = 1.125  # bytes of a weight: half of the values, and 2 bits of metadata for each of them
+
+
+@dataclass(frozen=True)
+class Product:
+    """y[positions, rows] = x[positions, columns] times weights [rows, columns], `batch` times. two_of_four: weights are stored and multiplied so.
+
+    reads: how often an input is counted among the columns: the taps of a convolution; memory holds it once.
+    """
+
+    rows: int
+    positions: int
+    columns: int
+    two_of_four: bool = False
+    batch: int = 1
+    reads: float = 1.0
+
+    @property
+    def weight_bytes(self) -> float:
+        return self.batch * self.rows * self.columns * (TWO_OF_FOUR if self.two_of_four else ELEMENT)
+
+    @property
+    def bytes(self) -> float:
+        """Weights, inputs and outputs, each once."""
+        return self.weight_bytes + self.batch * self.positions * (self.rows + self.columns / self.reads) * ELEMENT
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A launch outside the tensor cores. bytes: read and written; flop: multiply-add = 2."""
+
+    bytes: float
+    flop: float = 0.0

@@ -1,0 +1,97 @@
+"""The state of lowering to a GPU: 16-bit activations, images with their channels innermost, constants by type."""
+
+import ml_dtypes
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.kernels.cpu.elementwise import Elementwise
+from spcompile.kernels.expression import ACCUMULATOR, Expression
+from spcompile.kernels.gpu.grid_map import GridMap
+from spcompile.kernels.gpu.window import CHUNK
+from spcompile.lowering.emitter import Emitter, pointer
+from spcompile.lowering.program import ALIGNMENT
+from spcompile.lowering.tasks import shape_of
+from spcompile.lowering.view import View, row_major
+from spcompile.targets.gpu import Gpu
+
+REGIONS = {"float32": "numbers", "uint16": "values", "uint32": "words"}  # dtype of a stored array -> region
+
+
+class NoImages:
+    """Images need no plan: windows find their borders themselves."""
+
+    images: dict = {}  # noqa: RUF012 - nothing is ever put in
+
+
+class GpuEmitter(Emitter):
+    """`dtype`: of activations and weights, "float16" or "bfloat16"; of a view by the region it lies in."""
+
+    def __init__(self, gpu: Gpu, dtype: str):
+        super().__init__(gpu, 1, NoImages(), None)
+        self.dtype = dtype
+        self.layers: dict[str, tuple] = {}  # layer -> kernels that compute it, first the one that its pattern decides
+
+    def dtype_of(self, view: View) -> str:
+        kind = self.buffers[view.buffer].kind
+        return self.dtype if kind in ("workspace", "values") else "float32" if kind == "numbers" else view.dtype
+
+    def stored(self, array: np.ndarray) -> int:
+        """A buffer that holds the array: float32, uint32, or 16-bit floats as uint16; equal arrays are stored once."""
+        key = (array.dtype.name, array.shape, array.tobytes())
+        if key not in self._constants:
+            elements = -(-array.size // ALIGNMENT) * ALIGNMENT
+            self._constants[key] = self.buffer(REGIONS[array.dtype.name], elements, array.dtype.name)
+            self._arrays[self._constants[key]] = array.ravel()
+        return self._constants[key]
+
+    def halves(self, array: np.ndarray) -> np.ndarray:
+        """Rounded to the program's 16 bits, as uint16."""
+        return np.ascontiguousarray(array).astype(np.float16 if self.dtype == "float16" else ml_dtypes.bfloat16).view(np.uint16)
+
+    def constant_regions(self) -> tuple[dict[int, int], dict[str, np.ndarray]]:
+        """-> (buffer -> start, region -> array)."""
+        starts, arrays = {}, {}
+        for dtype, region in REGIONS.items():
+            members = [(index, buffer) for index, buffer in enumerate(self.buffers) if buffer.kind == region]
+            whole, at = np.zeros(sum(buffer.elements for _, buffer in members) + ALIGNMENT, dtype), 0
+            for index, buffer in members:
+                starts[index] = at
+                whole[at : at + self._arrays[index].size] = self._arrays[index]
+                at += buffer.elements
+            arrays[region] = whole
+        return starts, arrays
+
+    def view(self, value: ir.Value) -> View:
+        if value not in self.views:
+            assert value.const_value is not None, f"{value.name} is used before it is computed"
+            array = np.ascontiguousarray(value.const_value.numpy(), np.float32)
+            self.views[value] = View(self.stored(array), 0, shape_of(value), row_major(shape_of(value)))
+        return self.views[value]
+
+    def image(self, shape: tuple[int, ...]) -> View:
+        """A new [N, C, H, W] with channels innermost, pixels whole chunks apart."""
+        n, c, h, w = shape
+        pixel = -(-c // CHUNK) * CHUNK
+        return View(self.buffer("workspace", n * h * w * pixel), 0, tuple(shape), (h * w * pixel, 1, w * pixel, pixel))
+
+    def elementwise(self, out: View, inputs: list[View], expression: Expression = ACCUMULATOR) -> None:
+        inputs = [view.broadcast(out.shape) for view in inputs]
+        dtypes = [self.dtype_of(view) for view in inputs]
+        loop = Elementwise.over(out.shape, out.strides, [view.strides for view in inputs], expression, 1, dtypes)
+        self.call(GridMap(loop, self.dtype_of(out)), pointer(out), *(pointer(view) for view in inputs))
+
+    def chunked(self, view: View) -> View:
+        """An image or matrix [..., channels last in memory] that products can read: channels adjacent, all else in whole chunks; itself or a copy."""
+        axis = 1 if len(view.shape) == 4 else len(view.shape) - 1
+        others = [s for at, (n, s) in enumerate(zip(view.shape, view.strides, strict=True)) if at != axis and n > 1]
+        adjacent = view.shape[axis] == 1 or view.strides[axis] == 1
+        if adjacent and self.dtype_of(view) == self.dtype and all(s > 0 and s % CHUNK == 0 for s in others) and view.offset % CHUNK == 0:
+            return view
+        copy = self.image(view.shape) if len(view.shape) == 4 else self.matrix(view.shape)
+        self.elementwise(copy, [view])
+        return copy
+
+    def matrix(self, shape: tuple[int, ...]) -> View:
+        """A new tensor in row-major order, its last axis padded to whole chunks."""
+        padded = (*shape[:-1], -(-shape[-1] // CHUNK) * CHUNK)
+        return View(self.buffer("workspace", int(np.prod(padded))), 0, tuple(shape), row_major(padded))

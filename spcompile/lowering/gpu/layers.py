@@ -1,0 +1,167 @@
+"""Layers with constant weights, and products of two activations, as launches of the tensor-core product."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from spcompile.costs.gpu import predict
+from spcompile.formats.two_of_four import pack
+from spcompile.ir.layer import Layer
+from spcompile.kernels.expression import operand, substitute
+from spcompile.kernels.gpu.grid_window import GridWindow
+from spcompile.kernels.gpu.mma_product import TILES, MmaProduct, Tile
+from spcompile.kernels.gpu.window import CHUNK, Window
+from spcompile.kernels.gpu.work import Product
+from spcompile.kernels.operand import Operand
+from spcompile.lowering.emitter import pointer
+from spcompile.lowering.geometry import window_of
+from spcompile.lowering.gpu.emitter import GpuEmitter
+from spcompile.lowering.linear import matrix_of
+from spcompile.lowering.program import Argument
+from spcompile.lowering.tasks import Task
+from spcompile.lowering.view import View
+from spcompile.patterns import parse
+from spcompile.targets.gpu import Gpu
+
+TWO_OF_FOUR = parse("2:4")
+
+
+def best_tile(rows: int, positions: int, batch: int, gpu: Gpu, two_of_four: bool) -> Tile:
+    """The largest that fits shared memory and still fills the card twice; else the one with the most thread blocks that is not mostly empty."""
+    fitting = [tile for tile in TILES if 4 * tile.words(two_of_four) <= gpu.shared_bytes]
+    blocks = {tile: -(-rows // tile.rows) * -(-positions // tile.positions) * batch for tile in fitting}
+    useful = [tile for tile in fitting if tile.positions < 2 * positions or tile is fitting[-1]]
+    return next((tile for tile in useful if blocks[tile] >= 2 * gpu.sms), useful[-1])
+
+
+def two_of_four_pays(layer: Layer, gpu: Gpu, positions: int, columns: int) -> bool:
+    dense, sparse = (predict(Product(layer.rows, positions, columns, kind), gpu).expected_s for kind in (False, True))
+    return gpu.has_sparse and layer.groups == 1 and sparse < dense
+
+
+def lower_conv(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
+    source, out = emitter.chunked(emitter.view(task.node.inputs[0])), emitter.image(task.shape)
+    geometry = window_of(task.node)
+    window = Window(
+        geometry.in_size, geometry.out_size, layer.in_channels, source.strides[0], source.strides[2], source.strides[3], geometry.kernel,
+        geometry.strides, geometry.dilations, geometry.pads[:2],
+    )  # fmt: skip
+    bias = task.node.inputs[2] if len(task.node.inputs) > 2 else None
+    _layer(emitter, task, layer, source, window, out, bias)
+
+
+def lower_linear(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
+    view = emitter.view(task.node.inputs[0])
+    positions = math.prod(view.shape[:-1])
+    source = emitter.chunked(view)
+    flat = source.reshape((positions, layer.columns))
+    if flat is None:
+        source = emitter.matrix(view.shape)
+        emitter.elementwise(source, [view])
+        flat = source.reshape((positions, layer.columns))
+    out = emitter.compact(task.shape)
+    gemm_bias = task.node.op_type == "Gemm" and len(task.node.inputs) > 2
+    stride = flat.strides[0] if positions > 1 else -(-layer.columns // CHUNK) * CHUNK
+    _layer(emitter, task, layer, flat, Window.linear(positions, layer.columns, stride), out, task.node.inputs[2] if gemm_bias else None)
+
+
+def _layer(emitter: GpuEmitter, task: Task, layer: Layer, source: View, window: Window, out: View, bias) -> None:
+    epilogue, operands, views = epilogue_of(emitter, task, out, bias)
+    dtypes = tuple(emitter.dtype_of(view) for view in views)
+    pointers = tuple(pointer(view) for view in views)
+    matrix = matrix_of(task.node, layer)
+    y_stride = out.strides[3] if len(out.shape) == 4 else layer.rows
+    small_groups = layer.groups > 1 and (layer.in_channels % CHUNK or (layer.rows // layer.groups) % CHUNK)
+    if layer.depthwise or small_groups:
+        kernel = GridWindow(
+            "dot", layer.rows, layer.rows // layer.groups, layer.positions, window, y_stride, emitter.dtype, epilogue=epilogue, operands=operands,
+            operand_dtypes=dtypes,
+        )  # fmt: skip
+        weights = (Argument(emitter.stored(emitter.halves(matrix))),)
+    else:
+        kernel, weights = _product(emitter, layer, matrix, window, y_stride, epilogue, operands, dtypes)
+    emitter.layers[layer.name] = (kernel,)
+    emitter.call(kernel, *weights, pointer(source), pointer(out), *pointers, layer=layer.name)
+    emitter.views[task.output] = out
+
+
+def _product(emitter: GpuEmitter, layer: Layer, matrix: np.ndarray, window: Window, y_stride: int, epilogue, operands, dtypes):
+    rows = layer.rows // layer.groups
+    taps = matrix.reshape(layer.rows, window.taps, window.channels)
+    padded = np.pad(taps, ((0, 0), (0, 0), (0, window.padded_channels - window.channels))).reshape(layer.rows, window.columns)
+    sparse = bool(TWO_OF_FOUR.check(matrix != 0)) if layer.in_channels % 4 == 0 else False
+    sparse = sparse and two_of_four_pays(layer, emitter.target, layer.positions, window.columns)
+    tile = best_tile(rows, layer.positions, layer.groups, emitter.target, sparse)
+    kernel = MmaProduct(
+        rows, layer.positions, window, window.columns, y_stride, tile, emitter.dtype, batch=layer.groups,
+        batch_strides=(rows * window.columns, layer.in_channels, rows), epilogue=epilogue,
+        operands=tuple(replace(o, batch_stride=rows * o.row_stride) for o in operands), operand_dtypes=dtypes,
+    )  # fmt: skip
+    if not sparse:
+        return kernel, (Argument(emitter.stored(emitter.halves(padded))),)
+    packed = pack(emitter.halves(padded))
+    kernel = replace(kernel, two_of_four=True, weight_stride=packed.values.shape[1], batch_strides=(0, 0, 0))
+    return kernel, (Argument(emitter.stored(packed.values)), Argument(emitter.stored(packed.metadata)))
+
+
+def epilogue_of(emitter: GpuEmitter, task: Task, out: View, bias=None):
+    """-> (expression, operands, their views): the task's own and its bias, each as strides of one row and one position."""
+    expression, values = task.expression, list(task.operands)
+    views = [emitter.view(value) for value in values]
+    if bias is not None:
+        expression = substitute(expression, {0: ("add", operand(0), operand(len(values) + 1))})
+        view = emitter.view(bias)
+        views.append(View(view.buffer, view.offset, (*view.shape, 1, 1), (*view.strides, 0, 0)) if len(out.shape) == 4 else view)
+    placed = [_by_row_and_position(emitter, view.broadcast(task.shape), out) for view in views]
+    return expression, tuple(where for where, _ in placed), [view for _, view in placed]
+
+
+def _by_row_and_position(emitter: GpuEmitter, view: View, out: View) -> tuple[Operand, View]:
+    """Strides of a row (channel) and of a position; a copy in the output's layout where positions do not follow one another evenly."""
+    axis = 1 if len(out.shape) == 4 else len(out.shape) - 1
+    others = [at for at in range(len(out.shape)) if at != axis and out.shape[at] > 1]
+    if not any(view.strides[at] for at in others):
+        return Operand(view.strides[axis] if out.shape[axis] > 1 else 0, 0), view
+    step, want = view.strides[others[-1]], 1
+    even = True
+    for at in reversed(others):
+        even = even and view.strides[at] == step * want
+        want *= out.shape[at]
+    if not even:
+        view = emitter.copy(view, out.strides)
+        step = view.strides[others[-1]]
+    return Operand(view.strides[axis], step), view
+
+
+def lower_matmul(emitter: GpuEmitter, task: Task) -> None:
+    """y = a x of two activations: the columns of x are the product's rows, so x is copied with them outermost."""
+    a, x = (emitter.view(value) for value in task.node.inputs)
+    batch = task.shape[:-2]
+    a, x = a.broadcast((*batch, *a.shape[-2:])), x.broadcast((*batch, *x.shape[-2:]))
+    swapped = x.transpose((*range(len(batch)), len(batch) + 1, len(batch)))
+    left, right = _matrices(emitter, a), _matrices(emitter, swapped)
+    (count, positions, columns), rows = left.shape, right.shape[1]
+    out = emitter.compact(task.shape)
+    views = [emitter.copy(emitter.view(value).broadcast(task.shape), out.strides) for value in task.operands]
+    operands = tuple(Operand(1, rows, positions * rows) for _ in views)
+    window = Window.linear(positions, columns, left.strides[1])
+    kernel = MmaProduct(
+        rows, positions, window, right.strides[1], rows, best_tile(rows, positions, count, emitter.target, False), emitter.dtype, batch=count,
+        batch_strides=(right.strides[0], left.strides[0], positions * rows), epilogue=task.expression, operands=operands,
+        operand_dtypes=tuple(emitter.dtype_of(view) for view in views), weight_columns=columns,
+    )  # fmt: skip
+    emitter.call(kernel, pointer(right), pointer(left), pointer(out), *(pointer(view) for view in views))
+    emitter.views[task.output] = out
+
+
+def _matrices(emitter: GpuEmitter, view: View) -> View:
+    """[..., m, k] -> [batch, m, k] with k adjacent and all else in whole chunks; a copy where the strides do not allow it."""
+    flat_shape = (math.prod(view.shape[:-2]), *view.shape[-2:])
+    even = emitter.dtype_of(view) == emitter.dtype and view.strides[-1] == 1 and view.strides[-2] % CHUNK == 0 and view.strides[-2] > 0
+    flat = view.reshape(flat_shape) if even and view.offset % CHUNK == 0 and all(s % CHUNK == 0 for s in view.strides[:-2]) else None
+    if flat is None:
+        copy = emitter.matrix(view.shape)
+        emitter.elementwise(copy, [view])
+        view, flat = copy, copy.reshape(flat_shape)
+    return replace(flat, strides=(flat.strides[0], *view.strides[-2:]))  # a reshape gives axes of extent 1 a stride of 0

@@ -1,0 +1,99 @@
+"""A GPU artifact's library on this machine's GPU: arrays in, arrays out."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+
+from spcompile.lowering.gpu.program import GpuProgram
+from spcompile.runtime.build import ENTRY
+from spcompile.runtime.gpu_build import CUBIN, SOURCE
+from spcompile.targets.gpu import Gpu
+from spcompile.verdict import Verdict
+
+
+def runs_here(gpu: Gpu) -> Verdict:
+    """Has this machine a GPU that takes the target's code? A cubin runs on its own major version, from its minor version on."""
+    import tvm
+
+    if not tvm.cuda(0).exist:
+        return Verdict.no("this machine has no NVIDIA GPU, or its driver is not installed")
+    major, minor = map(int, str(tvm.cuda(0).compute_version).split("."))
+    wanted = divmod(gpu.capability, 10)
+    if major != wanted[0] or minor < wanted[1]:
+        return Verdict.no(f"this machine's GPU has compute capability {major}.{minor}, the code is made for {wanted[0]}.{wanted[1]}")
+    return Verdict.yes()
+
+
+def gpu_name() -> str:
+    """Of this machine's first GPU."""
+    import tvm
+
+    return str(tvm.cuda(0).device_name)
+
+
+class GpuExecutor:
+    """Runs one compiled program. Not for several threads at once."""
+
+    def __init__(self, program: GpuProgram, library: Path):
+        import tvm
+
+        self.program, self._device = program, tvm.cuda(0)
+        _take_binary_of(library.parent)
+        self._entry = tvm.runtime.load_module(str(library))[ENTRY]
+        half = np.float16 if program.dtype == "float16" else ml_dtypes.bfloat16
+        # NaN first: whatever reads memory that no kernel wrote shows up in the result.
+        workspace = np.full(max(program.workspace_elements, 1), np.nan, half)
+        constants = [array.view(half) if region == "values" else array for region, array in program.constants.items()]
+        self._memory = [tvm.runtime.tensor(array, self._device) for array in (workspace, *_in_order(program, constants))]
+        self._results = [tvm.runtime.empty((math.prod(tensor.shape),), tensor.dtype, self._device) for tensor in program.outputs]
+
+    def run(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Inputs by name -> outputs by name."""
+        self.bind(feed)()
+        self._device.sync()
+        return {tensor.name: result.numpy().reshape(tensor.shape) for tensor, result in zip(self.program.outputs, self._results, strict=True)}
+
+    def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """-> a function without arguments that launches everything on these inputs and does not wait for it."""
+        import tvm
+
+        given = [tvm.runtime.tensor(np.ascontiguousarray(feed[tensor.name]).ravel(), self._device) for tensor in self.program.inputs]
+        arguments = [*self._memory, *given, *self._results]
+        return lambda: self._entry(*arguments)
+
+    def seconds(self, feed: Mapping[str, np.ndarray], repeats: int = 50) -> float:
+        """Median of ten, each the mean of `repeats` runs one after the other."""
+        from statistics import median
+        from time import perf_counter
+
+        call, times = self.bind(feed), []
+        for _ in range(11):
+            self._device.sync()
+            start = perf_counter()
+            for _ in range(repeats):
+                call()
+            self._device.sync()
+            times.append((perf_counter() - start) / repeats)
+        return median(times[1:])
+
+
+def _in_order(program: GpuProgram, constants: list) -> list:
+    """As the entry takes them: values, numbers, words."""
+    by_region = dict(zip(program.constants, constants, strict=True))
+    return [by_region[region] for region in ("values", "numbers", "words")]
+
+
+def _take_binary_of(folder: Path) -> None:
+    """TVM compiles a library's CUDA source when it is loaded; it gets the cubin that was compiled from that source already."""
+    import tvm_ffi
+
+    source, binary = (folder / SOURCE).read_text(), (folder / CUBIN).read_bytes()
+
+    def answer(code):
+        assert code == source, "the library holds another source than the artifact"
+        return binary
+
+    tvm_ffi.register_global_func("tvm_callback_cuda_compile", answer, override=True)

@@ -1,0 +1,270 @@
+"""Runs the TIR of a GPU kernel in numpy, all threads of a block in step: the very statements that are compiled, on the tensor cores of PTX ISA 8.7.
+
+Shared memory begins as NaN bits. A cp.async lands only when a wait_group asks for its group, and what it read is read then; lanes beyond memory
+that was given are an error. Good for kernels whose loops run equally often in all threads.
+"""
+
+import ml_dtypes
+import numpy as np
+
+DTYPES = {"bfloat16": ml_dtypes.bfloat16, "bool": np.bool_}
+GARBAGE = 0x7FFFFFFF  # NaN in both halves and as a whole
+BINARY = {
+    "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "FloorDiv": np.floor_divide, "FloorMod": np.mod, "Min": np.minimum,
+    "Max": np.maximum, "LT": np.less, "LE": np.less_equal, "GT": np.greater, "GE": np.greater_equal, "EQ": np.equal, "NE": np.not_equal,
+    "And": np.logical_and, "Or": np.logical_or, "BitwiseXor": np.bitwise_xor, "BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or,
+    "LShift": np.left_shift, "RShift": np.right_shift, "Mod": np.fmod,
+}  # fmt: skip
+FUNCTIONS = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "rsqrt": lambda x: 1 / np.sqrt(x), "fabs": np.abs, "floor": np.floor, "pow": np.power}
+
+
+def numpy_dtype(name) -> np.dtype:
+    return np.dtype(DTYPES.get(str(name), str(name)))
+
+
+def launch(function, *arrays: np.ndarray) -> None:
+    """Run a kernel's PrimFunc over its whole grid; arrays are flat and written in place."""
+    _Launch(function, arrays).run()
+
+
+class _Address:
+    """Element `index` (of each thread) of a memory."""
+
+    def __init__(self, memory: np.ndarray, index):
+        self.memory, self.index = memory, index
+
+
+class _Launch:
+    def __init__(self, function, arrays):
+        self.body = function.body
+        self.pointers = dict(zip(function.params, arrays, strict=True))
+        self.memory = {}
+
+    def run(self) -> None:
+        statements, extents = _flat(self.body), {}
+        while statements and type(statements[-1]).__name__ == "AttrStmt":
+            *declared, nest = statements
+            for statement in declared:
+                self.declare(statement)
+            extents[nest.node.thread_tag] = (nest.node.var, int(nest.value))
+            statements = _flat(nest.body)
+        (thread, threads), grid = extents.pop("threadIdx.x"), [extents[f"blockIdx.{axis}"] for axis in "xyz" if f"blockIdx.{axis}" in extents]
+        for block in np.ndindex(*(extent for _, extent in grid)):
+            values = {var: np.int64(at) for (var, _), at in zip(grid, block, strict=True)} | {thread: np.arange(threads)}
+            _Block(dict(self.memory), values, threads).execute(statements, np.ones(threads, bool))
+
+    def declare(self, statement) -> None:
+        self.memory[statement.buffer] = self.pointers[statement.data]
+
+
+def _flat(statement) -> list:
+    return [part for inner in statement.seq for part in _flat(inner)] if type(statement).__name__ == "SeqStmt" else [statement]
+
+
+class _Block:
+    def __init__(self, memory: dict, values: dict, threads: int):
+        self.memory, self.values, self.threads = memory, values, threads
+        self.local: set = set()
+        self.copies: list[tuple] = []  # since the last commit
+        self.groups: list[list[tuple]] = []
+
+    # ---- statements ------------------------------------------------------------------------------------------------------
+
+    def execute(self, statements: list, mask: np.ndarray) -> None:
+        for statement in statements:
+            getattr(self, type(statement).__name__)(statement, mask)
+
+    def AllocBuffer(self, statement, mask) -> None:
+        buffer, size = statement.buffer, int(np.prod([int(n) for n in statement.buffer.shape]))
+        if buffer.scope().startswith("shared"):
+            self.memory[buffer] = np.full(size, GARBAGE, np.uint32).view(numpy_dtype(buffer.dtype))[:size]
+        else:
+            self.memory[buffer] = np.full((self.threads, size), np.nan).astype(numpy_dtype(buffer.dtype), casting="unsafe") if "float" in str(
+                buffer.dtype
+            ) else np.full((self.threads, size), GARBAGE).astype(numpy_dtype(buffer.dtype))  # fmt: skip
+            self.local.add(buffer)
+
+    def For(self, statement, mask) -> None:
+        first, extent = self.value(statement.min), self.value(statement.extent)
+        assert np.ndim(first) == 0 and np.ndim(extent) == 0, "a loop that threads run differently often"
+        for at in range(int(first), int(first) + int(extent)):
+            self.values[statement.loop_var] = np.int64(at)
+            self.execute(_flat(statement.body), mask)
+
+    def IfThenElse(self, statement, mask) -> None:
+        condition = np.broadcast_to(self.value(statement.condition), mask.shape)
+        for branch, taken in ((statement.then_case, mask & condition), (statement.else_case, mask & ~condition)):
+            if branch is not None and taken.any():
+                self.execute(_flat(branch), taken)
+
+    def BufferStore(self, statement, mask) -> None:
+        index, value = (np.broadcast_to(v, mask.shape) for v in (self.value(statement.indices[0]), self.value(statement.value)))
+        self.store(statement.buffer, index, value, mask)
+
+    def store(self, data, index, value, mask) -> None:
+        memory, at = self.memory[data], np.nonzero(mask)[0]
+        assert index[at].min() >= 0 and index[at].max() < memory.shape[-1], "a store lies outside its memory"
+        if data in self.local:
+            memory[at, index[at]] = value[at].astype(memory.dtype)
+        else:
+            memory[index[at]] = value[at].astype(memory.dtype)
+
+    def Evaluate(self, statement, mask) -> None:
+        call = statement.value
+        name = call.op.name.removeprefix("tirx.")
+        if name.startswith("ptx."):
+            tokens = [str(part.value) for part in call.args if type(part).__name__ == "StringImm"]
+            self.instruction(name.removeprefix("ptx."), tokens, [part for part in call.args if type(part).__name__ != "StringImm"], mask)
+        else:
+            assert name in ("cuda.cta_sync", "cuda.warp_sync"), name
+
+    # ---- instructions ----------------------------------------------------------------------------------------------------
+
+    def instruction(self, name: str, tokens: list[str], operands: list, mask) -> None:
+        if name.startswith("cp_async_cg"):
+            into, source, size, there = (self.value(part) for part in operands)
+            assert (into.index % 4 == 0).all(), "a copy of 16 bytes that is not aligned"
+            self.copies.append((into, source, int(size), np.broadcast_to(there, mask.shape), mask))
+        elif name == "cp_async_commit_group":
+            self.groups.append(self.copies)
+            self.copies = []
+        elif name == "cp_async_wait_group":
+            while len(self.groups) > int(operands[0].value):
+                for copy in self.groups.pop(0):
+                    self.land(*copy)
+        elif name == "ldmatrix":
+            self.ldmatrix(operands[:4], self.value(operands[4]))
+        else:
+            assert name.startswith("mma"), name
+            self.mma(name.startswith("mma_sp"), next(numpy_dtype(DTYPES_OF[token]) for token in tokens if token in DTYPES_OF), operands)
+
+    def land(self, into, source, size, there, mask) -> None:
+        item = source.memory.dtype.itemsize
+        for lane in np.nonzero(mask)[0]:
+            chunk, first, count = np.zeros(size, np.uint8), int(_of(source.index, lane)), int(there[lane]) // item
+            assert first % (size // item) == 0, "a copy of 16 bytes from where it is not aligned"
+            assert first >= 0 and first + count <= len(source.memory), "a copy reads outside its memory"
+            chunk[: count * item] = source.memory[first : first + count].view(np.uint8)
+            into.memory[int(_of(into.index, lane)) :][:4] = chunk.view(np.uint32)
+
+    def ldmatrix(self, registers, address) -> None:
+        """.m8n8.x4.b16: lanes 8 i .. 8 i + 7 name the rows of matrix i; lane l gets elements 2 (l % 4), + 1 of row l / 4 of each."""
+        lanes = np.arange(self.threads)
+        for matrix, register in enumerate(registers):
+            row_of = lanes // 32 * 32 + matrix * 8 + lanes % 32 // 4
+            self.put(register, address.memory[address.index[row_of] + lanes % 4])
+
+    def mma(self, sparse: bool, dtype, operands) -> None:
+        """D = A B + C of each warp, m16n8k16 or sparse m16n8k32; products summed in float64."""
+        a_count, b_count = 4, 4 if sparse else 2
+        d, a = operands[:4], [self.value(part) for part in operands[4 : 4 + a_count]]
+        b = [self.value(part) for part in operands[4 + a_count : 4 + a_count + b_count]]
+        c = [self.value(part) for part in operands[4 + a_count + b_count : 8 + a_count + b_count]]
+        results = [np.empty(self.threads, np.float32) for _ in range(4)]
+        for warp in range(0, self.threads, 32):
+            at = slice(warp, warp + 32)
+            left = _a_matrix([part[at] for part in a], dtype)
+            if sparse:
+                left = _spread(left, self.value(operands[-2])[at], int(operands[-1].value))
+            product = left @ _b_matrix([part[at] for part in b], dtype)
+            for part in range(4):
+                group, pair = np.arange(32) // 4, np.arange(32) % 4 * 2 + part % 2
+                results[part][at] = product[group + part // 2 * 8, pair] + c[part][at]
+        for register, result in zip(d, results, strict=True):
+            self.put(register, result)
+
+    def put(self, register, value) -> None:
+        everyone = np.ones(self.threads, bool)
+        self.store(register.source, np.broadcast_to(self.value(register.indices[0]), everyone.shape), value, everyone)
+
+    # ---- expressions -----------------------------------------------------------------------------------------------------
+
+    def value(self, e):
+        kind = type(e).__name__
+        if kind in ("IntImm", "FloatImm"):
+            return numpy_dtype(e.ty.dtype).type(e.value)
+        if kind in ("Var", "SizeVar"):
+            return self.values[e]
+        if kind in BINARY:
+            with np.errstate(all="ignore"):
+                return BINARY[kind](self.value(e.a), self.value(e.b))
+        return getattr(self, f"_{kind}")(e)
+
+    def _Not(self, e):
+        return np.logical_not(self.value(e.a))
+
+    def _Cast(self, e):
+        with np.errstate(all="ignore"):
+            return np.asarray(self.value(e.value)).astype(numpy_dtype(e.ty.dtype))
+
+    def _Select(self, e):
+        return np.where(self.value(e.condition), self.value(e.true_value), self.value(e.false_value))
+
+    def _Let(self, e):
+        self.values[e.var] = self.value(e.value)
+        return self.value(e.body)
+
+    def _TensorLoad(self, e):
+        memory, index = self.memory[e.source], self.value(e.indices[0])
+        if e.source in self.local:
+            return memory[np.arange(self.threads), np.broadcast_to(index, (self.threads,))]
+        return memory[np.clip(index, 0, len(memory) - 1)]  # threads that are masked out may look anywhere
+
+    def _Call(self, e):
+        name = e.op.name.removeprefix("tirx.").removeprefix("prim.")
+        if name == "address_of":
+            return _Address(self.memory[e.args[0].source], np.asarray(self.value(e.args[0].indices[0])))
+        if name in ("cuda.cvta_generic_to_shared", "likely"):
+            return self.value(e.args[0])
+        if name == "if_then_else":
+            return np.where(*(self.value(part) for part in e.args))
+        if name == "reinterpret":
+            return np.ascontiguousarray(self.value(e.args[-1])).view(numpy_dtype(e.ty.dtype))
+        if name.startswith("cuda.__shfl_xor_sync"):
+            _, mine, distance, _ = (self.value(part) for part in e.args)
+            return np.broadcast_to(mine, (self.threads,))[np.arange(self.threads) ^ int(distance)]
+        with np.errstate(all="ignore"):
+            return FUNCTIONS[name](*(self.value(part) for part in e.args))
+
+
+DTYPES_OF = {"f16": "float16", "bf16": "bfloat16"}
+
+
+def _of(index, lane: int):
+    return index if np.ndim(index) == 0 else index[lane]
+
+
+def _halves(register: np.ndarray, dtype) -> np.ndarray:
+    """[32] words -> [32, 2] numbers, the lower half first."""
+    return np.ascontiguousarray(register.astype(np.uint32)).view(dtype).reshape(32, 2).astype(np.float64)
+
+
+def _a_matrix(registers: list, dtype) -> np.ndarray:
+    """Of m16n8k16: register r holds row lane / 4 (+ 8 if r is odd), columns 2 (lane % 4), + 1 (+ 8 for r = 2, 3)."""
+    a = np.empty((16, 16))
+    for lane in range(32):
+        for r, register in enumerate(registers):
+            column = lane % 4 * 2 + r // 2 * 8
+            a[lane // 4 + r % 2 * 8, column : column + 2] = _halves(register, dtype)[lane]
+    return a
+
+
+def _b_matrix(registers: list, dtype) -> np.ndarray:
+    """Register r holds rows 8 r + 2 (lane % 4), + 1 of column lane / 4."""
+    b = np.empty((8 * len(registers), 8))
+    for lane in range(32):
+        for r, register in enumerate(registers):
+            row = 8 * r + lane % 4 * 2
+            b[row : row + 2, lane // 4] = _halves(register, dtype)[lane]
+    return b
+
+
+def _spread(packed: np.ndarray, metadata: np.ndarray, selector: int) -> np.ndarray:
+    """[16, 16] kept numbers -> [16, 32]: lanes 4 g + 2 selector (columns 0-15) and that + 1 (16-31), row g in the lower half, g + 8 in the upper."""
+    spread = np.zeros((16, 32))
+    for row in range(16):
+        for kept in range(16):
+            word = int(metadata[row % 8 * 4 + 2 * selector + kept // 8])
+            place = word >> (row // 8 * 16 + kept % 8 * 2) & 3
+            spread[row, kept // 2 * 4 + place] += packed[row, kept]
+    return spread

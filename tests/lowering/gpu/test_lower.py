@@ -1,0 +1,124 @@
+"""Whole networks as GPU programs, their launches simulated, against ONNX Runtime."""
+
+import numpy as np
+import pytest
+
+from spcompile.errors import UnsupportedOperator
+from spcompile.ir.layers import find_layers, weight, with_weights
+from spcompile.ir.session import run as reference
+from spcompile.kernels.gpu.mma_product import MmaProduct
+from spcompile.lowering.gpu.layers import best_tile
+from spcompile.lowering.gpu.lower import lower_for_gpu
+from spcompile.passes import prepare
+from spcompile.patterns import parse
+from spcompile.targets import load_target
+from tests.lowering.gpu.run import run
+
+A100 = load_target("a100")
+LIMITS = {"float16": 5e-3, "bfloat16": 4e-2}
+
+
+def values(*shape: int) -> np.ndarray:
+    return (np.random.default_rng(shape[0]).standard_normal(shape) * 0.3).astype(np.float32)
+
+
+NETWORKS = {
+    "convolutions": (
+        """g (float[2,3,9,9] x) => (float[2,10,1,1] y) {
+            a = Conv<pads=[1,1,1,1],strides=[2,2]>(x,w,b) s = Relu(a) m = MaxPool<kernel_shape=[3,3],strides=[2,2],pads=[1,1,1,1]>(s)
+            c = Conv<pads=[1,1,1,1]>(m,w2,b2) d = Add(c,m) e = Relu(d) q = Conv<pads=[1,1,1,1],group=16>(e,wd)
+            v = AveragePool<kernel_shape=[3,3],pads=[1,1,1,1]>(q) z = Conv(v,w3) y = GlobalAveragePool(z) }""",
+        {"w": (16, 3, 3, 3), "b": (16,), "w2": (16, 16, 3, 3), "b2": (16,), "wd": (16, 1, 3, 3), "w3": (10, 16, 1, 1)},
+    ),
+    "groups": (
+        """g (float[1,32,5,5] x) => (float[1,12,5,5] y) {
+            a = Conv<pads=[1,1,1,1],group=2>(x,w,b) c = Relu(a) y = Conv<group=4>(c,w2) }""",
+        {"w": (16, 16, 3, 3), "b": (16,), "w2": (12, 4, 1, 1)},
+    ),
+    "concatenation": (
+        """g (float[1,8,6,6] x) => (float[1,5,6,6] y) {
+            a = Conv(x,w) b = Conv<pads=[1,1,1,1]>(x,w2) c = Concat<axis=1>(a,b) s = Sigmoid(c) y = Conv(s,w3) }""",
+        {"w": (12, 8, 1, 1), "w2": (20, 8, 3, 3), "w3": (5, 32, 1, 1)},
+    ),
+    "transformer": (
+        """g (float[2,5,24] x) => (float[2,5,24] y) {
+            q = MatMul(x,wq) k = MatMul(x,wk) v = MatMul(x,wv) qr = Reshape(q,split) kr = Reshape(k,split) vr = Reshape(v,split)
+            qt = Transpose<perm=[0,2,1,3]>(qr) kt = Transpose<perm=[0,2,3,1]>(kr) vt = Transpose<perm=[0,2,1,3]>(vr)
+            a = MatMul(qt,kt) d = Div(a,root) p = Softmax<axis=-1>(d) o = MatMul(p,vt) ot = Transpose<perm=[0,2,1,3]>(o) j = Reshape(ot,join)
+            r = Add(j,x) n = LayerNormalization<axis=-1>(r,scale,shift) h = MatMul(n,w1) hb = Add(h,b1) g1 = Tanh(hb) f = MatMul(g1,w2) y = Add(f,r) }""",
+        {"wq": (24, 24), "wk": (24, 24), "wv": (24, 24), "scale": (24,), "shift": (24,), "w1": (24, 36), "b1": (36,), "w2": (36, 24)},
+    ),
+    "classifier": (
+        "g (float[3,20] x) => (float[3,7] y) { a = Gemm<transB=1>(x,w,b) y = LogSoftmax<axis=-1>(a) }",
+        {"w": (7, 20), "b": (7,)},
+    ),
+}  # fmt: skip
+EXTRA = {"transformer": {"split": np.array([2, 5, 2, 12]), "join": np.array([2, 5, 24]), "root": np.array(3.4, np.float32)}}
+
+
+@pytest.fixture
+def network(build):
+    def network(name: str):
+        text, shapes = NETWORKS[name]
+        return prepare(build(text, **{key: values(*shape) for key, shape in shapes.items()}, **EXTRA.get(name, {})))
+
+    return network
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_equals_its_reference(network, name, dtype):
+    model = network(name)
+    feeds = {value.name: values(*value.shape.numpy()) for value in model.graph.inputs}
+    program, _ = lower_for_gpu(model, A100, dtype)
+    found = run(program, feeds)
+    for output, expected in reference(model, feeds).items():
+        assert np.abs(found[output] - expected).max() <= LIMITS[dtype] * np.abs(expected).max()
+
+
+def test_embeddings_are_gathered(build):
+    model = prepare(build("g (int64[2,3] i) => (float[2,3,5] y) { a = Gather(t,i) y = MatMul(a,w) }", t=values(11, 8), w=values(8, 5)))
+    feeds = {"i": np.array([[0, 10, 3], [-1, 5, 5]])}
+    found = run(lower_for_gpu(model, A100, "float16")[0], feeds)["y"]
+    np.testing.assert_allclose(found, reference(model, feeds)["y"], atol=2e-3)
+
+
+@pytest.fixture
+def large(build):
+    """A layer large enough for 2:4 to pay on an A100."""
+    return prepare(build("g (float[4096,1024] x) => (float[4096,1024] y) { y = MatMul(x,w) }", w=values(1024, 1024)))
+
+
+def kernels(model, gpu=A100) -> list[MmaProduct]:
+    return [step.kernel for step in lower_for_gpu(model, gpu, "float16")[0].steps if isinstance(step.kernel, MmaProduct)]
+
+
+def pruned(model):
+    layer = find_layers(model)[0]
+    matrix = weight(model, layer)
+    return with_weights(model, {layer.name: np.where(parse("2:4").mask(np.abs(matrix), 0.5), matrix, 0)})
+
+
+def test_two_of_four_is_seen_in_the_weights(large):
+    assert [kernel.two_of_four for kernel in kernels(large)] == [False]
+    assert [kernel.two_of_four for kernel in kernels(pruned(large))] == [True]
+
+
+def test_two_of_four_falls_back_where_it_loses(network):
+    """A small layer, and a card without sparse tensor cores, stay dense whatever the weights."""
+    assert not any(kernel.two_of_four for kernel in kernels(pruned(network("classifier"))))
+
+
+def test_a_card_without_sparse_tensor_cores_stays_dense(large):
+    assert not any(kernel.two_of_four for kernel in kernels(pruned(large), load_target("t4")))
+
+
+def test_tiles_shrink_with_the_work():
+    assert best_tile(4096, 8192, 1, A100, False).positions == 128
+    assert best_tile(64, 1, 1, A100, False).positions == 16
+
+
+def test_what_is_not_known_is_named(build):
+    model = prepare(build("g (float[1,4,4,4] x) => (float[1,4,8,8] y) { y = ConvTranspose<strides=[2,2],kernel_shape=[2,2]>(x,w) }", w=values(4, 4, 2, 2)))
+    with pytest.raises(UnsupportedOperator, match="ConvTranspose"):
+        lower_for_gpu(model, A100, "float16")
