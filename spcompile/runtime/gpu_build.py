@@ -48,7 +48,7 @@ def compile_program(program: GpuProgram, gpu: Gpu) -> Compiled:
     whole = tvm.target.Target({"kind": "cuda", "arch": gpu.arch}, host={"kind": "llvm", "mtriple": HOST})
     executable = tvm.compile(tvm.IRModule(functions), target=whole, tir_pipeline=PIPELINE)
     source = executable.mod.imports[0].inspect_source()
-    ptx, cubin = (compile_cuda(source, gpu.arch, form) if available() else None for form in ("ptx", "cubin"))
+    ptx, cubin = compile_cuda(source, gpu.arch) if available() else (None, None)
     return Compiled(source, executable, ptx, cubin)
 
 

@@ -30,15 +30,19 @@ def available() -> Verdict:
     return Verdict.yes() if nvcc() else Verdict.no(MISSING)
 
 
-def compile_cuda(source: str, arch: str, form: str) -> bytes:
-    """form: "ptx" or "cubin". ToolError: no nvcc, or it failed."""
+def compile_cuda(source: str, arch: str) -> tuple[bytes, bytes]:
+    """-> (PTX, cubin assembled from it). ToolError: no nvcc, or it failed."""
     if not (verdict := available()):
         raise ToolError(verdict.reason)
     with tempfile.TemporaryDirectory() as folder:
-        code, out = Path(folder) / "kernels.cu", Path(folder) / f"kernels.{form}"
+        code, ptx, cubin = (Path(folder) / name for name in ("kernels.cu", "kernels.ptx", "kernels.cubin"))
         code.write_text(source)
-        command = [str(nvcc()), f"--{form}", "-O3", f"-arch={arch}", "--expt-relaxed-constexpr", "-diag-suppress=177", "-o", str(out), str(code)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ToolError(f"{nvcc()} failed for {arch}: {' '.join(done.stderr.split())[:500]}")
-        return out.read_bytes()
+        _run(arch, "--ptx", "-O3", "--expt-relaxed-constexpr", "-diag-suppress=177", "-o", str(ptx), str(code))
+        _run(arch, "--cubin", "-O3", "-o", str(cubin), str(ptx))
+        return ptx.read_bytes(), cubin.read_bytes()
+
+
+def _run(arch: str, *arguments: str) -> None:
+    done = subprocess.run([str(nvcc()), f"-arch={arch}", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(f"{nvcc()} failed for {arch}: {' '.join(done.stderr.split())[:500]}")

@@ -75,13 +75,13 @@ def test_source_is_written_without_nvcc(layer, monkeypatch, tmp_path):
 def test_absence_says_what_to_install(monkeypatch):
     monkeypatch.setattr(nvcc, "nvcc", lambda: None)
     with pytest.raises(ToolError, match="pip install nvidia-cuda-nvcc"):
-        nvcc.compile_cuda("", "sm_80", "ptx")
+        nvcc.compile_cuda("", "sm_80")
 
 
 @needs_nvcc
 def test_a_failure_is_one_line():
     with pytest.raises(ToolError, match=r"failed for sm_80: .*undefined") as caught:
-        nvcc.compile_cuda("__global__ void f() { x; }", "sm_80", "ptx")
+        nvcc.compile_cuda("__global__ void f() { x; }", "sm_80")
     assert "\n" not in str(caught.value)
 
 
