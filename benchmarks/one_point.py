@@ -80,7 +80,7 @@ class Judge:
     def __init__(self, network: Network, dense: float, floor: float):
         self.network, self.floor = network, floor
         self.target, self.model = load_target("host"), network.prepared()
-        self.host, self.best = Host(self.target, 1, self.model), Found("dense", 1.0, dense)
+        self.best = Found("dense", 1.0, dense)
 
     def fastest(self, ways: Iterable[tuple[Iterable[float], Callable[[float], ir.Model | None], Callable[[float], str]]]) -> Found:
         """ways: levels, ascending; what makes the network of a level, or None; and its name. Of each way the highest level that keeps the accuracy is timed."""
@@ -98,10 +98,10 @@ class Judge:
         return best
 
     def speedup(self, model: ir.Model) -> float:
-        """Over the dense network; the middle one of a few measurements, each of both in turns."""
+        """Over the dense network; the middle one of a few measurements, each of both in turns, each with memory of its own: where that lies matters too."""
         with tempfile.TemporaryDirectory() as folder:
             built = build(model, self.target, 1, Path(folder) / "plan.so")
-            return median(self.host.compare(built).speedup for _ in range(MEASUREMENTS))
+            return median(Host(self.target, 1, self.model).compare(built).speedup for _ in range(MEASUREMENTS))
 
 
 def by_magnitude(judge: Judge) -> Found:
