@@ -170,11 +170,8 @@ def report(case: Case, gpu: Gpu, dtype: str, folder: Path) -> None:
     foretold = {kind: predict(Product(case.rows, case.positions * case.batch, case.columns, kind == "2:4"), gpu).expected_s for kind in ("dense", "2:4")}
     cells = "  ".join(f"{name} {seconds * 1e6:8.1f}" for name, seconds in times.items())
     told = "  ".join(f"{name} {seconds * 1e6:8.1f}" for name, seconds in foretold.items())
-    worst = max(wrong.values())
-    print(
-        f"{case.network:14} batch {case.batch:2} {case.rows:5}x{case.columns:<5}@{case.positions * case.batch:<6} us: {cells}   foretold: {told}   worst {worst:.1e}",
-        flush=True,
-    )
+    shape = f"{case.rows:5}x{case.columns:<5}@{case.positions * case.batch:<6}"
+    print(f"{case.network:14} batch {case.batch:2} {shape} us: {cells}   foretold: {told}   worst {max(wrong.values()):.1e}", flush=True)
 
 
 def main() -> int:

@@ -38,6 +38,11 @@ class Tile:
     def threads(self) -> int:
         return self.warps[0] * self.warps[1] * WARP
 
+    def bytes_per_column(self, two_of_four: bool) -> float:
+        """That all its warps read from shared memory for one column of the weights."""
+        each = self.rows // self.warps[0] * (0.5 if two_of_four else 1) + self.positions // self.warps[1]
+        return 2 * each * self.warps[0] * self.warps[1]
+
     def words(self, two_of_four: bool) -> int:
         """32-bit words of shared memory."""
         stage = (self.rows // (2 if two_of_four else 1) + self.positions) * COLUMNS // 2

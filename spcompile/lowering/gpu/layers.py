@@ -12,7 +12,8 @@ from spcompile.kernels.expression import operand, substitute
 from spcompile.kernels.gpu.grid_window import GridWindow
 from spcompile.kernels.gpu.mma_product import TILES, MmaProduct, Tile
 from spcompile.kernels.gpu.window import CHUNK, Window
-from spcompile.kernels.gpu.work import Product
+from spcompile.kernels.gpu.work import ELEMENT, Product
+from spcompile.kernels.gpu.work import TWO_OF_FOUR as TWO_OF_FOUR_BYTES
 from spcompile.kernels.operand import Operand
 from spcompile.lowering.emitter import pointer
 from spcompile.lowering.geometry import window_of
@@ -25,14 +26,23 @@ from spcompile.patterns import parse
 from spcompile.targets.gpu import Gpu
 
 TWO_OF_FOUR = parse("2:4")
+SHARED_BYTES_PER_CYCLE = 128  # of one SM: 32 banks of 4 bytes
 
 
-def best_tile(rows: int, positions: int, batch: int, gpu: Gpu, two_of_four: bool) -> Tile:
-    """The largest that fits shared memory and still fills the card twice; else the one with the most thread blocks that is not mostly empty."""
-    fitting = [tile for tile in TILES if 4 * tile.words(two_of_four) <= gpu.shared_bytes]
-    blocks = {tile: -(-rows // tile.rows) * -(-positions // tile.positions) * batch for tile in fitting}
-    useful = [tile for tile in fitting if tile.positions < 2 * positions or tile is fitting[-1]]
-    return next((tile for tile in useful if blocks[tile] >= 2 * gpu.sms), useful[-1])
+def best_tile(work: Product, gpu: Gpu) -> Tile:
+    """Of those that fit shared memory, the one that keeps its SMs busy for the shortest time."""
+    fitting = [tile for tile in TILES if 4 * tile.words(work.two_of_four) <= gpu.shared_bytes]
+    return min(fitting, key=lambda tile: _busy_s(work, tile, gpu))
+
+
+def _busy_s(work: Product, tile: Tile, gpu: Gpu) -> float:
+    """Waves of thread blocks, each as long as its tensor cores or its reads of shared memory; or the traffic with L2, if that takes longer."""
+    blocks = -(-work.rows // tile.rows) * -(-work.positions // tile.positions) * work.batch
+    rate = (gpu.sparse_flops if work.two_of_four else gpu.dense_flops) / gpu.sms
+    read = tile.bytes_per_column(work.two_of_four) / (SHARED_BYTES_PER_CYCLE * gpu.clock_hz)
+    block_s = work.columns * max(2 * tile.rows * tile.positions / rate, read)
+    moved = blocks * work.columns * (tile.rows * (TWO_OF_FOUR_BYTES if work.two_of_four else ELEMENT) + tile.positions * ELEMENT)
+    return max(-(-blocks // gpu.sms) * block_s, moved / (gpu.l2_bytes_per_cycle * gpu.clock_hz))
 
 
 def two_of_four_pays(layer: Layer, gpu: Gpu, positions: int, columns: int) -> bool:
@@ -92,7 +102,7 @@ def _product(emitter: GpuEmitter, layer: Layer, matrix: np.ndarray, window: Wind
     padded = np.pad(taps, ((0, 0), (0, 0), (0, window.padded_channels - window.channels))).reshape(layer.rows, window.columns)
     sparse = bool(TWO_OF_FOUR.check(matrix != 0)) if layer.in_channels % 4 == 0 else False
     sparse = sparse and two_of_four_pays(layer, emitter.target, layer.positions, window.columns)
-    tile = best_tile(rows, layer.positions, layer.groups, emitter.target, sparse)
+    tile = best_tile(Product(rows, layer.positions, window.columns, sparse, layer.groups), emitter.target)
     kernel = MmaProduct(
         rows, layer.positions, window, window.columns, y_stride, tile, emitter.dtype, batch=layer.groups,
         batch_strides=(rows * window.columns, layer.in_channels, rows), epilogue=epilogue,
@@ -147,7 +157,7 @@ def lower_matmul(emitter: GpuEmitter, task: Task) -> None:
     operands = tuple(Operand(1, rows, positions * rows) for _ in views)
     window = Window.linear(positions, columns, left.strides[1])
     kernel = MmaProduct(
-        rows, positions, window, right.strides[1], rows, best_tile(rows, positions, count, emitter.target, False), emitter.dtype, batch=count,
+        rows, positions, window, right.strides[1], rows, best_tile(Product(rows, positions, columns, batch=count), emitter.target), emitter.dtype, batch=count,
         batch_strides=(right.strides[0], left.strides[0], positions * rows), epilogue=task.expression, operands=operands,
         operand_dtypes=tuple(emitter.dtype_of(view) for view in views), weight_columns=columns,
     )  # fmt: skip

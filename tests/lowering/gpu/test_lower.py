@@ -7,11 +7,12 @@ from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.ir.session import run as reference
 from spcompile.kernels.gpu.mma_product import MmaProduct
+from spcompile.kernels.gpu.work import Product
 from spcompile.lowering.gpu.layers import best_tile
 from spcompile.lowering.gpu.lower import lower_for_gpu
 from spcompile.passes import prepare
 from spcompile.patterns import parse
-from spcompile.targets import load_target
+from spcompile.targets import GPUS, load_target
 from tests.lowering.gpu.run import run
 
 A100 = load_target("a100")
@@ -114,8 +115,15 @@ def test_a_card_without_sparse_tensor_cores_stays_dense(large):
 
 
 def test_tiles_shrink_with_the_work():
-    assert best_tile(4096, 8192, 1, A100, False).positions == 128
-    assert best_tile(64, 1, 1, A100, False).positions == 16
+    assert best_tile(Product(4096, 8192, 1024), A100).positions == 128
+    assert best_tile(Product(64, 1, 1024), A100).positions == 16
+
+
+@pytest.mark.parametrize("name", GPUS)
+def test_tiles_fit_every_card(name):
+    gpu = load_target(name)
+    for two_of_four in (False, True):
+        assert 4 * best_tile(Product(4096, 8192, 1024, two_of_four), gpu).words(two_of_four) <= gpu.shared_bytes
 
 
 def test_what_is_not_known_is_named(build):
