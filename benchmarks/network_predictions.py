@@ -22,7 +22,7 @@ from spcompile.compiler.building import build, filled
 from spcompile.compiler.planning import problem_of
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
-from spcompile.patterns import PATTERNS
+from spcompile.patterns import GENERAL
 from spcompile.progress import Silent
 from spcompile.pruning import Magnitude, prune
 from spcompile.pruning.errors import measure_errors
@@ -48,7 +48,9 @@ def compare(network: Network, speedups: list[float], threads: int, seconds: floa
     """-> "dense" and each speed-up; all are timed in turns."""
     target = load_target("host")
     model = filled(network.prepared())
-    problem = problem_of(model, Predictor(lower(model, target, threads), target, threads), target, threads, PATTERNS, measure_errors(model).error, Silent())
+    problem = problem_of(
+        model, Predictor(lower(model, target, threads), target, threads), target, threads, GENERAL, measure_errors(model, patterns=GENERAL).error, Silent()
+    )
     predicted, variants = {"dense": problem.dense_s}, {"dense": model}
     for speedup in speedups:
         plan = choose(problem, problem.dense_s / speedup)
