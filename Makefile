@@ -5,7 +5,7 @@ BUDGET ?= 2x
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint emulator clean
+.PHONY: demo test lint emulator hardware-tools clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,10 @@ test: lint
 # An aarch64 machine in user-mode emulation, so that tests execute ARM code: Debian's packages, unpacked under the user's cache folder; no root.
 emulator: $(VENV)/.ready
 	$(BIN)/python -m spcompile.runtime.emulator_setup
+
+# Verilator and yosys, with which tests run and synthesise generated hardware: Debian's packages; needs root.
+hardware-tools:
+	apt-get update && apt-get install --yes --no-install-recommends verilator yosys g++ make
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis *.egg-info

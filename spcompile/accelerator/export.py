@@ -57,23 +57,24 @@ def export(network: Quantised, target: Accelerator, folder: Path) -> Schedule:
 
 
 def packing(matrix: np.ndarray, groups: int, target: Accelerator) -> Packed:
-    """The group size, of those that the target decodes, that leaves least to compute; dense where no zeros can be skipped.
+    """The group size, of those that the target decodes, that leaves least to compute, then least to store.
 
     Rows change places within their group of channels where the target balances its load so.
     """
     found = [_packed(matrix, groups, of, target) for of in (1, *_group_sizes(target))]
-    return min(found, key=lambda packed: _windows(packed, matrix.shape[1], target))
+    return min(found, key=lambda packed: _size(packed, matrix.shape[1], target))
 
 
 def _group_sizes(target: Accelerator) -> list[int]:
-    patterns = target.patterns[1:]
-    sizes = {pattern.of if isinstance(pattern, (NOfM, Balanced)) else min(SCATTERED, target.window_columns) for pattern in patterns}
-    return sorted(sizes)
+    found = {pattern.of for pattern in target.patterns if isinstance(pattern, (NOfM, Balanced))}
+    return sorted(found | ({min(SCATTERED, target.window_columns)} if "unstructured" in target.decodes else set()))
 
 
-def _windows(packed: Packed, columns: int, target: Accelerator) -> float:
-    work = Work(1, columns, packed.of, packed.slots, (1, 1), (1, 1), columns)
-    return sum(work.steps(tile, target) for tile in range(len(packed.slots)))
+def _size(packed: Packed, columns: int, target: Accelerator) -> tuple[int, int]:
+    """Windows of all row tiles, bytes of their weights."""
+    work = Work(packed.rows, columns, packed.of, packed.slots, (1, 1), (1, 1), columns)
+    windows = [work.steps(tile, target) for tile in range(len(packed.slots))]
+    return sum(windows), sum(work.weight_bytes(tile, steps, target) for tile, steps in enumerate(windows))
 
 
 def _packed(matrix: np.ndarray, groups: int, of: int, target: Accelerator) -> Packed:

@@ -60,14 +60,15 @@ class Simulator:
             if step.unit == HOST:
                 values.update(host(step.name, {name: self.real(name, values[name]) for name in step.inputs}))
             else:
-                values[step.outputs[0]] = self._compute(step, [self._int8(name, values[name]) for name in step.inputs])
+                values[step.outputs[0]] = self._compute(step, [self.int8(name, values[name]) for name in step.inputs])
         return values
 
     def real(self, name: str, array: np.ndarray) -> np.ndarray:
         """An activation as the host sees it."""
         return self._affines[name].real(array) if array.dtype == np.int8 else array
 
-    def _int8(self, name: str, array: np.ndarray) -> np.ndarray:
+    def int8(self, name: str, array: np.ndarray) -> np.ndarray:
+        """An activation as the accelerator sees it."""
         return array if array.dtype == np.int8 else self._affines[name].numbers(array)
 
     def _compute(self, step: StepEntry, inputs: list[np.ndarray]) -> np.ndarray:
@@ -96,7 +97,7 @@ class Simulator:
             )
         else:
             grouped = matrix.reshape(work.groups, work.rows, work.columns).astype(np.float64)  # whole numbers below 2^53
-            sums = np.concatenate([part @ self._windows(step, image, group, shape, zero_in) for group, part in enumerate(grouped)])
+            sums = np.concatenate([part @ self.windows(step, image, group) for group, part in enumerate(grouped)])
         sums = np.concatenate([sums, np.zeros((len(rows) - len(sums), sums.shape[1]), sums.dtype)])  # rows without weights
         requantise = Requantiser(rows["factor"].astype(np.uint32), rows["shift"], zero)
         found = requantise.numbers(sums + rows["bias"][:, None])
@@ -140,13 +141,13 @@ class Simulator:
         left = len(step.row_order) - len(computed) if step.row_order is not None else 0
         return np.concatenate([computed, np.frombuffer(self._rows, ROW, left, at + work.groups * padded * ROW.itemsize)])
 
-    def _windows(self, step: StepEntry, image: np.ndarray, group: int, shape: tuple[int, ...], zero: int) -> np.ndarray:
-        """[columns, positions], fp64: in-channels neighbouring, taps outside; what lies beyond the image is the input's zero."""
+    def windows(self, step: StepEntry, image: np.ndarray, group: int = 0) -> np.ndarray:
+        """image: a step's int8 input -> [columns, positions], whole numbers in fp64: in-channels neighbouring, taps outside; beyond the image its zero."""
         work = step.work
         if step.op_type != "Conv":
             return image.reshape(work.positions, work.columns).T.astype(np.float64)
-        channels = image[:, group * work.in_channels : (group + 1) * work.in_channels]
-        return np.concatenate(list(taps(channels, work, step.pads, shape[2:], zero))).astype(np.float64)
+        channels, shape = image[:, group * work.in_channels : (group + 1) * work.in_channels], self.schedule.tensor(step.outputs[0]).shape
+        return np.concatenate(list(taps(channels, work, step.pads, shape[2:], self._affines[step.inputs[0]].zero))).astype(np.float64)
 
     def _timed(self, step: StepEntry) -> StepCycles:
         target = self.target

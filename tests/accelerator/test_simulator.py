@@ -102,3 +102,11 @@ def test_the_schedule_is_read_back_as_it_was_written(networks, arrays, tmp_path)
     (tmp_path / SCHEDULE).write_text((tmp_path / SCHEDULE).read_text().replace('"version": 1', '"version": 7'))
     with pytest.raises(ArtifactError, match="another version"):
         read(tmp_path)
+
+
+def test_an_array_packs_only_what_it_decodes(networks, arrays, tmp_path):
+    target = replace(arrays["weights stay"], decodes=("2:8",))
+    _, schedule, _ = exported(networks(**ZEROS["1:16"]), target, tmp_path)
+    assert {step.work.of for step in schedule.steps if step.unit == "array"} <= {1, 8}
+    _, schedule, _ = exported(networks(**ZEROS["anywhere"]), replace(target, decodes=()), tmp_path)
+    assert {step.work.of for step in schedule.steps if step.unit == "array"} == {1}

@@ -6,7 +6,7 @@ from math import ceil, log2
 from spcompile.targets.accelerator import Accelerator
 
 PRODUCT_BITS, SUM_BITS = 16, 32
-REQUANTISER_MULTIPLIES = 4  # int8 products that one of 32 x 16 bits takes the place of: two DSP blocks
+REQUANTISER_DSPS = 2  # of one product of 32 x 16 bits
 INPUTS_OF_A_LUT = 4  # of a multiplexer that one 6-input LUT makes, one bit wide
 
 
@@ -26,7 +26,7 @@ def estimate(target: Accelerator) -> Resources:
     columns = target.array_rows * target.array_positions
     multipliers = columns * target.array_lanes
     requantisers = columns
-    dsps = ceil((multipliers + REQUANTISER_MULTIPLIES * requantisers) / target.multiplies_per_dsp)
+    dsps = ceil(multipliers / target.multiplies_per_dsp) + REQUANTISER_DSPS * requantisers
     widest = max([1, *(getattr(pattern, "of", 1) for pattern in target.patterns)])
     choose = 8 * ceil((widest - 1) / (INPUTS_OF_A_LUT - 1)) * multipliers
     adders = (target.array_lanes - 1) * (PRODUCT_BITS + ceil(log2(max(2, target.array_lanes)) / 2)) * columns
