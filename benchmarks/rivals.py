@@ -36,9 +36,9 @@ class Module(torch.nn.Module):
             made = torch.nn.Linear(layer.columns, layer.rows, bias=biased)
         with torch.no_grad():
             matrix = weight(model, layer)
-            made.weight.copy_(torch.from_numpy(layer.from_matrix(matrix) if layer.op_type == "Conv" else matrix.copy()))
+            made.weight.copy_(torch.tensor(layer.from_matrix(matrix) if layer.op_type == "Conv" else matrix))
             if biased:
-                made.bias.copy_(torch.from_numpy(bias(model, layer).copy()))
+                made.bias.copy_(torch.tensor(bias(model, layer)))
         return made
 
     def _even(self, layer) -> tuple[int, int] | None:
