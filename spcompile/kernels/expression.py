@@ -60,51 +60,12 @@ def evaluate(expression: Expression, operands: list):
     return tirx.Let(inner, arguments[0], function(inner, *arguments[1:]))
 
 
-def _functions():
+def _functions() -> dict:
+    """Operation -> function of TIR expressions.
+
+    max(number, x) is NaN where x is, max(x, number) is the number: a NaN must not come out as a result.
+    """
     from tvm import tirx
-
-    number = lambda value: tirx.const(value, "float32")  # noqa: E731
-
-    # max(number, x) is NaN where x is, max(x, number) is the number: a NaN must not come out as a result.
-
-    def exp(x):
-        """Cody-Waite reduction and a degree-5 polynomial (Cephes expf, 2 ulp): exp(x) = 2^n * p(x - n ln 2)."""
-        x = tirx.min(number(88.37626), tirx.max(number(-87.33654), x))
-        n = tirx.floor(x * number(1.44269504088896341) + number(0.5))
-        r = x - n * number(0.693359375) + n * number(2.12194440e-4)
-        p = number(1.9875691500e-4)
-        for c in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
-            p = p * r + number(c)
-        p = p * r * r + r + number(1.0)
-        power = tirx.reinterpret("float32", (tirx.Cast("int32", n) + 127) * (1 << 23))
-        return p * power
-
-    def sigmoid(x):
-        return number(1.0) / (number(1.0) + exp(number(0.0) - x))
-
-    def tanh(x):
-        """tanh(x) = 1 - 2 / (exp(2x) + 1); near zero its odd series avoids cancellation."""
-        square = x * x
-        series = x * (number(1.0) + square * (number(-1 / 3) + square * (number(2 / 15) + square * number(-17 / 315))))
-        return tirx.Select(tirx.abs(x) < number(0.2), series, number(1.0) - number(2.0) / (exp(x + x) + number(1.0)))
-
-    def erf(x):
-        """Rational approximation of Eigen's erf (generic_fast_erf_float), x clamped to [-4, 4], 1e-7 absolute."""
-        x = tirx.min(number(4.0), tirx.max(number(-4.0), x))
-        square = x * x
-        p = number(-2.72614225801306e-10)
-        for c in (2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02):
-            p = p * square + number(c)
-        q = number(-1.45660718464996e-05)
-        for c in (-2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02):
-            q = q * square + number(c)
-        return x * p / q
-
-    def hard_sigmoid(x, alpha, beta):
-        return tirx.max(number(0.0), tirx.min(number(1.0), x * alpha + beta))
-
-    def log(x):
-        return tirx.log(x)
 
     return {
         "add": lambda a, b: a + b,
@@ -113,22 +74,71 @@ def _functions():
         "div": lambda a, b: a / b,
         "max": tirx.max,
         "min": tirx.min,
-        "neg": lambda a: number(0.0) - a,
+        "neg": lambda a: _number(0.0) - a,
         "abs": tirx.abs,
-        "relu": lambda a: tirx.max(number(0.0), a),
-        "leaky_relu": lambda a, slope: tirx.Select(a >= number(0.0), a, a * slope),
-        "exp": exp,
-        "log": log,
+        "relu": lambda a: tirx.max(_number(0.0), a),
+        "leaky_relu": lambda a, slope: tirx.Select(a >= _number(0.0), a, a * slope),
+        "exp": _exp,
+        "log": tirx.log,
         "sqrt": tirx.sqrt,
-        "reciprocal": lambda a: number(1.0) / a,
+        "reciprocal": lambda a: _number(1.0) / a,
         "square": lambda a: a * a,
         "pow": tirx.pow,
         "floor": tirx.floor,
-        "sigmoid": sigmoid,
-        "tanh": tanh,
-        "erf": erf,
-        "hard_sigmoid": hard_sigmoid,
-        "gelu": lambda a: number(0.5) * a * (number(1.0) + erf(a * number(0.7071067811865476))),
-        "greater_equal_zero": lambda a: tirx.Select(a >= number(0.0), number(1.0), number(0.0)),
-        "where": lambda c, a, b: tirx.Select(c != number(0.0), a, b),
+        "sigmoid": _sigmoid,
+        "tanh": _tanh,
+        "erf": _erf,
+        "hard_sigmoid": lambda x, alpha, beta: tirx.max(_number(0.0), tirx.min(_number(1.0), x * alpha + beta)),
+        "gelu": lambda a: _number(0.5) * a * (_number(1.0) + _erf(a * _number(0.7071067811865476))),
+        "greater_equal_zero": lambda a: tirx.Select(a >= _number(0.0), _number(1.0), _number(0.0)),
+        "where": lambda c, a, b: tirx.Select(c != _number(0.0), a, b),
     }
+
+
+def _number(value: float):
+    from tvm import tirx
+
+    return tirx.const(value, "float32")
+
+
+def _exp(x):
+    """Cody-Waite reduction and a degree-5 polynomial (Cephes expf, 2 ulp): exp(x) = 2^n * p(x - n ln 2)."""
+    from tvm import tirx
+
+    x = tirx.min(_number(88.37626), tirx.max(_number(-87.33654), x))
+    n = tirx.floor(x * _number(1.44269504088896341) + _number(0.5))
+    r = x - n * _number(0.693359375) + n * _number(2.12194440e-4)
+    p = _number(1.9875691500e-4)
+    for c in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
+        p = p * r + _number(c)
+    p = p * r * r + r + _number(1.0)
+    power = tirx.reinterpret("float32", (tirx.Cast("int32", n) + 127) * (1 << 23))
+    return p * power
+
+
+def _sigmoid(x):
+    return _number(1.0) / (_number(1.0) + _exp(_number(0.0) - x))
+
+
+def _tanh(x):
+    """tanh(x) = 1 - 2 / (exp(2x) + 1); near zero its odd series avoids cancellation."""
+    from tvm import tirx
+
+    square = x * x
+    series = x * (_number(1.0) + square * (_number(-1 / 3) + square * (_number(2 / 15) + square * _number(-17 / 315))))
+    return tirx.Select(tirx.abs(x) < _number(0.2), series, _number(1.0) - _number(2.0) / (_exp(x + x) + _number(1.0)))
+
+
+def _erf(x):
+    """Rational approximation of Eigen's erf (generic_fast_erf_float), x clamped to [-4, 4], 1e-7 absolute."""
+    from tvm import tirx
+
+    x = tirx.min(_number(4.0), tirx.max(_number(-4.0), x))
+    square = x * x
+    p = _number(-2.72614225801306e-10)
+    for c in (2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02):
+        p = p * square + _number(c)
+    q = _number(-1.45660718464996e-05)
+    for c in (-2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02):
+        q = q * square + _number(c)
+    return x * p / q
