@@ -16,6 +16,7 @@ from spcompile.kernels.gpu.work import ELEMENT, TWO_OF_FOUR, Product, Sweep
 from spcompile.targets.gpu import Gpu
 
 TILES = ((256, 128), (128, 256), (128, 128), (256, 64), (64, 256), (128, 64), (64, 128), (64, 64), (128, 32), (64, 32))  # rows x positions
+BLOCK_ROWS = 64  # of a tile that skips blocks of columns
 SPLITS = (1, 2, 3, 4, 6, 8, 16)  # of the sum over columns among thread blocks
 SHORTEST_SPLIT = 256  # columns
 STEP = 64  # columns that a thread block takes at once
@@ -57,16 +58,17 @@ def _sweep(work: Sweep, gpu: Gpu, network_bytes: float, c: Constants) -> float:
 @lru_cache(maxsize=100_000)
 def _product(work: Product, gpu: Gpu, network_bytes: float, c: Constants) -> float:
     splits = [split for split in SPLITS if split == 1 or work.columns >= split * SHORTEST_SPLIT]
-    return min(_tiled(work, gpu, network_bytes, c, tile, split) for tile in TILES for split in splits)
+    tiles = [tile for tile in TILES if work.kept == 1 or tile[0] == BLOCK_ROWS]
+    return min(_tiled(work, gpu, network_bytes, c, tile, split) for tile in tiles for split in splits)
 
 
 def _tiled(work: Product, gpu: Gpu, network_bytes: float, c: Constants, tile: tuple[int, int], split: int) -> float:
     high, wide = -(-work.rows // tile[0]), -(-work.positions // tile[1])
-    columns = -(-work.columns // (split * STEP)) * STEP
+    columns = -(-work.columns * work.kept // (split * STEP)) * STEP
     rate = (gpu.sparse_flops if work.two_of_four else gpu.dense_flops) / gpu.sms
     waves = -(-high * wide * work.batch * split // gpu.sms)
     weight = TWO_OF_FOUR if work.two_of_four else ELEMENT
-    traffic = high * wide * work.batch * (tile[0] * weight + tile[1] * ELEMENT) * work.columns
+    traffic = high * wide * work.batch * (tile[0] * weight + tile[1] * ELEMENT) * work.columns * work.kept
     if split > 1:
         traffic += 2 * 4 * work.rows * work.positions * work.batch * split
     again = _weights_again(work, gpu, c, high, wide) if work.two_of_four else 0.0

@@ -8,6 +8,7 @@ from spcompile.patterns.choice import Choice
 from spcompile.patterns.dense import Dense
 from spcompile.patterns.n_of_m import NOfM
 from spcompile.patterns.notation import Notation
+from spcompile.patterns.tile import Tile
 from spcompile.patterns.unstructured import Unstructured
 
 GENERAL: tuple[Pattern, ...] = (  # what processors can gain from
@@ -25,6 +26,9 @@ GENERAL: tuple[Pattern, ...] = (  # what processors can gain from
 )
 PATTERNS: tuple[Pattern, ...] = (
     *GENERAL,
+    Tile(16, 16),  # what tensor cores can skip whole
+    Tile(32, 32),
+    Tile(64, 64),
     NOfM(1, 8),  # from here on: for arrays whose processing elements decode them
     NOfM(1, 16),
     NOfM(2, 16),

@@ -24,11 +24,11 @@ def network(build, tmp_path):
 
 
 def compiled(network, tmp_path, **given):
-    return spcompile.compile(network, budget="1.01x", output=tmp_path / "artifact", **{"target": "a100", **given})
+    return spcompile.compile(network, output=tmp_path / "artifact", **{"target": "a100", "budget": "1.01x", **given})
 
 
 def test_two_of_four_is_chosen_where_it_wins_alone(network, tmp_path):
-    result = compiled(network, tmp_path)
+    result = compiled(network, tmp_path, patterns="2:4")
     assert [entry.chosen.choice.notation for entry in result.plan.layers] == ["2:4", "dense"]
     assert result.plan.latency.basis == "analytic" and result.plan.latency.expected_s < result.plan.dense_latency.expected_s
     files = {path.name for path in result.artifact.iterdir()}
@@ -43,6 +43,12 @@ def test_without_nvcc_the_report_says_what_to_install(network, tmp_path, monkeyp
     result = compiled(network, tmp_path)
     assert "pip install nvidia-cuda-nvcc" in result.report.verification.reason
     assert (result.artifact / "kernels.cu").is_file() and not (result.artifact / "kernels.cubin").exists()
+
+
+def test_blocks_are_skipped(network, tmp_path):
+    result = compiled(network, tmp_path, patterns="block64x64", budget="2x")
+    assert result.plan.layers[0].chosen.choice.pattern.notation == "block64x64" and result.plan.feasible
+    assert "blocks64" in (result.artifact / "launches.json").read_text()
 
 
 def test_bf16_is_asked_for_by_name(network, tmp_path):

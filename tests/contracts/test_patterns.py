@@ -71,7 +71,7 @@ def test_every_nominal_level_is_on_offer_as_some_share(pattern, layer):
 def test_zeros_that_are_there_already_are_found_and_go_first(pattern, seed):
     if pattern.fixed_sparsity is not None:
         return
-    weight = np.random.default_rng(seed).uniform(1, 2, (32, 96)) * pattern.mask(np.random.default_rng(seed).random((32, 96)), 0.6)
+    weight = np.random.default_rng(seed).uniform(1, 2, (64, 192)) * pattern.mask(np.random.default_rng(seed).random((64, 192)), 0.6)
     present = pattern.present(weight)
     assert abs(present - 0.6) <= 0.5 / pattern.partition(weight.shape, 0.0).units_per_pool + 1e-9
     np.testing.assert_array_equal(pattern.mask(np.abs(weight), present), weight != 0)
@@ -81,7 +81,7 @@ def test_zeros_that_are_there_already_are_found_and_go_first(pattern, seed):
 @given(seed=st.integers(0, 2**32 - 1), level=st.floats(0.05, 0.98))
 def test_no_swap_of_two_units_of_a_pool_raises_the_kept_saliency(pattern, seed, level):
     level = level if pattern.fixed_sparsity is None else pattern.fixed_sparsity
-    saliency = np.random.default_rng(seed).random((32, 96))
+    saliency = np.random.default_rng(seed).random((64, 192))
     partition = pattern.partition(saliency.shape, level)
     kept, totals = partition.totals(pattern.mask(saliency, level)) > 0, partition.totals(saliency)
     worst_kept = np.where(kept, totals, np.inf).min(axis=1)
@@ -92,16 +92,16 @@ def test_no_swap_of_two_units_of_a_pool_raises_the_kept_saliency(pattern, seed, 
 
 @every_pattern
 def test_block_rows_keep_the_same_columns(pattern):
-    mask = pattern.mask(np.random.default_rng(0).random((32, 96)), 0.5 if pattern.fixed_sparsity is None else pattern.fixed_sparsity)
-    blocks = mask.reshape(-1, pattern.block_rows, 96)
+    mask = pattern.mask(np.random.default_rng(0).random((64, 192)), 0.5 if pattern.fixed_sparsity is None else pattern.fixed_sparsity)
+    blocks = mask.reshape(-1, pattern.block_rows, 192)
     assert (blocks == blocks[:, :1]).all()
 
 
 @every_pattern
 def test_a_layer_is_never_emptied(pattern):
     if pattern.fixed_sparsity is None:
-        assert pattern.mask(np.ones((16, 32)), 0.999).any()
-    assert not pattern.check(np.zeros((16, 32), bool))
+        assert pattern.mask(np.ones((64, 64)), 0.999).any()
+    assert not pattern.check(np.zeros((64, 64), bool))
 
 
 @every_pattern

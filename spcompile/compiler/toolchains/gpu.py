@@ -15,7 +15,7 @@ from spcompile.ir.session import Session
 from spcompile.lowering.gpu.lower import lower_for_gpu
 from spcompile.lowering.gpu.predict import GpuPredictor, takes
 from spcompile.lowering.gpu.program import GpuProgram
-from spcompile.patterns import Pattern, parse
+from spcompile.patterns import Pattern, parse_patterns
 from spcompile.pruning import Calibration
 from spcompile.report.facts import Measurement
 from spcompile.runtime import artifact
@@ -59,7 +59,7 @@ class Gpu(Toolchain):
 
     target: Target
     dtypes = tuple(DTYPES)
-    offered: tuple[Pattern, ...] = (parse("dense"), parse("2:4"))
+    offered: tuple[Pattern, ...] = tuple(parse_patterns("dense,2:4,block16x16,block32x32,block64x64"))
 
     def __init__(self, target: Target, threads: int, dtype: str | None = None):
         if threads != 1:

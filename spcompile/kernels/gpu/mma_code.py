@@ -11,7 +11,8 @@ CHUNK_BYTES = 16
 
 def emit(k: MmaProduct):
     """-> the kernel as TIR."""
-    pointers = {"weights": k.dtype, **({"metadata": "uint32"} if k.two_of_four else {}), "x": k.dtype, "y": k.dtype}
+    lists = ("metadata",) if k.two_of_four else ("starts", "blocks", "order") if k.block_width else ()
+    pointers = {"weights": k.dtype, **dict.fromkeys(lists, "uint32"), "x": k.dtype, "y": k.dtype}
     operands = {f"operand_{index}": dtype for index, dtype in enumerate(k.operand_dtypes)}
     return device_function(k.name, pointers | operands, k.grid, k.tile.threads, lambda *place, **buffers: _Thread(k, *place, **buffers).write())
 
@@ -19,12 +20,17 @@ def emit(k: MmaProduct):
 class _Thread:
     """Writes the statements in their order; every index below is of this thread."""
 
-    def __init__(self, k: MmaProduct, blocks, thread, weights, x, y, metadata=None, **operands):
+    def __init__(self, k: MmaProduct, place, thread, weights, x, y, metadata=None, starts=None, blocks=None, order=None, **operands):
         from tvm.tirx.script.builder import ir as T
 
-        self.k, self.T, self.thread, self.batch = k, T, thread, blocks[2]
+        self.k, self.T, self.thread, self.batch = k, T, thread, place[2]
+        self.blocks, self.order = blocks, order
+        self.start, self.steps = T.int32(0), T.int32(k.steps)
+        if k.block_width:
+            self.start = T.cast(starts[place[0]], "int32")
+            self.steps = T.cast(starts[place[0] + 1], "int32") - self.start
         self.weights, self.metadata, self.x, self.y, self.operands = weights, metadata, x, y, list(operands.values())
-        self.first_row, self.first_position = blocks[0] * k.tile.rows, blocks[1] * k.tile.positions
+        self.first_row, self.first_position = place[0] * k.tile.rows, place[1] * k.tile.positions
         self.lane, warp = thread % WARP, thread // WARP
         self.warp_rows, self.warp_positions = k.tile.rows // k.tile.warps[0], k.tile.positions // k.tile.warps[1]
         self.warp_row, self.warp_position = warp % k.tile.warps[0] * self.warp_rows, warp // k.tile.warps[0] * self.warp_positions
@@ -34,7 +40,7 @@ class _Thread:
         self.stage_words = self.weight_words + k.tile.positions * 8 * WORDS
 
     def write(self) -> None:
-        T, stages, steps = self.T, self.k.tile.stages, self.k.steps
+        T, stages, steps = self.T, self.k.tile.stages, self.steps
         self.shared = T.alloc_buffer((self.k.tile.words(self.k.two_of_four),), "uint32", scope="shared.dyn")
         self.sums = T.alloc_buffer((self.fragments[0] * self.fragments[1] * 4,), "float32", scope="local")
         self.a = T.alloc_buffer((4,), "uint32", scope="local")
@@ -42,7 +48,7 @@ class _Thread:
         for index in range(self.fragments[0] * self.fragments[1] * 4):
             T.buffer_store(self.sums, T.float32(0), [index])
         for stage in range(stages - 1):
-            if stage < steps:
+            with T.If(stage < steps), T.Then():
                 self.fetch(stage, stage)
             T.evaluate(T.ptx["cp.async.commit_group"]())
         with T.serial(0, steps) as step:
@@ -75,7 +81,10 @@ class _Thread:
 
     def weight_chunk(self, row, chunk, step):
         """-> (element, buffer, how many numbers from there on are weights)."""
-        k, T, row = self.k, self.T, self.first_row + row
+        k, T = self.k, self.T
+        if k.block_width:
+            return ((self.start + step) * k.tile.rows + row) * COLUMNS + chunk * CHUNK, self.weights, T.int32(CHUNK)
+        row = self.first_row + row
         if k.two_of_four:
             rows, column = -(-k.rows // ROWS) * ROWS, step * (COLUMNS // 2) + chunk * CHUNK
             return row * k.weight_stride + column, self.weights, T.if_then_else(row < rows, CHUNK, 0)
@@ -85,6 +94,10 @@ class _Thread:
 
     def input_chunk(self, row, chunk, step):
         k, T, position, column = self.k, self.T, self.first_position + row, step * COLUMNS + chunk * CHUNK
+        if k.block_width:
+            in_step = chunk * CHUNK
+            block = T.cast(self.blocks[(self.start + step) * (COLUMNS // k.block_width) + in_step // k.block_width], "int32")
+            column = block * k.block_width + in_step % k.block_width
         image, y, x, channel = k.window.locate(position, column)
         inside = T.And(T.And(y >= 0, y < k.window.in_size[0]), T.And(x >= 0, x < k.window.in_size[1]))
         inside = T.And(inside, T.And(position < k.positions, column < k.window.columns))
@@ -146,6 +159,8 @@ class _Thread:
             place = turn * k.tile.threads + self.thread
             m, p = place % k.tile.rows, place // k.tile.rows
             row, position = self.first_row + m, self.first_position + p
+            if k.block_width:
+                row = T.cast(self.order[row], "int32")
             with T.If(T.And(row < k.rows, position < k.positions)), T.Then():
                 value = T.reinterpret("float32", self.shared[p * (k.tile.rows + PAD) + m])
                 loaded = [

@@ -65,7 +65,7 @@ def swizzled(row, chunk, chunks: int):
 
 @dataclass(frozen=True)
 class MmaProduct(GpuKernel):
-    """Pointers: weights, metadata (2:4 only), x, y, one per operand.
+    """Pointers: weights, metadata (2:4 only) or starts, blocks and order (blocks of columns only), x, y, one per operand.
 
     weights: dense [rows, weight_stride], 2:4 as `formats.two_of_four` packs them. y: element (p, m) at p * y_stride + m. batch: products of one
     launch, with their strides in elements; the groups of a convolution are a batch. operands of dtype `operand_dtypes`.
@@ -85,19 +85,32 @@ class MmaProduct(GpuKernel):
     operands: tuple[Operand, ...] = ()
     operand_dtypes: tuple[str, ...] = ()
     weight_columns: int = 0  # of a row that may be read, where it is fewer than the window's
+    block_width: int = 0  # of the blocks of columns that tiles of rows keep, as `formats.column_blocks` packs them; 0: every column
+    kept: float = 1.0  # share of the weights in these blocks; data, not code
 
     def __post_init__(self):
         assert self.dtype in DTYPES and len(self.operands) == len(self.operand_dtypes), self
-        assert not (self.two_of_four and self.batch > 1), "2:4 weights come one matrix a launch"
+        assert not ((self.two_of_four or self.block_width) and self.batch > 1), "sparse weights come one matrix a launch"
+        assert self.block_width in (0, 16, 32, 64) and not (self.two_of_four and self.block_width), self
 
     @property
     def code(self) -> tuple:
-        shape = (self.rows, self.positions, self.window, self.weight_stride, self.weight_columns, self.y_stride, self.batch, self.batch_strides)
+        shape = (
+            self.rows,
+            self.positions,
+            self.window,
+            self.weight_stride,
+            self.weight_columns,
+            self.block_width,
+            self.y_stride,
+            self.batch,
+            self.batch_strides,
+        )
         return (*shape, self.tile, self.dtype, self.two_of_four, self.epilogue, self.operands, self.operand_dtypes)
 
     @property
     def title(self) -> str:
-        kind = "sparse24" if self.two_of_four else "dense"
+        kind = "sparse24" if self.two_of_four else f"blocks{self.block_width}" if self.block_width else "dense"
         taps = "x".join(map(str, self.window.kernel))
         return f"{DTYPES[self.dtype]}_mma_{kind}_{self.tile.rows}x{self.tile.positions}_m{self.rows}_p{self.positions}_k{self.window.columns}_{taps}"
 
@@ -111,7 +124,8 @@ class MmaProduct(GpuKernel):
         return -(-self.window.columns // COLUMNS)
 
     def work(self) -> Product:
-        return Product(self.rows, self.positions, self.window.columns, self.two_of_four, self.batch, max(1.0, self.window.taps / _area(self.window.strides)))
+        reads = max(1.0, self.window.taps / _area(self.window.strides))
+        return Product(self.rows, self.positions, self.window.columns, self.two_of_four, self.batch, reads, self.kept)
 
     def emit(self, threads: int):
         from spcompile.kernels.gpu.mma_code import emit

@@ -19,10 +19,11 @@ class Product:
     two_of_four: bool = False
     batch: int = 1
     reads: float = 1.0
+    kept: float = 1.0  # share of the weights that is stored and multiplied
 
     @property
     def weight_bytes(self) -> float:
-        return self.batch * self.rows * self.columns * (TWO_OF_FOUR if self.two_of_four else ELEMENT)
+        return self.batch * self.rows * self.columns * (TWO_OF_FOUR if self.two_of_four else ELEMENT) * self.kept
 
     @property
     def bytes(self) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from spcompile.costs.gpu import predict
-from spcompile.formats.two_of_four import pack
+from spcompile.formats import column_blocks, two_of_four
 from spcompile.ir.layer import Layer
 from spcompile.kernels.expression import operand, substitute
 from spcompile.kernels.gpu.grid_window import GridWindow
@@ -26,12 +26,14 @@ from spcompile.patterns import parse
 from spcompile.targets.gpu import Gpu
 
 TWO_OF_FOUR = parse("2:4")
+BLOCK_TILE_ROWS, BLOCK_WIDTHS = 64, (64, 32, 16)
+MOST_KEPT = 0.8  # share of a matrix, or of its blocks, up to which skipping blocks is looked at
 SHARED_BYTES_PER_CYCLE = 128  # of one SM: 32 banks of 4 bytes
 
 
-def best_tile(work: Product, gpu: Gpu) -> Tile:
-    """Of those that fit shared memory, the one that keeps its SMs busy for the shortest time."""
-    fitting = [tile for tile in TILES if 4 * tile.words(work.two_of_four) <= gpu.shared_bytes]
+def best_tile(work: Product, gpu: Gpu, rows: int | None = None) -> Tile:
+    """Of those that fit shared memory, of `rows` rows if given, the one that keeps its SMs busy for the shortest time."""
+    fitting = [tile for tile in TILES if 4 * tile.words(work.two_of_four) <= gpu.shared_bytes and rows in (None, tile.rows)]
     return min(fitting, key=lambda tile: _busy_s(work, tile, gpu))
 
 
@@ -40,14 +42,10 @@ def _busy_s(work: Product, tile: Tile, gpu: Gpu) -> float:
     blocks = -(-work.rows // tile.rows) * -(-work.positions // tile.positions) * work.batch
     rate = (gpu.sparse_flops if work.two_of_four else gpu.dense_flops) / gpu.sms
     read = tile.bytes_per_column(work.two_of_four) / (SHARED_BYTES_PER_CYCLE * gpu.clock_hz)
-    block_s = work.columns * max(2 * tile.rows * tile.positions / rate, read)
-    moved = blocks * work.columns * (tile.rows * (TWO_OF_FOUR_BYTES if work.two_of_four else ELEMENT) + tile.positions * ELEMENT)
+    columns = work.columns * work.kept
+    block_s = columns * max(2 * tile.rows * tile.positions / rate, read)
+    moved = blocks * columns * (tile.rows * (TWO_OF_FOUR_BYTES if work.two_of_four else ELEMENT) + tile.positions * ELEMENT)
     return max(-(-blocks // gpu.sms) * block_s, moved / (gpu.l2_bytes_per_cycle * gpu.clock_hz))
-
-
-def two_of_four_pays(layer: Layer, gpu: Gpu, positions: int, columns: int) -> bool:
-    dense, sparse = (predict(Product(layer.rows, positions, columns, kind), gpu).expected_s for kind in (False, True))
-    return gpu.has_sparse and layer.groups == 1 and sparse < dense
 
 
 def lower_conv(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
@@ -97,22 +95,36 @@ def _layer(emitter: GpuEmitter, task: Task, layer: Layer, source: View, window: 
 
 
 def _product(emitter: GpuEmitter, layer: Layer, matrix: np.ndarray, window: Window, y_stride: int, epilogue, operands, dtypes):
-    rows = layer.rows // layer.groups
+    """-> (kernel, its weights): of the forms that the zeros allow, the one predicted fastest."""
+    rows, gpu = layer.rows // layer.groups, emitter.target
     taps = matrix.reshape(layer.rows, window.taps, window.channels)
     padded = np.pad(taps, ((0, 0), (0, 0), (0, window.padded_channels - window.channels))).reshape(layer.rows, window.columns)
-    sparse = bool(TWO_OF_FOUR.check(matrix != 0)) if layer.in_channels % 4 == 0 else False
-    sparse = sparse and two_of_four_pays(layer, emitter.target, layer.positions, window.columns)
-    tile = best_tile(Product(rows, layer.positions, window.columns, sparse, layer.groups), emitter.target)
-    kernel = MmaProduct(
-        rows, layer.positions, window, window.columns, y_stride, tile, emitter.dtype, batch=layer.groups,
+    dense = MmaProduct(
+        rows, layer.positions, window, window.columns, y_stride, TILES[0], emitter.dtype, batch=layer.groups,
         batch_strides=(rows * window.columns, layer.in_channels, rows), epilogue=epilogue,
         operands=tuple(replace(o, batch_stride=rows * o.row_stride) for o in operands), operand_dtypes=dtypes,
     )  # fmt: skip
-    if not sparse:
+    forms = [(dense, None), *(_sparse_forms(dense, matrix, padded, gpu) if layer.groups == 1 else ())]
+    kernel, packed = min(forms, key=lambda form: predict(form[0].work(), gpu).expected_s)
+    tile = best_tile(kernel.work(), gpu, BLOCK_TILE_ROWS if kernel.block_width else None)
+    kernel = replace(kernel, tile=tile)
+    if packed is None:
         return kernel, (Argument(emitter.stored(emitter.halves(padded))),)
-    packed = pack(emitter.halves(padded))
-    kernel = replace(kernel, two_of_four=True, weight_stride=packed.values.shape[1], batch_strides=(0, 0, 0))
-    return kernel, (Argument(emitter.stored(packed.values)), Argument(emitter.stored(packed.metadata)))
+    lists = (packed.metadata,) if kernel.two_of_four else (packed.starts, packed.blocks, packed.order)
+    return kernel, tuple(Argument(emitter.stored(array)) for array in (emitter.halves(packed.values), *lists))
+
+
+def _sparse_forms(dense: MmaProduct, matrix: np.ndarray, padded: np.ndarray, gpu: Gpu):
+    """2:4 where the matrix obeys it; blocks of columns that tiles of 64 rows keep, where a fifth of it is zero."""
+    single = replace(dense, batch_strides=(0, 0, 0))
+    if gpu.has_sparse and dense.window.channels % 4 == 0 and TWO_OF_FOUR.check(matrix != 0):
+        packed = two_of_four.pack(padded)
+        yield replace(single, two_of_four=True, weight_stride=packed.values.shape[1]), packed
+    if np.count_nonzero(matrix) <= MOST_KEPT * matrix.size:
+        for width in BLOCK_WIDTHS:
+            packed = column_blocks.pack(padded, BLOCK_TILE_ROWS, width)
+            if 0 < packed.density <= MOST_KEPT:
+                yield replace(single, block_width=width, weight_stride=0, kept=packed.density), packed
 
 
 def epilogue_of(emitter: GpuEmitter, task: Task, out: View, bias=None):

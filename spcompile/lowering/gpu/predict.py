@@ -7,14 +7,16 @@ from operator import add
 from spcompile.costs.gpu import predict
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
+from spcompile.kernels.gpu.work import Product
+from spcompile.lowering.gpu.layers import BLOCK_TILE_ROWS, TWO_OF_FOUR
 from spcompile.lowering.gpu.program import GpuProgram
-from spcompile.patterns import Choice, Pattern, parse
+from spcompile.patterns import Choice, Pattern
 from spcompile.patterns.n_of_m import NOfM
+from spcompile.patterns.tile import Tile
 from spcompile.patterns.unstructured import Unstructured
 from spcompile.targets.gpu import Gpu
 from spcompile.verdict import Verdict
 
-TWO_OF_FOUR = parse("2:4")
 NO_ZEROS = Latency(0.0, 0.0, 0.0, "analytic")
 
 
@@ -33,19 +35,29 @@ class GpuPredictor:
     def __call__(self, layer: Layer, choice: Choice) -> Latency:
         """A pattern that no kernel gains from takes the time of dense."""
         work = self._kernels[layer.name][0].work()
-        if choice.pattern != TWO_OF_FOUR or not takes(layer, TWO_OF_FOUR, self._gpu):
-            return predict(replace(work, two_of_four=False) if hasattr(work, "two_of_four") else work, self._gpu, self._bytes)
-        return predict(replace(work, two_of_four=True), self._gpu, self._bytes)
+        if isinstance(work, Product):
+            taken = bool(takes(layer, choice.pattern, self._gpu))
+            work = replace(work, two_of_four=taken and choice.pattern == TWO_OF_FOUR, kept=expected_kept(choice) if taken else 1.0)
+        return predict(work, self._gpu, self._bytes)
+
+
+def expected_kept(choice: Choice) -> float:
+    """Share of a layer's 64-row blocks of columns that keep a weight, if its units are kept independently of each other and rows stay in their order."""
+    if not isinstance(choice.pattern, Tile):
+        return 1.0
+    return 1 - choice.sparsity ** max(1.0, BLOCK_TILE_ROWS / choice.pattern.rows)
 
 
 def takes(layer: Layer, pattern: Pattern, gpu: Gpu) -> Verdict:
     """Can the layer hold the pattern, and is there a kernel that gains from it?"""
-    if pattern.fixed_sparsity != 0 and pattern != TWO_OF_FOUR:
+    if pattern.fixed_sparsity == 0:
+        return Verdict.yes()
+    if not (pattern == TWO_OF_FOUR or isinstance(pattern, Tile)):
         return Verdict.no(_why_not(pattern))
     if pattern == TWO_OF_FOUR and not gpu.has_sparse:
         return Verdict.no(f"{gpu.name} has no sparse tensor cores")
-    if pattern == TWO_OF_FOUR and layer.groups > 1 and not layer.depthwise:
-        return Verdict.no("a grouped convolution: 2:4 is compiled for whole matrices only")
+    if layer.groups > 1 and not layer.depthwise:
+        return Verdict.no(f"a grouped convolution: {pattern.notation} is compiled for whole matrices only")
     return pattern.fits(layer)
 
 

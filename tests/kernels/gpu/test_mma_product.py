@@ -6,6 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from spcompile.formats.column_blocks import pack as pack_blocks
 from spcompile.formats.two_of_four import pack
 from spcompile.kernels.expression import operand
 from spcompile.kernels.gpu.mma_product import TILES, MmaProduct, Tile, swizzled
@@ -130,6 +131,25 @@ def test_a_batch_of_products():
     )  # fmt: skip
     expected = np.einsum("bpk,bmk->bpm", left[..., :columns].astype(np.float64), right[..., :columns].astype(np.float64))
     check(run(kernel, right, left).reshape(batch, positions, rows), expected, "float16")
+
+
+@pytest.mark.parametrize("width", [16, 32, 64])
+@pytest.mark.parametrize(("rows", "positions", "columns"), [(150, 33, 200), (64, 8, 64), (40, 40, 520)])
+def test_blocks_of_columns(width, rows, positions, columns):
+    """Tiles that keep different numbers of blocks, among them none, rows in an order of their own, bias and residual in the caller's."""
+    rng = np.random.default_rng(4)
+    kept = np.kron(rng.random((-(-rows // 16), -(-columns // 16))) < 0.15, np.ones((16, 16), bool))[:rows, :columns]
+    matrix = np.where(kept, rng.standard_normal((rows, columns)), 0).astype(np.float16)
+    x, bias, residual = rng.standard_normal((positions, columns)).astype(np.float16), rng.standard_normal(rows), rng.standard_normal((positions, rows))
+    packed = pack_blocks(matrix, SMALL.rows, width)
+    kernel = MmaProduct(
+        rows, positions, Window.linear(positions, columns, columns), 0, rows, SMALL, "float16", block_width=width, epilogue=("add", *BIAS[1:], operand(2)),
+        operands=(Operand(1, 0), Operand(1, rows)), operand_dtypes=("float32", "float32"),
+    )  # fmt: skip
+    y = np.full(positions * rows, np.nan, np.float16)
+    lists = (packed.starts, packed.blocks.ravel(), packed.order)
+    launch(kernel.emit(1), packed.values.ravel(), *lists, x.ravel(), y, bias.astype(np.float32), residual.ravel().astype(np.float32))
+    check(y.reshape(positions, rows), x.astype(np.float64) @ matrix.astype(np.float64).T + bias + residual, "float16")
 
 
 @pytest.mark.parametrize("chunks", [4, 8])

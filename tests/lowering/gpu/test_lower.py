@@ -1,5 +1,7 @@
 """Whole networks as GPU programs, their launches simulated, against ONNX Runtime."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from spcompile.kernels.gpu.work import Product
 from spcompile.lowering.gpu.layers import best_tile
 from spcompile.lowering.gpu.lower import lower_for_gpu
 from spcompile.passes import prepare
-from spcompile.patterns import parse
+from spcompile.patterns import parse_choice
 from spcompile.targets import GPUS, load_target
 from tests.lowering.gpu.run import run
 
@@ -94,15 +96,43 @@ def kernels(model, gpu=A100) -> list[MmaProduct]:
     return [step.kernel for step in lower_for_gpu(model, gpu, "float16")[0].steps if isinstance(step.kernel, MmaProduct)]
 
 
-def pruned(model):
-    layer = find_layers(model)[0]
+def pruned(model, choice: str = "2:4"):
+    layer, choice = find_layers(model)[0], parse_choice(choice)
     matrix = weight(model, layer)
-    return with_weights(model, {layer.name: np.where(parse("2:4").mask(np.abs(matrix), 0.5), matrix, 0)})
+    return with_weights(model, {layer.name: np.where(choice.pattern.mask(np.abs(matrix), choice.sparsity), matrix, 0)})
 
 
 def test_two_of_four_is_seen_in_the_weights(large):
     assert [kernel.two_of_four for kernel in kernels(large)] == [False]
     assert [kernel.two_of_four for kernel in kernels(pruned(large))] == [True]
+
+
+@pytest.mark.parametrize("width", [16, 32, 64])
+def test_blocks_are_seen_in_the_weights(large, width):
+    found = kernels(pruned(large, f"block{width}x{width}@0.9"))
+    assert [kernel.block_width for kernel in found] == [width] and found[0].kept <= 0.4
+
+
+@pytest.mark.parametrize("choice", ["2:4", "block16x16@0.9", "block64x64@0.8"])
+def test_a_pruned_layer_equals_its_reference(build, choice):
+    """Where its kernel pays: few positions of a wide layer, weights read once."""
+    model = pruned(
+        prepare(build("g (float[8,1024] x) => (float[8,1024] y) { a = MatMul(x,w) b = Add(a,c) y = Relu(b) }", w=values(1024, 1024), c=values(1024))), choice
+    )
+    program, _ = lower_for_gpu(model, A100, "float16")
+    feeds = {"x": values(8, 1024)}
+    expected = reference(model, feeds)["y"]
+    assert np.abs(run(program, feeds)["y"] - expected).max() <= 5e-3 * np.abs(expected).max()
+
+
+def test_convolutions_skip_blocks_too(build):
+    model = pruned(prepare(build("g (float[1,64,9,9] x) => (float[1,128,9,9] y) { y = Conv<pads=[1,1,1,1]>(x,w) }", w=values(128, 64, 3, 3))), "block64x64@0.8")
+    gpu = replace(A100, dense_flops=1e12, sparse_flops=1e12)  # so slow that even a small layer gains
+    program, _ = lower_for_gpu(model, gpu, "float16")
+    assert [step.kernel.block_width for step in program.steps if isinstance(step.kernel, MmaProduct)] == [64]
+    feeds = {"x": values(1, 64, 9, 9)}
+    expected = reference(model, feeds)["y"]
+    assert np.abs(run(program, feeds)["y"] - expected).max() <= 5e-3 * np.abs(expected).max()
 
 
 def test_two_of_four_falls_back_where_it_loses(network):
