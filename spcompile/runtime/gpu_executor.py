@@ -13,6 +13,8 @@ from spcompile.runtime.gpu_build import CUBIN, SOURCE
 from spcompile.targets.gpu import Gpu
 from spcompile.verdict import Verdict
 
+COMPILES = "tvm_callback_cuda_compile"  # TVM's global function: CUDA source -> binary
+
 
 def runs_here(gpu: Gpu) -> Verdict:
     """Has this machine a GPU that takes the target's code? A cubin runs on its own major version, from its minor version on."""
@@ -41,7 +43,7 @@ class GpuExecutor:
         import tvm
 
         self.program, self._device = program, tvm.cuda(0)
-        _take_binary_of(library.parent)
+        take_binary_of(library.parent)
         self._entry = tvm.runtime.load_module(str(library))[ENTRY]
         half = np.float16 if program.dtype == "float16" else ml_dtypes.bfloat16
         # NaN first: whatever reads memory that no kernel wrote shows up in the result.
@@ -86,14 +88,10 @@ def _in_order(program: GpuProgram, constants: list) -> list:
     return [by_region[region] for region in ("values", "numbers", "words")]
 
 
-def _take_binary_of(folder: Path) -> None:
-    """TVM compiles a library's CUDA source when it is loaded; it gets the cubin that was compiled from that source already."""
+def take_binary_of(folder: Path) -> None:
+    """TVM compiles a library's CUDA source when it first launches: for this source it gets the cubin made of it already, for others what it got before."""
     import tvm_ffi
 
+    before = tvm_ffi.get_global_func(COMPILES)
     source, binary = (folder / SOURCE).read_text(), (folder / CUBIN).read_bytes()
-
-    def answer(code):
-        assert code == source, "the library holds another source than the artifact"
-        return binary
-
-    tvm_ffi.register_global_func("tvm_callback_cuda_compile", answer, override=True)
+    tvm_ffi.register_global_func(COMPILES, lambda code: binary if code == source else before(code), override=True)

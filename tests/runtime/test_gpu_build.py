@@ -15,7 +15,7 @@ from spcompile.passes import prepare
 from spcompile.patterns import parse
 from spcompile.runtime import nvcc
 from spcompile.runtime.gpu_build import CUBIN, PTX, SOURCE, compile_program, write_compiled
-from spcompile.runtime.gpu_executor import GpuExecutor, runs_here
+from spcompile.runtime.gpu_executor import COMPILES, GpuExecutor, runs_here, take_binary_of
 from spcompile.targets import load_target
 
 needs_nvcc = pytest.mark.skipif(not nvcc.available(), reason=nvcc.available().reason or "nvcc is here")
@@ -62,6 +62,26 @@ def test_no_product_spills(layer, tmp_path):
     command = [str(nvcc.nvcc()), "--cubin", "-O3", "-arch=sm_80", "--expt-relaxed-constexpr", "-Xptxas", "-v", "-o", str(tmp_path / "x"), str(source)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     assert "registers" in told and set(re.findall(r"(\d+) bytes spill stores", told)) == {"0"}
+
+
+@needs_nvcc
+def test_a_library_is_given_its_own_binary(layer, tmp_path):
+    """Several artifacts in one process: each source gets the cubin that was compiled from it."""
+    import tvm_ffi
+
+    before = tvm_ffi.get_global_func(COMPILES)
+    folders = []
+    for dtype in TYPES:
+        folders.append(tmp_path / dtype)
+        folders[-1].mkdir()
+        write_compiled(compile_program(lower_for_gpu(layer, load_target("a100"), dtype)[0], load_target("a100")), folders[-1], "library.so")
+    try:
+        for folder in folders:
+            take_binary_of(folder)
+        for folder in folders:
+            assert tvm_ffi.get_global_func(COMPILES)((folder / SOURCE).read_text()) == (folder / CUBIN).read_bytes()
+    finally:
+        tvm_ffi.register_global_func(COMPILES, before, override=True)
 
 
 def test_source_is_written_without_nvcc(layer, monkeypatch, tmp_path):

@@ -7,7 +7,7 @@ from spcompile.targets import GPUS, load_target
 
 cards = pytest.mark.parametrize("name", GPUS)
 DATA_SHEET = {  # dense 16-bit TFLOP/s with fp32 sums
-    "t4": 65, "a100": 312, "h100-sxm": 989, "h200": 989, "l4": 121, "rtx-3090": 71, "rtx-4090": 165, "orin": 42.5,
+    "t4": 65, "a100": 312, "h100-pcie": 756, "h100-sxm": 989, "h200": 989, "l4": 121, "rtx-3090": 71, "rtx-4090": 165, "orin": 42.5,
 }  # fmt: skip
 
 
