@@ -48,9 +48,9 @@ def folder_of(artifact: str | Path) -> Path:
 def snapshot(folder: Path, measured: Times | Verdict) -> Snapshot:
     """Figures of the artifact in `folder`; `measured` is what was timed beside. ArtifactError for a broken or too old one."""
     manifest = read_manifest(folder)
+    target, threads = target_of(manifest), manifest["threads"]
     if KERNELS not in manifest["files"]:
         raise ArtifactError(f"'{folder}' holds no {KERNELS}, an older spcompile wrote it; compile again")
-    target, threads = target_of(manifest), manifest["threads"]
     steps, report = read_steps(folder / KERNELS), report_of(folder)
     weights = sum(np.load(folder / name, mmap_mode="r").nbytes for name in (VALUES, INDICES))
     figures, reasons = _of_steps(steps, folder / LIBRARY, target, threads, weights + manifest["workspace_bytes"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from spcompile.check.figures import LayerTime, Times
 from spcompile.check.snapshot import layer_names
 from spcompile.check.stepwise import Stepwise
-from spcompile.runtime.artifact import load, read_manifest
+from spcompile.runtime.artifact import load, read_manifest, target_of
 from spcompile.runtime.host import runs_here
 from spcompile.runtime.measure import MAX_ROUNDS, MIN_ROUNDS, Sample, measure
 from spcompile.verdict import Verdict
@@ -26,8 +26,8 @@ MOST_RUNS = 12
 def times_of(*folders: Path) -> tuple[Times, ...] | Verdict:
     """Of each artifact, all timed in turns; a Verdict where the code of one cannot run here."""
     for folder in folders:
-        target = read_manifest(folder)["target"]
-        if not (verdict := runs_here(target["triple"], target["lanes_fp32"])):
+        target = target_of(read_manifest(folder))
+        if not (verdict := runs_here(target.triple, target.lanes_fp32)):
             return verdict
     samples: list[list[Sample]] = [[] for _ in folders]
     layers: list[list[Mapping[str, Sample]]] = [[] for _ in folders]

@@ -6,7 +6,7 @@ import pytest
 
 from spcompile.cli import main
 
-ARRAY = 'base = "sat-vcu1525"\ndescription = "a small array"\narray_rows = 8\narray_lanes = 8\nwindow_columns = 64\nvector_lanes = 8\n'
+ARRAY = 'base = "sat-vcu1525"\ndescription = "a small array"\narray_rows = 8\nweight_load_cycles = 8\narray_lanes = 8\nwindow_columns = 64\nvector_lanes = 8\n'
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,18 @@ def test_zeros_are_packed_and_nobody_claims_to_have_measured(made):
     _, folder, report = made
     assert {"schedule.json", "weights.bin", "places.bin", "rows.bin", "quantised.onnx", "model.onnx"} <= {path.name for path in folder.iterdir()}
     assert any(" of " in step["packing"] for step in report["accelerator"]["steps"])
+    assert (folder / "array-1of1.v").read_text().startswith("// 8 x 8 weight-stationary array of int8 multipliers, 1 of every 1 columns")
     assert "nobody measured it" in report["measured"]["reason"]
 
 
 def test_what_no_processor_runs_is_not_run(made, demo, capsys):
     assert main(["run", str(made[1])]) == 2
     assert "which runs no library of this machine; model.onnx in it runs anywhere" in capsys.readouterr().err
+
+
+def test_a_baseline_of_kernels_is_for_processors(made, tmp_path, capsys):
+    assert main(["check", str(made[1]), "--baseline", str(tmp_path / "baseline.json"), "--update"]) == 2
+    assert "of the family 'fpga'; only those for CPUs have kernels to look at" in capsys.readouterr().err
 
 
 def test_threads_say_nothing_about_an_array(demo, tmp_path, capsys):

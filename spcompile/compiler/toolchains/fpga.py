@@ -15,6 +15,7 @@ from spcompile.accelerator.predictor import Predictor
 from spcompile.accelerator.quantised import Quantised, quantise
 from spcompile.accelerator.reference import reference
 from spcompile.accelerator.simulator import Simulator, StepCycles
+from spcompile.accelerator.verilog import array_source, generates, shape_of
 from spcompile.compiler.toolchains.toolchain import Toolchain
 from spcompile.costs.fpga.resources import estimate
 from spcompile.costs.latency import Latency
@@ -106,7 +107,12 @@ class Fpga(Toolchain):
         return {"accelerator": _facts(built, self.target)}
 
     def write(self, built: Built, stage: Path) -> None:
+        """The int8 network, and the array itself for each packing of weights that is in it, where such arrays are generated."""
         save(built.reference, stage / REFERENCE)
+        works = [step.work for step in built.simulator.schedule.steps if step.unit == ARRAY]
+        packings = {(slots, work.of) for work in works for slots in work.slots if slots <= self.target.array_lanes}
+        for kept, of in sorted(packings) if generates(self.target) else ():
+            (stage / f"array-{kept}of{of}.v").write_text(array_source(shape_of(self.target, kept, of)))
 
     def write_manifest(self, built: Built, stage: Path, facts: dict) -> None:
         artifact.seal(stage, self.target, self.threads, facts)

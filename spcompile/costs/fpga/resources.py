@@ -7,6 +7,8 @@ from spcompile.targets.accelerator import Accelerator
 
 PRODUCT_BITS, SUM_BITS = 16, 32
 REQUANTISER_DSPS = 2  # of one product of 32 x 16 bits
+REQUANTISER_LUTS = 600  # its shifter of 49 bits, rounding and limits; from yosys 0.23, synth_xilinx -family xcup, on the generated array of 4 x 8
+SEQUENCER_LUTS = 300  # of the whole array; likewise
 INPUTS_OF_A_LUT = 4  # of a multiplexer that one 6-input LUT makes, one bit wide
 
 
@@ -30,5 +32,5 @@ def estimate(target: Accelerator) -> Resources:
     widest = max([1, *(getattr(pattern, "of", 1) for pattern in target.patterns)])
     choose = 8 * ceil((widest - 1) / (INPUTS_OF_A_LUT - 1)) * multipliers
     adders = (target.array_lanes - 1) * (PRODUCT_BITS + ceil(log2(max(2, target.array_lanes)) / 2)) * columns
-    luts = choose + adders + 2 * SUM_BITS * columns
+    luts = choose + adders + (2 * SUM_BITS + REQUANTISER_LUTS) * columns + SEQUENCER_LUTS
     return Resources(multipliers, requantisers, dsps, luts, target.weight_buffer_bytes + target.input_buffer_bytes + target.output_buffer_bytes)
