@@ -18,6 +18,7 @@ from spcompile.targets.gpu import Gpu
 TILES = ((256, 128), (128, 256), (128, 128), (256, 64), (64, 256), (128, 64), (64, 128), (64, 64), (128, 32), (64, 32))  # rows x positions
 BLOCK_ROWS = 64  # of a tile that skips blocks of columns
 SPLITS = (1, 2, 3, 4, 6, 8, 16)  # of the sum over columns among thread blocks
+WHOLE = (1,)
 SHORTEST_SPLIT = 256  # columns
 STEP = 64  # columns that a thread block takes at once
 LOW, HIGH = 0.85, 1.25  # truth / prediction, 9 times of 10, on A100
@@ -44,9 +45,13 @@ class Constants:
 FITTED = Constants()
 
 
-def predict(work: Product | Sweep, gpu: Gpu, network_bytes: float = 0.0, constants: Constants = FITTED) -> Latency:
-    """Latency of one launch, basis "analytic". network_bytes: all memory the network uses, among which its data is found; 0: called again and again alone."""
-    seconds = (_product if isinstance(work, Product) else _sweep)(work, gpu, network_bytes, constants)
+def predict(work: Product | Sweep, gpu: Gpu, network_bytes: float = 0.0, constants: Constants = FITTED, splits: tuple[int, ...] = SPLITS) -> Latency:
+    """Latency of one launch, basis "analytic".
+
+    network_bytes: all memory the network uses, among which its data is found; 0: called again and again alone. splits: of a product's sum that its kernel
+    can make; a library's unless given, `WHOLE` for our own kernels.
+    """
+    seconds = _product(work, gpu, network_bytes, constants, splits) if isinstance(work, Product) else _sweep(work, gpu, network_bytes, constants)
     return Latency(seconds, seconds * LOW, seconds * HIGH, "analytic")
 
 
@@ -56,8 +61,8 @@ def _sweep(work: Sweep, gpu: Gpu, network_bytes: float, c: Constants) -> float:
 
 
 @lru_cache(maxsize=100_000)
-def _product(work: Product, gpu: Gpu, network_bytes: float, c: Constants) -> float:
-    splits = [split for split in SPLITS if split == 1 or work.columns >= split * SHORTEST_SPLIT]
+def _product(work: Product, gpu: Gpu, network_bytes: float, c: Constants, splits: tuple[int, ...]) -> float:
+    splits = tuple(split for split in splits if split == 1 or work.columns >= split * SHORTEST_SPLIT)
     tiles = [tile for tile in TILES if work.kept == 1 or tile[0] == BLOCK_ROWS]
     return min(_tiled(work, gpu, network_bytes, c, tile, split) for tile in tiles for split in splits)
 

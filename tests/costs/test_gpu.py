@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spcompile.costs.gpu import predict
+from spcompile.costs.gpu import WHOLE, predict
 from spcompile.kernels.gpu.work import Product, Sweep
 from spcompile.targets import GPUS, load_target
 
@@ -50,6 +50,11 @@ def test_products_step_up_with_waves():
     """One tile more than the SMs hold takes another wave."""
     full = Product(128, 256 * A100.sms, 4096)
     assert seconds(replace(full, positions=full.positions + 1)) > 1.05 * seconds(full)
+
+
+def test_a_sum_that_is_split_fills_a_card_that_few_tiles_leave_idle():
+    few = Product(512, 49, 4608)
+    assert predict(few, A100).expected_s < 0.8 * predict(few, A100, splits=WHOLE).expected_s
 
 
 def test_a_range_lies_around_the_prediction():

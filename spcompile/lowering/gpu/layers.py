@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spcompile.costs.gpu import predict
+from spcompile.costs.gpu import WHOLE, predict
 from spcompile.formats import column_blocks, two_of_four
 from spcompile.ir.layer import Layer
 from spcompile.kernels.expression import operand, substitute
@@ -105,7 +105,7 @@ def _product(emitter: GpuEmitter, layer: Layer, matrix: np.ndarray, window: Wind
         operands=tuple(replace(o, batch_stride=rows * o.row_stride) for o in operands), operand_dtypes=dtypes,
     )  # fmt: skip
     forms = [(dense, None), *(_sparse_forms(dense, matrix, padded, gpu) if layer.groups == 1 else ())]
-    kernel, packed = min(forms, key=lambda form: predict(form[0].work(), gpu).expected_s)
+    kernel, packed = min(forms, key=lambda form: predict(form[0].work(), gpu, splits=WHOLE).expected_s)
     tile = best_tile(kernel.work(), gpu, BLOCK_TILE_ROWS if kernel.block_width else None)
     kernel = replace(kernel, tile=tile)
     if packed is None:

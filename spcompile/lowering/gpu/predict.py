@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import reduce
 from operator import add
 
-from spcompile.costs.gpu import predict
+from spcompile.costs.gpu import WHOLE, predict
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
 from spcompile.kernels.gpu.work import Product
@@ -38,7 +38,7 @@ class GpuPredictor:
         if isinstance(work, Product):
             taken = bool(takes(layer, choice.pattern, self._gpu))
             work = replace(work, two_of_four=taken and choice.pattern == TWO_OF_FOUR, kept=expected_kept(choice) if taken else 1.0)
-        return predict(work, self._gpu, self._bytes)
+        return predict(work, self._gpu, self._bytes, splits=WHOLE)
 
 
 def expected_kept(choice: Choice) -> float:
