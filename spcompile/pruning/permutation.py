@@ -16,6 +16,7 @@ KEPT = 0.4  # share of weights that neighbours are chosen for; between a half an
 ROUNDS = 3  # of matching at each doubling, at least; more change almost nothing
 MATCHED = 512  # units in all rounds together, at least: few units are matched more often, which costs nothing
 SAMPLES = 16  # of the calibration data, which say how large inputs are
+COLUMNS = 512  # drawn by chance, that stand for all where there are more: the time of matching grows with rows squared times columns
 
 
 def permuted(model: ir.Model, calibration: Calibration | None = None) -> ir.Model:
@@ -30,7 +31,7 @@ def permuted(model: ir.Model, calibration: Calibration | None = None) -> ir.Mode
 
 def order_of(saliency: np.ndarray) -> np.ndarray:
     """saliency [rows, columns], >= 0 -> the order of rows, int64: from neighbour pairs to pairs of pairs and on, where the rows divide."""
-    order = np.arange(len(saliency))
+    order, saliency = np.arange(len(saliency)), _sampled(saliency)
     for level in range(LEVELS):
         size = 2**level
         if len(saliency) % (2 * size):
@@ -38,6 +39,11 @@ def order_of(saliency: np.ndarray) -> np.ndarray:
         units = saliency[order].reshape(-1, size, saliency.shape[1]).sum(axis=1)
         order = order.reshape(-1, size)[_paired(units.astype(np.float32))].reshape(-1)
     return order
+
+
+def _sampled(saliency: np.ndarray) -> np.ndarray:
+    columns = saliency.shape[1]
+    return saliency if columns <= COLUMNS else saliency[:, np.random.default_rng(0).choice(columns, COLUMNS, replace=False)]
 
 
 def _paired(units: np.ndarray) -> np.ndarray:
@@ -55,7 +61,9 @@ def _paired(units: np.ndarray) -> np.ndarray:
         staying, moving = np.where(turned, moving, staying), np.where(turned, staying, moving)
         threshold = np.quantile(units[staying] + units[moving], 1 - KEPT).astype(np.float32)
         short, offered = torch.from_numpy(threshold - units[staying]), torch.from_numpy(units[moving])
-        gains = torch.stack([(offered - one).clamp_(min=0).sum(1) for one in short])
+        gains, above = torch.empty(len(short), len(offered)), torch.empty_like(offered)
+        for one, gain in zip(short, gains, strict=True):
+            torch.sum(torch.sub(offered, one, out=above).clamp_(min=0), 1, out=gain)
         moving = moving[linear_sum_assignment(gains.numpy(), maximize=True)[1]]
     return np.stack([staying, moving], axis=1).reshape(-1)
 
