@@ -26,6 +26,7 @@ from spcompile.plan import Plan
 from spcompile.progress import Silent
 from spcompile.pruning import PRUNERS, Magnitude, prune
 from spcompile.pruning.errors import measure_errors
+from spcompile.pruning.permutation import permuted
 from spcompile.runtime.measure import measure
 from spcompile.search import Problem, choose, choose_uniform
 from spcompile.targets import load_target
@@ -81,8 +82,9 @@ def main() -> None:
     target, known, here = load_target(args.target), networks(), args.target == "host"
     for name in args.only.split(","):
         network = known[name]
-        model = network.prepared()
-        data, pruner = calibration_of(network.calibration(args.samples), model), PRUNERS[-1]
+        given, pruner = network.prepared(), PRUNERS[-1]
+        data = calibration_of(network.calibration(args.samples), given)
+        model = permuted(given, data)
         errors = measure_errors(model, data)
         problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, PATTERNS, errors.error, Silent())
         dense_s = choose(problem, None).dense_latency.expected_s
