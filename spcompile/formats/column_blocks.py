@@ -74,9 +74,12 @@ def unpack(packed: ColumnBlocks) -> np.ndarray:
 
 
 def _order(kept: np.ndarray, tile_rows: int, width: int) -> np.ndarray:
-    """Rows tile by tile, in bands of 16: the fullest band left opens a tile, then those that add the fewest blocks; rows + k beyond the last."""
+    """Rows tile by tile, `rows` beyond the last: empty rows at the end, the others in bands of 16; the fullest band left opens a tile, then come those that
+    add the fewest blocks.
+    """
     rows = len(kept)
-    bands = -(-rows // BAND)
+    by_use = np.argsort(~kept.any(axis=1), kind="stable")
+    kept, bands = kept[by_use], -(-rows // BAND)
     padded = np.pad(kept, ((0, bands * BAND - rows), (0, -kept.shape[1] % width)))
     blocks = padded.reshape(bands, BAND, -1, width).any(axis=(1, 3))
     left, found = list(range(bands)), []
@@ -89,4 +92,4 @@ def _order(kept: np.ndarray, tile_rows: int, width: int) -> np.ndarray:
             found.append(chosen)
     order = (np.array(found)[:, None] * BAND + np.arange(BAND)).ravel()
     order = np.concatenate([order, np.full(-len(order) % tile_rows, rows)])
-    return np.minimum(order, rows)
+    return np.append(by_use, rows)[np.minimum(order, rows)]

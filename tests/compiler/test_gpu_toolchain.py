@@ -71,7 +71,6 @@ def test_an_old_card_is_planned_for_only(network, tmp_path):
         ("4:8", "2:4 alone; 4:8 would be no faster"),
         ("unstructured", "tensor cores multiply whole tiles"),
         ("block4x1", "no GPU kernel that skips the zeros of block4x1"),
-        ("channel", "no GPU kernel that skips the zeros of channel"),
     ],
 )
 def test_patterns_without_a_kernel_are_refused(network, pattern, reason):

@@ -39,6 +39,15 @@ def test_every_row_has_one_place(rows):
     assert sorted(order)[:rows] == list(range(rows)) and set(sorted(order)[rows:]) <= {rows}
 
 
+def test_empty_rows_share_tiles():
+    """Every second row is empty: half the tiles have nothing to do."""
+    matrix = np.ones((256, 64), np.float16)
+    matrix[::2] = 0
+    packed = pack(matrix, 64, 64)
+    assert packed.density == 0.5 and np.diff(packed.starts.astype(int)).tolist() == [1, 1, 0, 0]
+    np.testing.assert_array_equal(unpack(packed), matrix)
+
+
 def test_a_matrix_of_zeros_has_no_steps():
     packed = pack(np.zeros((64, 64), np.float16), 64, 64)
     assert packed.starts.tolist() == [0, 0] and not unpack(packed).any()

@@ -11,6 +11,7 @@ from spcompile.kernels.gpu.work import Product
 from spcompile.lowering.gpu.layers import BLOCK_TILE_ROWS, TWO_OF_FOUR
 from spcompile.lowering.gpu.program import GpuProgram
 from spcompile.patterns import Choice, Pattern
+from spcompile.patterns.channel import Channel
 from spcompile.patterns.n_of_m import NOfM
 from spcompile.patterns.tile import Tile
 from spcompile.patterns.unstructured import Unstructured
@@ -42,7 +43,9 @@ class GpuPredictor:
 
 
 def expected_kept(choice: Choice) -> float:
-    """Share of a layer's 64-row blocks of columns that keep a weight, if its units are kept independently of each other and rows stay in their order."""
+    """Share of a layer's 64-row blocks of columns that keep a weight, if units are kept independently of each other; empty rows share tiles."""
+    if isinstance(choice.pattern, Channel):
+        return choice.density
     if not isinstance(choice.pattern, Tile):
         return 1.0
     return 1 - choice.sparsity ** max(1.0, BLOCK_TILE_ROWS / choice.pattern.rows)
@@ -52,7 +55,7 @@ def takes(layer: Layer, pattern: Pattern, gpu: Gpu) -> Verdict:
     """Can the layer hold the pattern, and is there a kernel that gains from it?"""
     if pattern.fixed_sparsity == 0:
         return Verdict.yes()
-    if not (pattern == TWO_OF_FOUR or isinstance(pattern, Tile)):
+    if not (pattern == TWO_OF_FOUR or isinstance(pattern, (Tile, Channel))):
         return Verdict.no(_why_not(pattern))
     if pattern == TWO_OF_FOUR and not gpu.has_sparse:
         return Verdict.no(f"{gpu.name} has no sparse tensor cores")

@@ -113,7 +113,7 @@ def test_blocks_are_seen_in_the_weights(large, width):
     assert [kernel.block_width for kernel in found] == [width] and found[0].kept <= 0.4
 
 
-@pytest.mark.parametrize("choice", ["2:4", "block16x16@0.9", "block64x64@0.8"])
+@pytest.mark.parametrize("choice", ["2:4", "block16x16@0.9", "block64x64@0.8", "channel@0.75"])
 def test_a_pruned_layer_equals_its_reference(build, choice):
     """Where its kernel pays: few positions of a wide layer, weights read once."""
     model = pruned(
