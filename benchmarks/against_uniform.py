@@ -21,7 +21,7 @@ from spcompile.compiler.inputs import calibration_of
 from spcompile.compiler.planning import problem_of
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
-from spcompile.patterns import PATTERNS
+from spcompile.patterns import GENERAL
 from spcompile.plan import Plan
 from spcompile.progress import Silent
 from spcompile.pruning import PRUNERS, Magnitude, prune
@@ -86,7 +86,7 @@ def main() -> None:
         data = calibration_of(network.calibration(args.samples), given)
         model = permuted(given, data)
         errors = measure_errors(model, data)
-        problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, PATTERNS, errors.error, Silent())
+        problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, GENERAL, errors.error, Silent())
         dense_s = choose(problem, None).dense_latency.expected_s
 
         def pruned(plan):

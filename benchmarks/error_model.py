@@ -20,7 +20,7 @@ from networks import assets_module, networks
 
 from spcompile.ir.layers import find_layers
 from spcompile.ir.session import Session
-from spcompile.patterns import PATTERNS, Choice
+from spcompile.patterns import GENERAL, Choice
 from spcompile.pruning import calibration_from, measure_errors, permuted, prune
 
 MOBILENET, LITE = {"background": 1}, {"shift": 127, "scale": 128}
@@ -37,7 +37,7 @@ SCORED = {  # labelled samples: the loader's name, its options, and how many of 
 def random_plan(layers, rng: np.random.Generator) -> dict[str, Choice]:
     highest, plan = rng.uniform(0.3, 0.85), {}
     for layer in layers:
-        fitting = [pattern for pattern in PATTERNS if pattern.fixed_sparsity != 0 and pattern.fits(layer)]
+        fitting = [pattern for pattern in GENERAL if pattern.fixed_sparsity != 0 and pattern.fits(layer)]
         if not fitting or rng.random() < 0.25:
             continue
         pattern = fitting[rng.integers(len(fitting))]

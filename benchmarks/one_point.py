@@ -29,7 +29,7 @@ from spcompile.budget import parse_drop
 from spcompile.compiler.building import Host, build
 from spcompile.compiler.inputs import prepared
 from spcompile.ir.layers import find_layers
-from spcompile.patterns import PATTERNS, Choice, Pattern
+from spcompile.patterns import GENERAL, Choice, Pattern
 from spcompile.pruning import Magnitude, prune
 from spcompile.report.report import Report
 from spcompile.runtime.artifact import MODEL
@@ -114,7 +114,7 @@ def by_magnitude(judge: Judge) -> Found:
 
         return pattern.levels, made, lambda level: Choice(pattern, level).notation
 
-    return judge.fastest(way(pattern) for pattern in PATTERNS if pattern.fixed_sparsity != 0 and any(map(pattern.fits, layers)))
+    return judge.fastest(way(pattern) for pattern in GENERAL if pattern.fixed_sparsity != 0 and any(map(pattern.fits, layers)))
 
 
 def by_tool(judge: Judge, tool: str) -> Found:

@@ -22,7 +22,7 @@ from spcompile.compiler.planning import problem_of
 from spcompile.ir.layers import find_layers
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
-from spcompile.patterns import PATTERNS, Pattern
+from spcompile.patterns import GENERAL, Pattern
 from spcompile.progress import Silent
 from spcompile.pruning.errors import measure_errors
 from spcompile.search import choose
@@ -61,7 +61,7 @@ class Stages:
 def plan(name: str, target_name: str) -> float:
     """-> processor seconds; prints them stage by stage."""
     source, target, stage = MODELS[name](), load_target(target_name), Stages()
-    patterns = tuple(map(at_twelve_levels, PATTERNS))
+    patterns = tuple(map(at_twelve_levels, GENERAL))
     with stage("prepare"):
         model = prepared(source, None, None)
     with stage("lower"):
