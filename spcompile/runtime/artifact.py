@@ -132,7 +132,7 @@ def load(folder: str | Path) -> Executor:
 
     folder, manifest = Path(folder), read_manifest(folder)
     target = manifest["target"]
-    if LIBRARY not in manifest["files"]:
+    if target["family"] != "cpu":
         raise ArtifactError(f"'{folder}' was compiled for {target['name']}, which runs no library of this machine; model.onnx in it runs anywhere")
     if not (verdict := runs_here(target["triple"], target["lanes_fp32"])):
         raise ArtifactError(f"'{folder}' was compiled for {target['name']} and cannot run here: {verdict.reason}; model.onnx in it runs anywhere")

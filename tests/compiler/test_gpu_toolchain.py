@@ -8,7 +8,7 @@ import pytest
 
 import spcompile
 from spcompile.compiler.toolchains import toolchain_for
-from spcompile.errors import TargetError
+from spcompile.errors import ArtifactError, TargetError
 from spcompile.runtime import nvcc
 from spcompile.targets import load_target
 
@@ -62,6 +62,18 @@ def test_an_old_card_is_planned_for_only(network, tmp_path):
     assert "planned for, not compiled for" in result.report.verification.reason
     refusals = {refusal.pattern: refusal.reason for refusal in result.plan.layers[0].refusals}
     assert refusals["2:4"] == "t4 has no sparse tensor cores"
+
+
+def test_a_gpus_artifact_is_not_loaded_on_a_cpu(network, tmp_path):
+    with pytest.raises(ArtifactError, match="compiled for a100, which runs no library of this machine"):
+        spcompile.load(compiled(network, tmp_path).artifact)
+
+
+def test_blocks_that_share_no_tile_are_not_foretold_to_pay(network):
+    """16 rows are a quarter of a tile: at 30 % zeros nearly every tile keeps every block, and dense is compiled."""
+    options = spcompile.inspect(network, target="a100", patterns="block16x16").layers[0]
+    times = {option.choice.sparsity: option.latency.expected_s for option in options.options}
+    assert times[0.3] == options.dense.expected_s and times[0.9] < 0.5 * options.dense.expected_s
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from spcompile.costs.gpu import WHOLE, predict
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
 from spcompile.kernels.gpu.work import Product
-from spcompile.lowering.gpu.layers import BLOCK_TILE_ROWS, TWO_OF_FOUR
+from spcompile.lowering.gpu.layers import BLOCK_TILE_ROWS, MOST_KEPT, TWO_OF_FOUR
 from spcompile.lowering.gpu.program import GpuProgram
 from spcompile.patterns import Choice, Pattern
 from spcompile.patterns.channel import Channel
@@ -38,7 +38,8 @@ class GpuPredictor:
         work = self._kernels[layer.name][0].work()
         if isinstance(work, Product):
             taken = bool(takes(layer, choice.pattern, self._gpu))
-            work = replace(work, two_of_four=taken and choice.pattern == TWO_OF_FOUR, kept=expected_kept(choice) if taken else 1.0)
+            kept = expected_kept(choice) if taken else 1.0
+            work = replace(work, two_of_four=taken and choice.pattern == TWO_OF_FOUR, kept=kept if kept <= MOST_KEPT else 1.0)
         return predict(work, self._gpu, self._bytes, splits=WHOLE)
 
 
