@@ -7,9 +7,9 @@ import numpy as np
 
 from spcompile.accelerator.numbers import QuantisedWeights, Requantiser
 from spcompile.accelerator.packing import pack_places, pack_tile
-from spcompile.accelerator.partition import ADD, ARRAY, AVERAGE_POOL, DEPTHWISE, HOST, MAX_POOL, Step, host_bytes, pooling_work
+from spcompile.accelerator.partition import ADD, ARRAY, AVERAGE_POOL, CONCAT, DEPTHWISE, HOST, MAX_POOL, Step, host_bytes, pooling_work
 from spcompile.accelerator.quantised import Quantised
-from spcompile.accelerator.reference import addition_factors, average_factor
+from spcompile.accelerator.reference import average_factor, input_factors
 from spcompile.accelerator.schedule import PLACES, ROWS, WEIGHTS, Images, Schedule, StepEntry, TensorEntry, write
 from spcompile.costs.fpga.model import array_cost
 from spcompile.costs.fpga.slots import SCATTERED
@@ -130,7 +130,7 @@ def row_image(found: QuantisedWeights, how: Requantiser, zero: int, order: np.nd
 
 
 def _entry(network: Quantised, step: Step) -> StepEntry:
-    factors = addition_factors(network, step) if step.unit == ADD else (average_factor(network, step),) if step.unit == AVERAGE_POOL else ()
+    factors = input_factors(network, step) if step.unit in (ADD, CONCAT) else (average_factor(network, step),) if step.unit == AVERAGE_POOL else ()
     entry = StepEntry(step.unit, step.name, step.op_type, step.inputs, step.outputs, factors=factors, why=step.why)
     if step.unit == HOST:
         return replace(entry, host_bytes=host_bytes(step, network.shapes), host_macs=step.macs)

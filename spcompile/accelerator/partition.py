@@ -14,9 +14,11 @@ from spcompile.ir.layers import find_layers
 from spcompile.targets.accelerator import Accelerator
 from spcompile.verdict import Verdict
 
-ARRAY, DEPTHWISE, ADD, MAX_POOL, AVERAGE_POOL, VIEW, HOST = "array", "depthwise", "add", "max-pool", "average-pool", "view", "host"
+ARRAY, DEPTHWISE, VIEW, HOST = "array", "depthwise", "view", "host"
+ADD, CONCAT, MAX_POOL, AVERAGE_POOL = "add", "concat", "max-pool", "average-pool"  # of the vector unit
 VIEWS = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout")
 NO_VECTOR_UNIT = "the accelerator has no vector unit"
+OTHER_CONCAT = "the vector unit puts images side by side along their channels only"
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,9 @@ def _unit(node: ir.Node, layer: Layer | None, target: Accelerator) -> tuple[str,
         return (DEPTHWISE, _depthwise(layer, target)) if layer.depthwise else (ARRAY, fits(dense_work(layer, _around(node), target), target))
     if node.op_type in VIEWS:
         return VIEW, _moves_nothing(node)
-    if node.op_type in ("Add", "MaxPool", "GlobalAveragePool", "AveragePool", "ReduceMean"):
-        unit, verdict = {"Add": (ADD, _plain_addition(node)), "MaxPool": (MAX_POOL, Verdict.yes())}.get(node.op_type, (AVERAGE_POOL, _whole_image(node)))
-        return unit, verdict if target.vector_lanes else Verdict.no(NO_VECTOR_UNIT)
+    if node.op_type in VECTOR:
+        unit, able = VECTOR[node.op_type]
+        return unit, able(node) if target.vector_lanes else Verdict.no(NO_VECTOR_UNIT)
     return HOST, Verdict.no(f"{node.op_type} is none of the accelerator's operations")
 
 
@@ -109,6 +111,11 @@ def _depthwise(layer: Layer, target: Accelerator) -> Verdict:
 def _plain_addition(node: ir.Node) -> Verdict:
     known = [constant(value) is None and tuple(value.shape.numpy()) == tuple(node.outputs[0].shape.numpy()) for value in node.inputs]
     return Verdict.yes() if all(known) else Verdict.no("the vector unit adds two activations of one shape")
+
+
+def _channels_side_by_side(node: ir.Node) -> Verdict:
+    computed = all(constant(value) is None for value in node.inputs)
+    return Verdict.yes() if computed and len(node.outputs[0].shape) == 4 and node.attributes.get_int("axis") in (1, -3) else Verdict.no(OTHER_CONCAT)
 
 
 def _whole_image(node: ir.Node) -> Verdict:
@@ -138,6 +145,14 @@ def _absorbed(node: ir.Node, layer: Layer | None, unit: str) -> list[ir.Node]:
     if len(users) == 1 and not value.is_graph_output() and _rectifies(users[0]):
         found.append(users[0])
     return found
+
+
+VECTOR = {  # operator -> its unit, and whether a node of it will do
+    "Add": (ADD, _plain_addition),
+    "Concat": (CONCAT, _channels_side_by_side),
+    "MaxPool": (MAX_POOL, lambda node: Verdict.yes()),
+    **dict.fromkeys(("GlobalAveragePool", "AveragePool", "ReduceMean"), (AVERAGE_POOL, _whole_image)),
+}
 
 
 def _rectifies(node: ir.Node) -> bool:

@@ -5,7 +5,7 @@ from operator import add
 
 import onnx_ir as ir
 
-from spcompile.accelerator.partition import ADD, ARRAY, DEPTHWISE, HOST, MAX_POOL, VIEW, Step, dense_work, host_bytes, partition, pooling_work, shapes
+from spcompile.accelerator.partition import ARRAY, DEPTHWISE, HOST, MAX_POOL, VIEW, Step, dense_work, host_bytes, partition, pooling_work, shapes
 from spcompile.costs.fpga.engines import vector_operations
 from spcompile.costs.fpga.model import array_cost, depthwise_cost, host_s, in_range, latency, vector_cost
 from spcompile.costs.fpga.slots import expected_slots
@@ -48,7 +48,6 @@ class Predictor:
             return in_range(host_s(host_bytes(step, self._shapes), 0, self._target))
         sizes = [_elements(self._shapes[name]) for name in (*step.inputs, *step.outputs)]
         work = pooling_work(self._nodes[step.name])[0] if step.unit == MAX_POOL else None
-        assert work is not None or step.unit == ADD or len(sizes) == 2, step.name
         return latency(vector_cost(sizes[-1], sum(sizes[:-1]), vector_operations(step.unit, sizes, work), self._target).cycles, self._target)
 
 

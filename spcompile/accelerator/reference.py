@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnx import TensorProto, helper, numpy_helper
 
 from spcompile.accelerator.numbers import HIGH, LOW, SHIFT_OF_SUMS
-from spcompile.accelerator.partition import ADD, ARRAY, AVERAGE_POOL, DEPTHWISE, HOST, Step
+from spcompile.accelerator.partition import ADD, ARRAY, AVERAGE_POOL, CONCAT, DEPTHWISE, HOST, Step
 from spcompile.accelerator.quantised import Quantised
 
 EXACT = 1 << 24
@@ -85,8 +85,8 @@ class _Builder:
         numbers, output = [self._numbers(name) for name in step.inputs], f"{step.outputs[0]}{INT8}"
         if step.unit in (ARRAY, DEPTHWISE):
             self._product(step, numbers[0], output)
-        elif step.unit == ADD:
-            self._addition(step, numbers, output)
+        elif step.unit in (ADD, CONCAT):
+            self._combination(step, numbers, output)
         elif step.unit == AVERAGE_POOL:
             self._average(step, numbers[0], output)
         else:
@@ -137,14 +137,14 @@ class _Builder:
         limited = self._node("Clip", [floor, *limits], f"{name}@limited")
         self._node("Cast", [limited], output, to=TensorProto.INT8)
 
-    def _addition(self, step: Step, numbers: list[str], output: str) -> None:
+    def _combination(self, step: Step, numbers: list[str], output: str) -> None:
         scaled = []
-        for at, (name, factor) in enumerate(zip(step.inputs, addition_factors(self.network, step), strict=True)):
+        for at, (name, factor) in enumerate(zip(step.inputs, input_factors(self.network, step), strict=True)):
             centred = self._centred(name, numbers[at], TensorProto.DOUBLE)
             scaled.append(
                 self._node("Mul", [centred, self._constant(f"{step.name}@factor{at}", np.float64(factor / 2**SHIFT_OF_SUMS))], f"{step.name}@scaled{at}")
             )
-        total = self._node("Add", scaled, f"{step.name}@scaled")
+        total = self._node("Concat", scaled, f"{step.name}@scaled", axis=1) if step.unit == CONCAT else self._node("Add", scaled, f"{step.name}@scaled")
         self._rounded(step.name, total, 0.5 + self.network.affines[step.outputs[0]].zero, (), output)
 
     def _average(self, step: Step, numbers: str, output: str) -> None:
@@ -157,8 +157,8 @@ class _Builder:
         self._rounded(step.name, scaled, 0.5 + self.network.affines[step.outputs[0]].zero, (), output)
 
 
-def addition_factors(network: Quantised, step: Step) -> tuple[int, int]:
-    """Of both summands, in units of 2^-24 of the result's scale."""
+def input_factors(network: Quantised, step: Step) -> tuple[int, ...]:
+    """Of what is added or put side by side, in units of 2^-24 of the result's scale."""
     result = network.affines[step.outputs[0]]
     return tuple(round(network.affines[name].scale / result.scale * 2**SHIFT_OF_SUMS) for name in step.inputs)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from spcompile.accelerator.numbers import HIGH, LOW, SHIFT_OF_SUMS, Affine, Requantiser
 from spcompile.accelerator.packing import unpack_places, unpack_tile
-from spcompile.accelerator.partition import ADD, ARRAY, AVERAGE_POOL, DEPTHWISE, HOST, MAX_POOL, VIEW
+from spcompile.accelerator.partition import ADD, ARRAY, AVERAGE_POOL, CONCAT, DEPTHWISE, HOST, MAX_POOL, VIEW
 from spcompile.accelerator.schedule import PLACES, ROWS, WEIGHTS, Schedule, StepEntry, read
 from spcompile.costs.fpga.cycles import drain_cycles, fill_cycles, lanes_used
 from spcompile.costs.fpga.engines import depthwise_blocks, vector_blocks, vector_operations
@@ -75,10 +75,10 @@ class Simulator:
         tensor = self.schedule.tensor(step.outputs[0])
         if step.unit in (ARRAY, DEPTHWISE):
             return self._product(step, inputs[0], tensor.shape, tensor.zero)
-        if step.unit == ADD:
+        if step.unit in (ADD, CONCAT):
             zeros = [self._affines[name].zero for name in step.inputs]
-            total = sum((array.astype(np.int64) - zero) * factor for array, zero, factor in zip(inputs, zeros, step.factors, strict=True))
-            return _shifted(total, tensor.zero)
+            parts = [(array.astype(np.int64) - zero) * factor for array, zero, factor in zip(inputs, zeros, step.factors, strict=True)]
+            return _shifted(sum(parts) if step.unit == ADD else np.concatenate(parts, axis=1), tensor.zero)
         if step.unit == MAX_POOL:
             largest = np.max(list(taps(inputs[0], step.work, step.pads, tensor.shape[2:], LOW)), axis=0)
             return largest.reshape(tensor.shape[1], tensor.shape[0], *tensor.shape[2:]).transpose(1, 0, 2, 3)

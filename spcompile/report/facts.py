@@ -153,7 +153,7 @@ class AcceleratorStep:
 
     name: str
     op_type: str
-    unit: str  # "array", "depthwise", "add", "max-pool", "average-pool", "view" or "host"
+    unit: str  # "array", "depthwise", "add", "concat", "max-pool", "average-pool", "view" or "host"
     cycles: int
     array_cycles: int  # in which the array or engine worked
     waited_cycles: int  # in which it stood for memory

@@ -24,7 +24,9 @@ units (float[1, 3, 18, 14] image) => (float[1, 5] scores)
   [grouped] g0 = Conv <pads = [2, 1, 0, 1], group = 2, dilations = [2, 1]> (r, w3, b3)
   s = Sigmoid (g0)
   [pool] q = MaxPool <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (s)
-  [last] l = Conv (q, w4, b4)
+  [side] t = Conv (q, w6)
+  [both] u = Concat <axis = 1> (q, t)
+  [last] l = Conv (u, w4, b4)
   [mean] m = GlobalAveragePool (l)
   [flat] f = Flatten (m)
   [head] scores = Gemm <transB = 1> (f, w5, b5)
@@ -38,9 +40,10 @@ SHAPES = {
     "w2": (32, 32, 1, 1),
     "w3": (48, 16, 3, 3),
     "b3": (48,),
-    "w4": (40, 48, 1, 1),
+    "w4": (40, 56, 1, 1),
     "b4": (40,),
     "w5": (5, 40),
+    "w6": (8, 48, 1, 1),
     "b5": (5,),
 }
 SMALL = {"array_rows": 8, "array_lanes": 8, "window_columns": 64, "weight_buffer_bytes": 4096, "input_buffer_bytes": 8192, "output_buffer_bytes": 2048}

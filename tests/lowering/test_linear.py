@@ -8,7 +8,7 @@ from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.window import Window
 from spcompile.passes import prepare
-from spcompile.patterns import PATTERNS, Choice
+from spcompile.patterns import GENERAL, Choice
 from spcompile.pruning import Magnitude, prune
 
 BOTH = ["x86-avx2", pytest.param("x86-avx512", marks=pytest.mark.needs_avx512)]
@@ -127,7 +127,7 @@ PATTERN_MODEL = """g (float[1,16,7,7] x, float[3,16] v, float[1,16] u) => (float
 
 
 @pytest.mark.parametrize("sparsity", [0.5, 0.9])
-@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.notation)
+@pytest.mark.parametrize("pattern", GENERAL, ids=lambda pattern: pattern.notation)
 def test_patterns(build, assert_compiles, pattern, sparsity):
     arrays = {"wa": normal(32, 16, 3, 3), "wb": normal(32, 32, 1, 1), "wc": normal(16, 16), "wc2": normal(16, 16, seed=1), "b": normal(32)}
     if pattern.fixed_sparsity is not None and sparsity != 0.5:
