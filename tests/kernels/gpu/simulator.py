@@ -1,7 +1,8 @@
 """Runs the TIR of a GPU kernel in numpy, all threads of a block in step: the very statements that are compiled, on the tensor cores of PTX ISA 8.7.
 
 Shared memory begins as NaN bits. A cp.async lands only when a wait_group asks for its group, and what it read is read then; lanes beyond memory
-that was given are an error. Good for kernels whose loops run equally often in all threads.
+that was given are an error, and so is shared memory that two warps touch between the same two barriers, one of them writing. Good for kernels whose
+loops run equally often in all threads.
 """
 
 import ml_dtypes
@@ -65,6 +66,7 @@ class _Block:
     def __init__(self, memory: dict, values: dict, threads: int):
         self.memory, self.values, self.threads = memory, values, threads
         self.local: set = set()
+        self.shared: _Watched | None = None
         self.copies: list[tuple] = []  # since the last commit
         self.groups: list[list[tuple]] = []
 
@@ -78,6 +80,7 @@ class _Block:
         buffer, size = statement.buffer, int(np.prod([int(n) for n in statement.buffer.shape]))
         if buffer.scope().startswith("shared"):
             self.memory[buffer] = np.full(size, GARBAGE, np.uint32).view(numpy_dtype(buffer.dtype))[:size]
+            self.shared = _Watched(self.memory[buffer])
         else:
             self.memory[buffer] = np.full((self.threads, size), np.nan).astype(numpy_dtype(buffer.dtype), casting="unsafe") if "float" in str(
                 buffer.dtype
@@ -107,6 +110,8 @@ class _Block:
         if data in self.local:
             memory[at, index[at]] = value[at].astype(memory.dtype)
         else:
+            if self.shared and memory is self.shared.memory:
+                self.shared.write(index[at], at // 32)
             memory[index[at]] = value[at].astype(memory.dtype)
 
     def Evaluate(self, statement, mask) -> None:
@@ -116,7 +121,9 @@ class _Block:
             tokens = [str(part.value) for part in call.args if type(part).__name__ == "StringImm"]
             self.instruction(name.removeprefix("ptx."), tokens, [part for part in call.args if type(part).__name__ != "StringImm"], mask)
         else:
-            assert name in ("cuda.cta_sync", "cuda.warp_sync"), name
+            assert name == "cuda.cta_sync", name
+            if self.shared:
+                self.shared.interval += 1
 
     # ---- instructions ----------------------------------------------------------------------------------------------------
 
@@ -124,6 +131,7 @@ class _Block:
         if name.startswith("cp_async_cg"):
             into, source, size, there = (self.value(part) for part in operands)
             assert (into.index % 4 == 0).all(), "a copy of 16 bytes that is not aligned"
+            self.shared.begin(into.index, np.arange(self.threads) // 32, mask)
             self.copies.append((into, source, int(size), np.broadcast_to(there, mask.shape), mask))
         elif name == "cp_async_commit_group":
             self.groups.append(self.copies)
@@ -145,14 +153,18 @@ class _Block:
             assert first % (size // item) == 0, "a copy of 16 bytes from where it is not aligned"
             assert first >= 0 and first + count <= len(source.memory), "a copy reads outside its memory"
             chunk[: count * item] = source.memory[first : first + count].view(np.uint8)
-            into.memory[int(_of(into.index, lane)) :][:4] = chunk.view(np.uint32)
+            first = int(_of(into.index, lane))
+            self.shared.land(first, lane // 32)
+            into.memory[first : first + 4] = chunk.view(np.uint32)
 
     def ldmatrix(self, registers, address) -> None:
         """.m8n8.x4.b16: lanes 8 i .. 8 i + 7 name the rows of matrix i; lane l gets elements 2 (l % 4), + 1 of row l / 4 of each."""
         lanes = np.arange(self.threads)
         for matrix, register in enumerate(registers):
             row_of = lanes // 32 * 32 + matrix * 8 + lanes % 32 // 4
-            self.put(register, address.memory[address.index[row_of] + lanes % 4])
+            words = address.index[row_of] + lanes % 4
+            self.shared.read(words, lanes // 32)
+            self.put(register, address.memory[words])
 
     def mma(self, sparse: bool, dtype, operands) -> None:
         """D = A B + C of each warp, m16n8k16 or sparse m16n8k32; products summed in float64."""
@@ -208,7 +220,10 @@ class _Block:
         memory, index = self.memory[e.source], self.value(e.indices[0])
         if e.source in self.local:
             return memory[np.arange(self.threads), np.broadcast_to(index, (self.threads,))]
-        return memory[np.clip(index, 0, len(memory) - 1)]  # threads that are masked out may look anywhere
+        index = np.clip(index, 0, len(memory) - 1)  # threads that are masked out may look anywhere
+        if self.shared and memory is self.shared.memory:
+            self.shared.read(np.broadcast_to(index, (self.threads,)), np.arange(self.threads) // 32)
+        return memory[index]
 
     def _Call(self, e):
         name = e.op.name.removeprefix("tirx.").removeprefix("prim.")
@@ -225,6 +240,38 @@ class _Block:
             return np.broadcast_to(mine, (self.threads,))[np.arange(self.threads) ^ int(distance)]
         with np.errstate(all="ignore"):
             return FUNCTIONS[name](*(self.value(part) for part in e.args))
+
+
+class _Watched:
+    """Shared memory with, for each word, who touched it last and between which barriers; -2: several warps."""
+
+    def __init__(self, memory: np.ndarray):
+        self.memory, self.interval = memory, 0
+        self.written, self.writer, self.seen, self.reader = (np.full(len(memory), -1) for _ in range(4))
+        self.on_its_way = np.zeros(len(memory), bool)  # a copy was asked for and not waited for
+
+    def read(self, words, warps) -> None:
+        assert not self.on_its_way[words].any(), "a copy is read before it was waited for"
+        assert not ((self.written[words] == self.interval) & (self.writer[words] != warps)).any(), "no barrier between another warp's write and a read"
+        several = (self.seen[words] == self.interval) & (self.reader[words] != warps)
+        self.reader[words], self.seen[words] = np.where(several, -2, warps), self.interval
+
+    def write(self, words, warps) -> None:
+        assert not ((self.seen[words] == self.interval) & (self.reader[words] != warps)).any(), "no barrier between another warp's read and a write"
+        assert not ((self.written[words] == self.interval) & (self.writer[words] != warps)).any(), "two warps write one word"
+        self.writer[words], self.written[words] = warps, self.interval
+
+    def begin(self, first, warps, mask) -> None:
+        for part in range(4):
+            words = first[mask] + part
+            self.write(words, warps[mask])
+            assert not self.on_its_way[words].any(), "two copies into one place"
+            self.on_its_way[words] = True
+
+    def land(self, first: int, warp: int) -> None:
+        words = np.arange(first, first + 4)
+        self.on_its_way[words] = False
+        self.write(words, np.full(4, warp))
 
 
 DTYPES_OF = {"f16": "float16", "bf16": "bfloat16"}

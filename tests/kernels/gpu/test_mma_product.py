@@ -13,6 +13,7 @@ from spcompile.kernels.gpu.mma_product import TILES, MmaProduct, Tile, swizzled
 from spcompile.kernels.gpu.window import Window
 from spcompile.kernels.operand import Operand
 from spcompile.patterns import parse
+from tests.kernels.gpu import simulator
 from tests.kernels.gpu.simulator import launch
 
 HALVES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
@@ -167,19 +168,24 @@ def test_no_two_chunks_share_a_place(chunks):
     assert sorted(swizzled(rows, chunk, chunks)) == list(range(0, 64 * chunks * 4, 4))
 
 
-def test_the_simulator_sees_a_copy_that_is_used_too_early():
-    """With every wait removed from the code, sums are made of memory that nothing has filled."""
-    kernel = MmaProduct(64, 32, Window.linear(32, 128, 128), 128, 64, SMALL, "float16")
-    matrix, x = weights(64, 128, False, np.float16), np.ones((32, 128), np.float16)
-    from tests.kernels.gpu import simulator
+@pytest.mark.parametrize(
+    ("left_out", "complaint"),
+    [("cta_sync", "no barrier between another warp's"), ("wait_group", "a copy is read before it was waited for")],
+)
+def test_a_missing_wait_is_seen(monkeypatch, left_out, complaint):
+    """The same kernel without its barriers, then without its waits for copies."""
+    kernel = MmaProduct(64, 32, Window.linear(32, 512, 512), 512, 64, SMALL, "float16")
+    matrix, x = weights(64, 512, False, np.float16), np.ones((32, 512), np.float16)
+    function = kernel.emit(1)
+    nothing = simulator._Block.Evaluate
 
-    y, land = np.full(32 * 64, np.nan, np.float16), simulator._Block.land
-    simulator._Block.land = lambda self, *copy: None
-    try:
-        launch(kernel.emit(1), matrix.ravel(), x.ravel(), y)
-    finally:
-        simulator._Block.land = land
-    assert np.isnan(y).all()
+    def skipping(block, statement, mask):
+        if left_out not in statement.value.op.name:
+            nothing(block, statement, mask)
+
+    monkeypatch.setattr(simulator._Block, "Evaluate", skipping)
+    with pytest.raises(AssertionError, match=complaint):
+        launch(function, matrix.ravel(), x.ravel(), np.full(32 * 64, np.nan, np.float16))
 
 
 def test_names_tell_kernels_apart():
