@@ -66,21 +66,6 @@ class GpuExecutor:
         arguments = [*self._memory, *given, *self._results]
         return lambda: self._entry(*arguments)
 
-    def seconds(self, feed: Mapping[str, np.ndarray], repeats: int = 50) -> float:
-        """Median of ten, each the mean of `repeats` runs one after the other."""
-        from statistics import median
-        from time import perf_counter
-
-        call, times = self.bind(feed), []
-        for _ in range(11):
-            self._device.sync()
-            start = perf_counter()
-            for _ in range(repeats):
-                call()
-            self._device.sync()
-            times.append((perf_counter() - start) / repeats)
-        return median(times[1:])
-
 
 def _in_order(program: GpuProgram, constants: list) -> list:
     """As the entry takes them: values, numbers, words."""

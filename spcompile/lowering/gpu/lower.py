@@ -9,7 +9,8 @@ from spcompile.ir.layers import find_layers
 from spcompile.lowering import lower as cpu
 from spcompile.lowering.emitter import DTYPES
 from spcompile.lowering.gpu.emitter import GpuEmitter
-from spcompile.lowering.gpu.layers import lower_conv, lower_linear, lower_matmul
+from spcompile.lowering.gpu.layers import lower_conv, lower_linear
+from spcompile.lowering.gpu.products import lower_matmul
 from spcompile.lowering.gpu.program import GpuProgram
 from spcompile.lowering.gpu.rows import lower_gather, lower_layer_norm, lower_pool, lower_reduce, lower_softmax
 from spcompile.lowering.memory import place
