@@ -30,7 +30,7 @@ def network(here, build, tmp_path):
     rng = np.random.default_rng(0)
     text = "g (float[1,16,16,16] x) => (float[1,32,16,16] y) { [first] a = Conv<pads=[1,1,1,1]>(x, w)  y = Relu(a) }"
     ir.save(build(text, w=rng.standard_normal((32, 16, 3, 3)).astype(np.float32)), tmp_path / "net.onnx")
-    here('[models.net]\npath = "net.onnx"\ntarget = "cortex-a72"\nbudget = "1.5x"\npatterns = ["unstructured"]\nbaseline = "net.json"\n')
+    here('[models.net]\npath = "net.onnx"\ntarget = "cortex-a72"\nbudget = "2x"\npatterns = ["unstructured"]\nbaseline = "net.json"\n')
     return tmp_path
 
 
@@ -67,7 +67,7 @@ def test_from_the_first_baseline_to_a_regression(cli, network, tmp_path):
     outcome = cli("check", "--quiet")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("1 model: 1 fine\n") and "cortex-a72" in outcome.out
-    settings = (tmp_path / "spcompile.toml").read_text().replace("1.5x", "1.3x")
+    settings = (tmp_path / "spcompile.toml").read_text().replace("2x", "1.2x")
     (tmp_path / "spcompile.toml").write_text(settings)
     outcome = cli("check", "--quiet", "--config", tmp_path / "spcompile.toml", "--format", "json")
     form = json.loads(outcome.out)
