@@ -19,6 +19,7 @@ from spcompile.pruning.wanda import Wanda
 
 SAMPLES = 64  # of the calibration data, the first ones
 JUDGING_SHARE = 0.25  # of them; errors are read on these, weights are fitted to the others
+ABSORBERS = 3  # layers behind a pruned one that make up for it while its sensitivity is measured; more change little
 PROBED_ERROR = 0.05  # of the layer's output: large beside rounding, small enough that errors still add up
 BLIND = "no calibration data: errors are the share of squared weight that is lost, every layer as sensitive as the others"
 
@@ -26,8 +27,8 @@ BLIND = "no calibration data: errors are the share of squared weight that is los
 @dataclass(frozen=True)
 class ErrorModel:
     """error = local error x sensitivity. Local: the layer's own relative squared error after the weight update, read off its pattern's curve.
-    Sensitivity: relative squared error of the network's output per unit of local error, measured by pruning this layer alone; of its scores, where
-    the output is their softmax.
+    Sensitivity: relative squared error of the network's output per unit of local error, measured by pruning this layer alone and letting the next ones
+    make up for it, as all do when a plan is pruned; of its scores, where the output is their softmax.
 
     Second-order terms between layers are left out, so errors add up; `tests/pruning/test_errors.py` and docs/accuracy.md say how well.
     """
@@ -73,7 +74,7 @@ def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern
     with torch.no_grad():
         network = Network(scored(model))
         streams = Streams(network, calibration.feeds, SAMPLES)
-        probe = _Probe(model, network, streams)
+        probe = _Probe(model, network, streams, rng)
         for at, step in enumerate(network.steps):
             if (layer := layers.get(step.name)) is not None:
                 if any(pattern.fits(layer) for pattern in patterns if pattern.fixed_sparsity != 0):
@@ -86,29 +87,58 @@ def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern
 
 
 class _Probe:
-    """Prunes one layer of the dense network and runs what lies behind it."""
+    """Prunes one layer of the dense network and runs what lies behind it, where the next layers are solved anew for what reaches them."""
 
-    def __init__(self, model: ir.Model, network, streams):
-        self.model, self.network, self.streams = model, network, streams
+    def __init__(self, model: ir.Model, network, streams, rng: np.random.Generator):
+        self.model, self.network, self.streams, self.rng = model, network, streams, rng
+        self.layers = {layer.name: layer for layer in find_layers(model)}
         judges = max(1, round(JUDGING_SHARE * min(SAMPLES, streams.count)))
         self.judging = slice(judges)
         self.fitted = slice(judges, None) if streams.count > judges else slice(None)
-        self.dense = self._outputs({}, 0)
+        self.dense = self._judged(streams.dense, {}, network.steps)
 
     def sensitivity(self, evidence: Evidence, judge: Evidence, curve: Curve, at: int) -> float:
         """Relative squared error of the outputs for each unit of the layer's own, `at` being its step."""
+        level = min(curve.sparsities, key=lambda sparsity: abs(np.log(max(curve.at(sparsity), 1e-9) / PROBED_ERROR)))
+        new = LeastSquares(tolerance=1e-2).solve(evidence, Wanda().mask(evidence, Choice(Unstructured(), level)))
+        return self._distortion(self._outputs(self._written(evidence, new), at)) / max(judge.relative_error(new), 1e-9)
+
+    def _outputs(self, weights: dict, at: int) -> dict[str, np.ndarray]:
+        """Of the network with these weights, from step number `at` on; those of the next layers join them."""
+        from spcompile.pruning.streams import run_both
+
+        dense, absorbed, number = dict(self.streams.dense), 0, at
+        pruned = dict(dense)
+        while number < len(self.network.steps) and absorbed < ABSORBERS:
+            step = self.network.steps[number]
+            layer = self.layers.get(step.name)
+            if layer is not None and layer.weight not in weights and pruned[layer.input] is not dense[layer.input]:
+                weights |= self._solved(layer, dense[layer.input][self.fitted], pruned[layer.input][self.fitted])
+                absorbed += 1
+            run_both(self.network, step, dense, pruned, weights)
+            number += 1
+        return self._judged(pruned, weights, self.network.steps[number:])
+
+    def _solved(self, layer: Layer, dense, pruned) -> dict:
+        """Its weights and bias that bring what comes out of pruned inputs nearest to what came out of dense ones; no weight is pruned."""
+        from spcompile.pruning.moments import Moments
+
+        moments = Moments(layer)
+        moments.add(dense, pruned, self.rng)
+        evidence = moments.evidence(weight(self.model, layer))
+        return self._written(evidence, LeastSquares(tolerance=1e-2).solve(evidence, np.ones(evidence.weight.shape, bool)))
+
+    def _written(self, evidence: Evidence, new: np.ndarray) -> dict:
         import torch
 
-        layer, level = evidence.layer, min(curve.sparsities, key=lambda sparsity: abs(np.log(max(curve.at(sparsity), 1e-9) / PROBED_ERROR)))
-        new = LeastSquares(tolerance=1e-2).solve(evidence, Wanda().mask(evidence, Choice(Unstructured(), level)))
-        weights = {layer.weight: torch.from_numpy(layer.from_matrix(new))}
+        layer = evidence.layer
+        written = {layer.weight: torch.from_numpy(layer.from_matrix(new))}
         if layer.bias is not None:
-            weights[layer.bias] = torch.from_numpy(bias(self.model, layer) + evidence.bias_shift(new))
-        return self._distortion(self._outputs(weights, at)) / max(judge.relative_error(new), 1e-9)
+            written[layer.bias] = torch.from_numpy(bias(self.model, layer) + evidence.bias_shift(new))
+        return written
 
-    def _outputs(self, weights, at: int) -> dict[str, np.ndarray]:
-        frontier = {name: value[self.judging] for name, value in self.streams.dense.items()}
-        values = self.network.run(frontier, weights, self.network.steps[at:])
+    def _judged(self, frontier, weights: dict, steps) -> dict[str, np.ndarray]:
+        values = self.network.run({name: value[self.judging] for name, value in frontier.items()}, weights, steps)
         return {name: values[name].double().numpy() for name in self.network.outputs}
 
     def _distortion(self, outputs: Mapping[str, np.ndarray]) -> float:

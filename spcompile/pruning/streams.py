@@ -46,7 +46,7 @@ class Streams:
 
     def advance(self, step: Step) -> None:
         """Run one node in both networks."""
-        _advance(self.network, step, self.dense, self.pruned, self.weights)
+        run_both(self.network, step, self.dense, self.pruned, self.weights)
 
     def _join(self, at: int) -> None:
         """Bring more samples to step number `at`, as many at a time as the way there has room for."""
@@ -56,7 +56,7 @@ class Streams:
             dense = {name: array[self.count : end] for name, array in self.feeds.items()}
             pruned = dict(dense)
             for step in self.network.steps[:at]:
-                _advance(self.network, step, dense, pruned, self.weights)
+                run_both(self.network, step, dense, pruned, self.weights)
             self._append(dense, pruned)
             self.count = end
 
@@ -67,7 +67,8 @@ class Streams:
         self.pruned = {name: self.dense[name] if name in shared else value for name, value in pruned.items()}
 
 
-def _advance(network: Network, step: Step, dense: Values, pruned: Values, weights: Values) -> None:
+def run_both(network: Network, step: Step, dense: Values, pruned: Values, weights: Values) -> None:
+    """One node, in both networks; what it makes is one tensor where nothing differs. weights: of the pruned network, by name, where they do."""
     same = all(dense.get(name) is pruned.get(name) and name not in weights for name in step.inputs)
     network.step(step, dense)
     if same:
