@@ -130,7 +130,6 @@ def test_operations_are_counted_once_each():
     assert math.isfinite(operations(("gelu", A)))
 
 
-
 def test_an_unknown_function_is_our_mistake(call_kernels, target):
     with pytest.raises(KeyError):
         call_kernels([call(("cosine", A), np.zeros(4, np.float32))], target)

@@ -20,9 +20,7 @@ def tasks(build):
         results = ", ".join(f"float[{', '.join(f'{name}{k}' for k in range(4))}] {name}" for name in outputs.split())
         text = f"g (float[1,4,6,6] x, float[1,4,6,6] r, float[1,4,1,1] v, float[1,1,6,6] p, int64[1,4,6,6] i) => ({results}) {{ {nodes} }}"
         graph = prepare(build(text, **given, **arrays)).graph
-        return [
-            (task.node and task.node.op_type, [node.op_type for node in task.absorbed], [value.name for value in task.operands]) for task in group(graph)
-        ]
+        return [(task.node and task.node.op_type, [node.op_type for node in task.absorbed], [value.name for value in task.operands]) for task in group(graph)]
 
     return tasks
 
