@@ -37,6 +37,15 @@ def test_a_process_that_the_system_ends_is_told():
     assert multiprocessing.active_children() == []
 
 
+@pytest.fixture
+def interruptible():
+    """A shell's background jobs inherit that interrupts are ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_what_runs():
     threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT)).start()
     began = time.monotonic()
