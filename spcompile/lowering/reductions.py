@@ -24,11 +24,21 @@ def reduce_axes(emitter: Emitter, view: View, axes: set[int], reduction: str, el
 
 
 def lower_reduce(emitter: Emitter, task: Task) -> None:
-    node = task.node
-    view = emitter.view(node.inputs[0])
-    axes = reduced_axes(node)
+    view = emitter.view(task.node.inputs[0])
+    axes = reduced_axes(task.node)
+    kept = reduce_axes(emitter, view, axes, *reduction_of(task.node.op_type, view, axes))
+    reshaped = kept.reshape(task.shape)
+    if reshaped is None:
+        copy = emitter.compact(kept.shape)
+        emitter.elementwise(copy, [kept])
+        reshaped = copy.reshape(task.shape)
+    emitter.views[task.output] = reshaped
+
+
+def reduction_of(op_type: str, view: View, axes: set[int]) -> tuple[str, Expression, Expression]:
+    """-> how elements are joined, what each becomes before that, and what is made of the outcome."""
     mean = ("mul", X, constant(1 / math.prod(view.shape[axis] for axis in axes)))
-    reduction, element, finish = {
+    return {
         "ReduceMean": ("add", X, mean),
         "GlobalAveragePool": ("add", X, mean),
         "ReduceSum": ("add", X, X),
@@ -37,14 +47,7 @@ def lower_reduce(emitter: Emitter, task: Task) -> None:
         "ReduceMin": ("min", X, X),
         "ReduceL2": ("add", ("square", X), ("sqrt", X)),
         "ReduceSumSquare": ("add", ("square", X), X),
-    }[node.op_type]
-    kept = reduce_axes(emitter, view, axes, reduction, element, finish)
-    reshaped = kept.reshape(task.shape)
-    if reshaped is None:
-        copy = emitter.compact(kept.shape)
-        emitter.elementwise(copy, [kept])
-        reshaped = copy.reshape(task.shape)
-    emitter.views[task.output] = reshaped
+    }[op_type]
 
 
 def reduced_axes(node) -> set[int]:

@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from spcompile.errors import NotationError, TargetError
 from spcompile.patterns import Pattern, parse
+from spcompile.targets.device import Device
 
 
 @dataclass(frozen=True)
-class Accelerator:
+class Accelerator(Device):
     """One array. In a cycle it takes `array_positions` windows of `window_columns` activations, shared by all rows; each of its `array_rows` rows has
     `array_lanes` multipliers for each position, and each multiplier picks the activation that its weight's place in its group names.
 
@@ -67,10 +68,6 @@ class Accelerator:
                 raise TargetError(f"decodes: {error}") from error
             if getattr(pattern, "of", 1) > self.window_columns:
                 raise TargetError(f"decodes {notation}, whose groups of {pattern.of} columns are wider than window_columns = {self.window_columns}")
-
-    def source(self, name: str) -> str:
-        """Where the number called `name` comes from."""
-        return dict(self.sources)[name]
 
     @property
     def macs_per_cycle(self) -> int:

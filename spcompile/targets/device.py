@@ -19,6 +19,7 @@ class Device(Protocol):
 
     def source(self, name: str) -> str:
         """Where the number called `name` ("clock_hz", "caches.1.bytes") comes from."""
+        return dict(self.sources)[name]
 
     @property
     def peak_flops(self) -> float:

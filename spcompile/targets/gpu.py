@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from spcompile.errors import TargetError
+from spcompile.targets.device import Device
 
 
 @dataclass(frozen=True)
-class Gpu:
+class Gpu(Device):
     """One card. Tensor core rates are of 16-bit floats summed in fp32, a multiply-add counted as 2, zeros of 2:4 counted too."""
 
     ALLOWED: ClassVar[dict[str, tuple[str, ...]]] = {"arch": ("sm_75", "sm_80", "sm_86", "sm_87", "sm_89", "sm_90")}
@@ -33,10 +34,6 @@ class Gpu:
             raise TargetError(f"field 'dense_flops' is {self.dense_flops:.3g}, above the peak of {self.peak_flops:.3g} that SMs, clock and rate give")
         if not self.dense_flops <= self.sparse_flops <= 2 * self.peak_flops:
             raise TargetError(f"field 'sparse_flops' is {self.sparse_flops:.3g}; it must lie between dense_flops and twice the peak, {2 * self.peak_flops:.3g}")
-
-    def source(self, name: str) -> str:
-        """Where the number called `name` comes from."""
-        return dict(self.sources)[name]
 
     @property
     def peak_flops(self) -> float:

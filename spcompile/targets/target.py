@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from spcompile.targets.device import Device
+
 
 @dataclass(frozen=True)
 class Cache:
@@ -14,7 +16,7 @@ class Cache:
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(Device):
     """One CPU. "Vector" is one whole register of `lanes_fp32` floats; rates are per core and cycle, sustained."""
 
     ALLOWED: ClassVar[dict[str, tuple[str, ...]]] = {"triple": ("x86_64-linux-gnu", "aarch64-linux-gnu")}
@@ -60,10 +62,6 @@ class Target:
     def __post_init__(self):
         assert self.family == "cpu" and self.caches and self.cores > 0 and self.clock_hz > 0, self.name
         assert min(self.measured_core, self.measured_caches, self.measured_memory) > 0, self.name
-
-    def source(self, name: str) -> str:
-        """Where the number called `name` ("clock_hz", "caches.1.bytes") comes from."""
-        return dict(self.sources)[name]
 
     @property
     def x86(self) -> bool:

@@ -14,12 +14,11 @@ from spcompile.lowering.geometry import window_of
 from spcompile.lowering.gpu.emitter import GpuEmitter
 from spcompile.lowering.gpu.layers import epilogue_of
 from spcompile.lowering.program import Argument
-from spcompile.lowering.reductions import reduced_axes
+from spcompile.lowering.reductions import reduced_axes, reduction_of
 from spcompile.lowering.tasks import Task, shape_of
 from spcompile.lowering.view import View
 
 X = ACCUMULATOR
-SQUARED = ("square", X)
 
 
 def _launch(emitter: GpuEmitter, view: View, out: View, axes: set[int], statistics, finish, spread: bool, operands=()) -> None:
@@ -33,17 +32,7 @@ def _launch(emitter: GpuEmitter, view: View, out: View, axes: set[int], statisti
 def lower_reduce(emitter: GpuEmitter, task: Task) -> None:
     node = task.node
     view, axes = emitter.view(node.inputs[0]), reduced_axes(node)
-    mean = ("mul", X, constant(1 / math.prod(view.shape[axis] for axis in axes)))
-    reduction, element, finish = {
-        "ReduceMean": ("add", X, mean),
-        "GlobalAveragePool": ("add", X, mean),
-        "ReduceSum": ("add", X, X),
-        "ReduceMax": ("max", X, X),
-        "GlobalMaxPool": ("max", X, X),
-        "ReduceMin": ("min", X, X),
-        "ReduceL2": ("add", SQUARED, ("sqrt", X)),
-        "ReduceSumSquare": ("add", SQUARED, X),
-    }[node.op_type]
+    reduction, element, finish = reduction_of(node.op_type, view, axes)
     shape = tuple(1 if axis in axes else extent for axis, extent in enumerate(view.shape))
     out = emitter.compact(shape)
     _launch(emitter, view, out, axes, ((reduction, element),), finish, False)
