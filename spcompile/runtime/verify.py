@@ -1,6 +1,6 @@
 """Is the compiled network the pruned network? Compared with ONNX Runtime, on random and on real inputs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from spcompile.verdict import Verdict
 
 LIMIT = 1e-4  # largest relative difference in fp32
 RANDOM_INPUTS, REAL_INPUTS = 3, 3
+Run = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]  # a feed -> outputs by name
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,16 @@ def verify(program: Program, library: Path, model: ir.Model, target: Target, rea
     given = len(feeds) - RANDOM_INPUTS
     name = f"ONNX Runtime {version('onnxruntime')}"
     if runs_here(target.triple, target.lanes_fp32):
-        return Comparison(name, RANDOM_INPUTS, given, _worst(Executor.of_program(program, library), feeds, expected), "this host")
+        worst = worst_difference(_runner(Executor.of_program(program, library)), feeds, expected)
+        return Comparison(name, RANDOM_INPUTS, given, worst, "this host")
     if not target.triple.startswith("aarch64"):
         return runs_here(target.triple, target.lanes_fp32)
     if not (verdict := emulator.available()):
         return Verdict.no(f"ARM code was compiled but not executed: {verdict.reason}")
     with emulator.session(target.mcpu) as remote:
-        return Comparison(name, RANDOM_INPUTS, given, _worst(_remote(program, library, remote), feeds, expected), f"aarch64 emulator, core {target.mcpu}")
+        return Comparison(
+            name, RANDOM_INPUTS, given, worst_difference(_runner(_remote(program, library, remote)), feeds, expected), f"aarch64 emulator, core {target.mcpu}"
+        )
 
 
 def inputs_for(program: Program, real: Mapping[str, np.ndarray] | None, seed: int) -> list[dict[str, np.ndarray]]:
@@ -73,10 +77,15 @@ def _remote(program: Program, library: Path, remote) -> Executor:
     return Executor(module, remote.cpu(), program.inputs, program.outputs, program.workspace_elements, program.values, program.indices)
 
 
-def _worst(executor: Executor, feeds: list[dict], expected: list[dict]) -> float:
+def _runner(executor: Executor) -> Run:
+    return lambda feed: executor.run(**feed)
+
+
+def worst_difference(run: Run, feeds: list[dict], expected: list[dict]) -> float:
+    """Of all outputs over all feeds, as in `Comparison`; 1e30 for what is no number."""
     worst = 0.0
     for feed, reference in zip(feeds, expected, strict=True):
-        for name, array in executor.run(**feed).items():
+        for name, array in run(feed).items():
             scale = max(float(np.abs(reference[name]).max()), np.finfo(np.float32).tiny)
             difference = float(np.abs(array.astype(np.float64) - reference[name]).max()) / scale
             worst = max(worst, difference if np.isfinite(difference) else 1e30)

@@ -16,7 +16,7 @@ from spcompile.accelerator.quantised import Quantised, quantise
 from spcompile.accelerator.reference import reference
 from spcompile.accelerator.simulator import Simulator, StepCycles
 from spcompile.accelerator.verilog import array_source, generates, shape_of
-from spcompile.compiler.toolchains.toolchain import Toolchain
+from spcompile.compiler.toolchains.toolchain import NotMeasured, Toolchain
 from spcompile.costs.fpga.resources import estimate
 from spcompile.costs.latency import Latency
 from spcompile.errors import TargetError
@@ -26,9 +26,9 @@ from spcompile.lowering.lower import check_operators
 from spcompile.patterns import Pattern
 from spcompile.pruning import Calibration
 from spcompile.pruning.calibration import random_calibration
-from spcompile.report.facts import AcceleratorFacts, AcceleratorStep, Measurement
+from spcompile.report.facts import AcceleratorFacts, AcceleratorStep
 from spcompile.runtime import artifact
-from spcompile.runtime.verify import RANDOM_INPUTS, REAL_INPUTS, Comparison
+from spcompile.runtime.verify import RANDOM_INPUTS, REAL_INPUTS, Comparison, worst_difference
 from spcompile.targets.accelerator import Accelerator
 from spcompile.verdict import Verdict
 
@@ -43,18 +43,6 @@ class Built:
     reference: ir.Model
     simulator: Simulator
     cycles: tuple[StepCycles, ...]
-
-
-class NotMeasured:
-    """There is no accelerator here."""
-
-    is_target = False
-
-    def __init__(self, target: Accelerator):
-        self.verdict = Verdict.no(f"{target.name} is not attached to this machine: its time is counted by the simulator, nobody measured it")
-
-    def compare(self, built: Built) -> Measurement | Verdict:
-        return self.verdict
 
 
 class Fpga(Toolchain):
@@ -80,7 +68,8 @@ class Fpga(Toolchain):
         return Predictor(model, self.target)
 
     def timer(self, model: ir.Model) -> NotMeasured:
-        return NotMeasured(self.target)
+        verdict = Verdict.no(f"{self.target.name} is not attached to this machine: its time is counted by the simulator, nobody measured it")
+        return NotMeasured(verdict)
 
     def deployed(self, model: ir.Model, data: Calibration | None) -> ir.Model:
         return reference(self._quantised(model, data))
@@ -94,12 +83,14 @@ class Fpga(Toolchain):
     def verify(self, built: Built, model: ir.Model, data: Calibration | None, stage: Path, seed: int) -> Comparison:
         """The simulator, fed from the exported files, against ONNX Runtime on the quantised network: equal to the bit, or the difference is told."""
         feeds = [*_batches(random_calibration(model, seed, RANDOM_INPUTS), model, RANDOM_INPUTS), *(_batches(data, model, REAL_INPUTS) if data else ())]
-        session, host, worst = Session(built.reference), HostOperators(model), 0.0
-        for feed in feeds:
+        session, host = Session(built.reference), HostOperators(model)
+        expected = [session.run(feed) for feed in feeds]
+
+        def run(feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             values = built.simulator.numbers(feed, host)
-            for name, expected in session.run(feed).items():
-                scale = max(float(np.abs(expected).max()), np.finfo(np.float32).tiny)
-                worst = max(worst, float(np.abs(built.simulator.real(name, values[name]).astype(np.float64) - expected).max()) / scale)
+            return {name: built.simulator.real(name, values[name]) for name in expected[0]}
+
+        worst = worst_difference(run, feeds, expected)
         given = len(feeds) - RANDOM_INPUTS
         return Comparison(f"ONNX Runtime {version('onnxruntime')} on the int8 network", RANDOM_INPUTS, given, worst, "the accelerator's simulator")
 

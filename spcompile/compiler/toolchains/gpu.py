@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
-from spcompile.compiler.toolchains.toolchain import Toolchain
+from spcompile.compiler.inputs import real_inputs
+from spcompile.compiler.toolchains.toolchain import NotMeasured, Toolchain
 from spcompile.errors import TargetError
 from spcompile.ir.layer import Layer
 from spcompile.ir.session import Session
@@ -17,12 +18,11 @@ from spcompile.lowering.gpu.predict import GpuPredictor, takes
 from spcompile.lowering.gpu.program import GpuProgram
 from spcompile.patterns import Pattern, parse_patterns
 from spcompile.pruning import Calibration
-from spcompile.report.facts import Measurement
 from spcompile.runtime import artifact
 from spcompile.runtime.gpu_build import compile_program, write_compiled
 from spcompile.runtime.gpu_executor import GpuExecutor, gpu_name, runs_here
 from spcompile.runtime.nvcc import OLDEST, available
-from spcompile.runtime.verify import RANDOM_INPUTS, Comparison, inputs_for
+from spcompile.runtime.verify import RANDOM_INPUTS, Comparison, inputs_for, worst_difference
 from spcompile.targets.gpu import Gpu as Target
 from spcompile.verdict import Verdict
 
@@ -39,19 +39,6 @@ class Built:
     program: GpuProgram
     library: Path
     compiled: Verdict
-
-
-class NotMeasured:
-    """Networks are not timed on GPUs while compiling; `benchmarks/gpu_products.py` times kernels on a machine that has one."""
-
-    is_target = False
-
-    def __init__(self, target: Target):
-        here = runs_here(target)
-        self.verdict = Verdict.no(f"latency is predicted, not measured: {here.reason or 'networks are not timed on GPUs yet'}")
-
-    def compare(self, built: Built) -> Measurement | Verdict:
-        return self.verdict
 
 
 class Gpu(Toolchain):
@@ -82,7 +69,9 @@ class Gpu(Toolchain):
         return takes(layer, pattern, self.target)
 
     def timer(self, model: ir.Model) -> NotMeasured:
-        return NotMeasured(self.target)
+        """Networks are not timed on GPUs while compiling; `benchmarks/gpu_products.py` times kernels on a machine that has one."""
+        here = runs_here(self.target)
+        return NotMeasured(Verdict.no(f"latency is predicted, not measured: {here.reason or 'networks are not timed on GPUs yet'}"))
 
     def build(self, model: ir.Model, data: Calibration | None, stage: Path) -> Built:
         program, _ = lower_for_gpu(model, self.target, self._half)
@@ -98,15 +87,8 @@ class Gpu(Toolchain):
             return built.compiled
         if not (here := runs_here(self.target)):
             return Verdict.no(f"the kernels were compiled for {self.target.arch}, not run: {here.reason}")
-        real = data.feeds if data is not None else None
-        feeds, session = inputs_for(built.program, real, seed), Session(model)
-        executor, worst = GpuExecutor(built.program, built.library), 0.0
-        for feed in feeds:
-            for name, expected in session.run(feed).items():
-                found = executor.run(feed)[name].astype(np.float64)
-                scale = max(float(np.abs(expected).max()), np.finfo(np.float32).tiny)
-                difference = float(np.abs(found - expected).max()) / scale
-                worst = max(worst, difference if np.isfinite(difference) else 1e30)
+        feeds, session = inputs_for(built.program, real_inputs(data), seed), Session(model)
+        worst = worst_difference(GpuExecutor(built.program, built.library).run, feeds, [session.run(feed) for feed in feeds])
         reference, given = f"ONNX Runtime {version('onnxruntime')} in fp32", len(feeds) - RANDOM_INPUTS
         return Comparison(reference, RANDOM_INPUTS, given, worst, f"{gpu_name()}, {self._half}", LIMITS[self._half])
 

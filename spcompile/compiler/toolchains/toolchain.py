@@ -47,6 +47,18 @@ class Timer(Protocol):
         """What `Toolchain.build` gave, beside the dense network."""
 
 
+class NotMeasured:
+    """Of targets that this machine does not time networks on; verdict: why."""
+
+    is_target = False
+
+    def __init__(self, verdict: Verdict):
+        self.verdict = verdict
+
+    def compare(self, built: Any) -> Verdict:
+        return self.verdict
+
+
 class Toolchain(ABC):
     """From a network and a plan's weights to files for one target. The compiler knows families of targets by this alone.
 
