@@ -124,7 +124,7 @@ def _checks(report: Report):
 def _measurement(measured: Measurement) -> str:
     dense, plan = measured.dense, measured.plan
     plan_time = f"{milliseconds(plan.median_s)} plan (quartiles {milliseconds(plan.low_s)} to {milliseconds(plan.high_s)})"
-    gain = f"{significant(measured.speedup)}x faster round by round, {plural(measured.repeats, 'repeat')}"
+    gain = f"speed-up {significant(measured.speedup)}x round by round, {plural(measured.repeats, 'repeat')}"
     return f"measured on {measured.host}: {milliseconds(dense.median_s)} dense, {plan_time}, {gain}"
 
 

@@ -79,7 +79,6 @@ def test_a_board_is_measured_over_rpc(cli, board, monkeypatch):
 @pytest.fixture
 def server():
     """TVM's own RPC server on this host -> its address."""
-    pytest.importorskip("cloudpickle", reason="tvm.exec.rpc_server needs cloudpickle")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "tvm.exec.rpc_server", "--host", "127.0.0.1", "--port", str(port), "--port-end", str(port + 1)]
