@@ -83,26 +83,21 @@ class Host:
         factor = measure({"dense": self._dense_call})["dense"].fastest_s / problem.dense_s
         return problem.scaled(factor), f"predicted times were multiplied by {factor:.3g}: what the dense network took here over what it was predicted to"
 
+    def tune(self, progress: Progress) -> None:
+        """The dense network's kernels, for all that is measured from now on."""
+        self._tune(filled(self.model), progress)
+
     def search(self, problem: Problem, limit_s: float, progress: Progress) -> Plan:
-        """The least harmful plan whose measured time keeps the budget; `problem` must be anchored.
+        """The least harmful plan whose measured time, its kernels tuned, keeps the budget; the dense network must be tuned and `problem` anchored.
 
-        Its kernels are then tuned, and those of the dense network that it is compared with: what is built later finds them in the user's store.
-        """
-        plan = self._found(problem, limit_s, progress)
-        for model in (self._stand_in(plan), filled(self.model)):
-            tune(model, self.target, self.threads, user_store(), progress)
-        del self._dense_call  # the next one finds its kernels tuned
-        return plan
-
-    def _found(self, problem: Problem, limit_s: float, progress: Progress) -> Plan:
-        """Predicted times are scaled by what the last plan really took, and the search repeated. Time depends on where zeros are, not on
+        Predicted times are scaled by what the last plan really took, and the search repeated. Time depends on where zeros are, not on
         the weights' values, so masks by magnitude stand in for the final ones. A plan's time is measured as a share of dense's beside it.
         """
         aim_s, kept, fastest = limit_s, None, None
         with progress.stage("measure and search", ROUNDS) as advance:
             for _ in range(ROUNDS):
                 plan = choose(problem, aim_s)
-                measured_s = problem.dense_s * self._share_of_dense(plan)
+                measured_s = problem.dense_s * self._share_of_dense(plan, progress)
                 advance()
                 if measured_s <= limit_s and (kept is None or plan.error <= kept.error):
                     kept = plan
@@ -115,12 +110,14 @@ class Host:
             return replace(kept, budget_s=limit_s, feasible=True)
         return replace(fastest[1], budget_s=limit_s, feasible=False)
 
-    def _stand_in(self, plan: Plan) -> ir.Model:
-        return prune(self.model, plan.pruned, None, Magnitude()).model if plan.pruned else self.model
+    def _tune(self, model: ir.Model, progress: Progress) -> None:
+        tune(model, self.target, self.threads, user_store(), progress)
 
-    def _share_of_dense(self, plan: Plan) -> float:
+    def _share_of_dense(self, plan: Plan, progress: Progress) -> float:
+        stand_in = prune(self.model, plan.pruned, None, Magnitude()).model if plan.pruned else self.model
+        self._tune(stand_in, progress)
         with tempfile.TemporaryDirectory() as folder:
-            built = build(self._stand_in(plan), self.target, self.threads, Path(folder) / "plan.so")
+            built = build(stand_in, self.target, self.threads, Path(folder) / "plan.so")
             samples = measure({"dense": self._dense_call, "plan": built.call(self.threads)}, SEARCH_S)
         return samples["plan"].over(samples["dense"])
 

@@ -134,6 +134,8 @@ class Job:
         problem = problem_of(model, predictor, self.toolchain.target, self.toolchain.threads, self.patterns, errors.error, self.progress, self.toolchain.takes)
         if not timer.verdict or not (timer.is_target or self.measure):
             return problem, ()
+        if self.measure:
+            timer.tune(self.progress)
         with self.progress.stage("measure dense"):
             problem, note = timer.anchored(problem)
         return problem, (note,)

@@ -37,6 +37,9 @@ class Timer(Protocol):
     verdict: Verdict
     is_target: bool  # is this machine itself the target, and not one like it?
 
+    def tune(self, progress: Progress) -> None:
+        """Fit the dense network's kernels to this machine, before anything is measured."""
+
     def anchored(self, problem: Problem) -> tuple[Problem, str]:
         """The problem with its times scaled by one measurement, of the dense network; and a note that says so."""
 
