@@ -19,6 +19,8 @@ from networks import networks
 from spcompile.compiler.building import build
 from spcompile.compiler.inputs import calibration_of
 from spcompile.compiler.planning import problem_of
+from spcompile.compiler.sparsifier import Sparsifier
+from spcompile.compiler.trust import trusted
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
 from spcompile.patterns import GENERAL
@@ -82,22 +84,22 @@ def main() -> None:
     target, known, here = load_target(args.target), networks(), args.target == "host"
     for name in args.only.split(","):
         network = known[name]
-        given, pruner = network.prepared(), PRUNERS[-1]
+        given = network.prepared()
         data = calibration_of(network.calibration(args.samples), given)
         model = permuted(given, data)
         errors = measure_errors(model, data)
         problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, GENERAL, errors.error, Silent())
         dense_s = choose(problem, None).dense_latency.expected_s
 
-        def pruned(plan):
-            return prune(model, plan.pruned, data, pruner, 0).model  # noqa: B023 - called within this round
-
+        sparsifier = Sparsifier.of(model, data, PRUNERS[-1], 0, None, Silent())
         before = network.score(model)
         for speedup in map(float, args.speedups.split(",")):
             uniform = choose_uniform(problem, dense_s / speedup)
-            searched = at_same_time(model, problem, uniform, target) if here else choose(problem, uniform.latency.expected_s)
+            limit_s = uniform.latency.expected_s
+            judged = trusted(problem, errors.sensitivities, limit_s, sparsifier.harm)
+            searched = at_same_time(model, judged, uniform, target) if here else choose(judged, limit_s)
             level = next((c.notation for c in uniform.choices.values() if c.sparsity > 0), "dense")
-            models = {"uniform": pruned(uniform), "search": pruned(searched)}
+            models = {key: sparsifier.pruned(plan).model for key, plan in (("uniform", uniform), ("search", searched))}
             accuracy = {key: network.score(made) for key, made in models.items()}
             timing = f", search takes {share_of_time(**models, target=target):.3f} of uniform's measured time" if here else ""
             print(

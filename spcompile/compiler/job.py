@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,11 +17,12 @@ from spcompile.compiler.planning import curve, fastest, limit_s, problem_of, uni
 from spcompile.compiler.sparsifier import Sparsifier
 from spcompile.compiler.toolchains import Toolchain
 from spcompile.compiler.toolchains.toolchain import Timer
+from spcompile.compiler.trust import trusted
 from spcompile.compiler.writing import write
 from spcompile.plan import Plan
 from spcompile.progress import Progress
-from spcompile.pruning import Calibration, Pruned, Pruner, permuted
-from spcompile.pruning.errors import measure_errors
+from spcompile.pruning import Pruned, Pruner, permuted
+from spcompile.pruning.errors import ErrorModel, measure_errors
 from spcompile.report.facts import Measurement, Request, Stage
 from spcompile.report.report import Report
 from spcompile.runtime import artifact
@@ -81,10 +82,19 @@ class Job:
 
         with self.stage("plan"):
             timer = self.toolchain.timer(model)
-            problem, notes = self._problem(model, data, timer)
+            errors = measure_errors(model, data, self.patterns, self.seed, self.progress)
+            problem, notes = self._problem(model, errors, timer)
         before = evaluation.score(model) if evaluation is not None else None
+        limit = limit_s(self.budget, problem)
         with self.stage("search"):
-            plan = self._plan(problem, timer, sparsifier, score, before)
+            if limit is not None and data is not None:
+                problem = trusted(problem, errors.sensitivities, limit, sparsifier.harm)
+            if limit is None and self.drop is not None:
+                plan = fastest(problem, sparsifier, score, before, self.drop)
+            elif limit is not None and self.measure and timer.verdict:
+                plan = timer.search(problem, limit, lambda plan: sparsifier.pruned(plan).model, self.progress)
+            else:
+                plan = choose(problem, limit)
         with self.stage("prune"):
             pruned = sparsifier.pruned(plan)
         between = score(pruned.model) if evaluation is not None and self.recover_s is not None else None
@@ -126,11 +136,10 @@ class Job:
             report = write(stage, self.toolchain, built, report, pruned.model, data)
         return Result(plan, report, folder)
 
-    def _problem(self, model: ir.Model, data: Calibration | None, timer: Timer) -> tuple[Problem, tuple[str, ...]]:
+    def _problem(self, model: ir.Model, errors: ErrorModel, timer: Timer) -> tuple[Problem, tuple[str, ...]]:
         """And notes on it. On the machine that is the target one measurement, of the dense network, corrects all predictions."""
         with self.progress.stage("lower"):
             predictor = self.toolchain.predictor(model)
-        errors = measure_errors(model, data, self.patterns, self.seed, self.progress)
         problem = problem_of(model, predictor, self.toolchain.target, self.toolchain.threads, self.patterns, errors.error, self.progress, self.toolchain.takes)
         if not timer.verdict or not (timer.is_target or self.measure):
             return problem, ()
@@ -139,13 +148,6 @@ class Job:
         with self.progress.stage("measure dense"):
             problem, note = timer.anchored(problem)
         return problem, (note,)
-
-    def _plan(self, problem: Problem, timer: Timer, sparsifier: Sparsifier, score: Callable[[ir.Model], float], before: float | None) -> Plan:
-        limit = limit_s(self.budget, problem)
-        if self.drop is not None and limit is None:
-            return fastest(problem, sparsifier, score, before, self.drop)
-        measured = self.measure and timer.verdict and limit is not None
-        return timer.search(problem, limit, self.progress) if measured else choose(problem, limit)
 
     def _finetune(self, pruned: Pruned, plan: Plan, finetune, input_shapes, example_inputs) -> Pruned:
         from spcompile.training import finetuned

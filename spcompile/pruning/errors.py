@@ -12,6 +12,7 @@ from spcompile.patterns import PATTERNS, Choice, Pattern, Unstructured
 from spcompile.progress import Progress, Silent
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.curves import Curve, curves, weight_curves
+from spcompile.pruning.distortion import distortion
 from spcompile.pruning.evidence import Evidence
 from spcompile.pruning.scores import scored
 from spcompile.pruning.solvers import LeastSquares
@@ -101,7 +102,7 @@ class _Probe:
         """Relative squared error of the outputs for each unit of the layer's own, `at` being its step."""
         level = min(curve.sparsities, key=lambda sparsity: abs(np.log(max(curve.at(sparsity), 1e-9) / PROBED_ERROR)))
         new = LeastSquares(tolerance=1e-2).solve(evidence, Wanda().mask(evidence, Choice(Unstructured(), level)))
-        return self._distortion(self._outputs(self._written(evidence, new), at)) / max(judge.relative_error(new), 1e-9)
+        return distortion([(self.dense, self._outputs(self._written(evidence, new), at))]) / max(judge.relative_error(new), 1e-9)
 
     def _outputs(self, weights: dict, at: int) -> dict[str, np.ndarray]:
         """Of the network with these weights, from step number `at` on; those of the next layers join them."""
@@ -140,8 +141,3 @@ class _Probe:
     def _judged(self, frontier, weights: dict, steps) -> dict[str, np.ndarray]:
         values = self.network.run({name: value[self.judging] for name, value in frontier.items()}, weights, steps)
         return {name: values[name].double().numpy() for name in self.network.outputs}
-
-    def _distortion(self, outputs: Mapping[str, np.ndarray]) -> float:
-        """Squared error relative to how much the samples differ from each other, averaged over outputs."""
-        varied = {name: ((dense - dense.mean(axis=0)) ** 2).sum() for name, dense in self.dense.items()}
-        return float(np.mean([((outputs[name] - self.dense[name]) ** 2).sum() / max(varied[name], 1e-30) for name in outputs]))

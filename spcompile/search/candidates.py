@@ -1,6 +1,6 @@
 """What each layer could be given, what it costs in time and harm, and why not the rest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from spcompile.costs.latency import Latency
@@ -58,6 +58,14 @@ class Problem:
             replace(layer, options=tuple(replace(option, latency=option.latency.scaled(factor)) for option in layer.options)) for layer in self.layers
         )
         return replace(self, layers=layers, fixed=self.fixed.scaled(factor))
+
+    def weighed(self, factors: Mapping[str, float]) -> "Problem":
+        """The same with the errors of these layers, by name, multiplied."""
+        layers = tuple(
+            replace(layer, options=tuple(replace(option, error=option.error * factors.get(layer.layer.name, 1.0)) for option in layer.options))
+            for layer in self.layers
+        )
+        return replace(self, layers=layers)
 
 
 def no_zeros(layer: Layer, pattern: Pattern) -> float:

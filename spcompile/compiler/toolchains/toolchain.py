@@ -1,6 +1,7 @@
 """What a family of targets does its own way."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,8 +44,8 @@ class Timer(Protocol):
     def anchored(self, problem: Problem) -> tuple[Problem, str]:
         """The problem with its times scaled by one measurement, of the dense network; and a note that says so."""
 
-    def search(self, problem: Problem, limit_s: float, progress: Progress) -> Plan:
-        """The least harmful plan whose measured time keeps the limit."""
+    def search(self, problem: Problem, limit_s: float, pruned: Callable[[Plan], ir.Model], progress: Progress) -> Plan:
+        """The least harmful plan whose measured time keeps the limit; pruned: a plan's network with its final weights."""
 
     def compare(self, built: Any) -> Measurement | Verdict:
         """What `Toolchain.build` gave, beside the dense network."""

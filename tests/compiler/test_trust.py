@@ -1,0 +1,67 @@
+"""How far sensitivities are trusted."""
+
+import numpy as np
+import pytest
+
+from spcompile.compiler.planning import problem_of
+from spcompile.compiler.sparsifier import Sparsifier
+from spcompile.compiler.trust import POWERS, tempered, trusted
+from spcompile.lowering.lower import lower
+from spcompile.lowering.predict import Predictor
+from spcompile.patterns import GENERAL
+from spcompile.progress import Silent
+from spcompile.pruning import PRUNERS, Magnitude, calibration_from
+from spcompile.search import choose
+from spcompile.targets import load_target
+from tests.pruning.samples import network
+
+TARGET = load_target("cortex-a72")
+MODEL = network()
+PROBLEM = problem_of(
+    MODEL, Predictor(lower(MODEL, TARGET), TARGET, 1), TARGET, 1, GENERAL, lambda layer, choice: len(layer.name) * choice.sparsity**2 + 1e-3, Silent()
+)
+SENSITIVITIES = {entry.layer.name: 100.0**number for number, entry in enumerate(PROBLEM.layers)}
+HALF_S = PROBLEM.dense_s / 1.5
+
+
+def errors(problem):
+    return np.array([option.error for entry in problem.layers for option in entry.options[1:]])
+
+
+def test_full_trust_changes_nothing():
+    assert np.array_equal(errors(tempered(PROBLEM, SENSITIVITIES, 1.0)), errors(PROBLEM))
+
+
+def test_less_trust_divides_by_what_stands_out():
+    halved = tempered(PROBLEM, {"point": 4.0, "conv": 1.0}, 0.5)
+    for entry, given in zip(halved.layers, PROBLEM.layers, strict=True):
+        factor = {"point": 0.5**0.5, "conv": 2**0.5}.get(entry.layer.name, 1.0)
+        assert [option.error for option in entry.options] == pytest.approx([factor * option.error for option in given.options])
+
+
+def test_without_sensitivities_there_is_nothing_to_judge():
+    assert trusted(PROBLEM, {}, HALF_S, lambda plan: pytest.fail("asked")) is PROBLEM
+    assert trusted(PROBLEM, dict.fromkeys(SENSITIVITIES, 0.0), HALF_S, lambda plan: pytest.fail("asked")) is PROBLEM
+
+
+def plans():
+    return [choose(tempered(PROBLEM, SENSITIVITIES, power), HALF_S).choices for power in POWERS]
+
+
+def test_the_plan_that_harms_least_decides():
+    different = [choices for number, choices in enumerate(plans()) if choices not in plans()[:number]]
+    assert len(different) > 1
+    for best in different:
+        asked = []
+        found = trusted(PROBLEM, SENSITIVITIES, HALF_S, lambda plan, best=best, asked=asked: asked.append(plan.choices) or float(plan.choices != best))
+        assert choose(found, HALF_S).choices == best and asked == different
+
+
+@pytest.mark.parametrize("pruner", [Magnitude(), PRUNERS[-1]], ids=lambda pruner: pruner.name)
+def test_more_pruned_harms_more(pruner):
+    random = np.random.default_rng(0)
+    given = {value.name: random.normal(size=(16, *value.shape.numpy()[1:])).astype(np.float32) for value in MODEL.graph.inputs}
+    sparsifier = Sparsifier.of(MODEL, calibration_from(given, MODEL), pruner, 0, None, Silent())
+    little, much = (sparsifier.harm(choose(PROBLEM, PROBLEM.dense_s / speedup)) for speedup in (1.1, 2.0))
+    assert 0 < little < much
+    assert sparsifier.harm(choose(PROBLEM, None)) == pytest.approx(0, abs=1e-9)
