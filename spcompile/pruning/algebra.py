@@ -15,3 +15,11 @@ def inverse(a: np.ndarray) -> np.ndarray:
     import torch
 
     return torch.linalg.inv(torch.from_numpy(np.ascontiguousarray(a))).numpy()
+
+
+def solve(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """X of X A = B, for a symmetric positive definite A or a batch of them."""
+    import torch
+
+    factor = torch.linalg.cholesky(torch.from_numpy(np.ascontiguousarray(a)))
+    return torch.cholesky_solve(torch.from_numpy(np.ascontiguousarray(b)).mT, factor).mT.numpy()

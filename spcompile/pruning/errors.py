@@ -10,6 +10,7 @@ from spcompile.ir.layer import Layer
 from spcompile.ir.layers import bias, find_layers, weight
 from spcompile.patterns import PATTERNS, Choice, Pattern, Unstructured
 from spcompile.progress import Progress, Silent
+from spcompile.pruning.algebra import solve
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.curves import Curve, curves, weight_curves
 from spcompile.pruning.distortion import distortion
@@ -127,7 +128,7 @@ class _Probe:
         moments = Moments(layer)
         moments.add(dense, pruned, self.rng)
         evidence = moments.evidence(weight(self.model, layer))
-        return self._written(evidence, LeastSquares(tolerance=1e-2).solve(evidence, np.ones(evidence.weight.shape, bool)))
+        return self._written(evidence, solve(*evidence.normal_equations()).reshape(evidence.weight.shape).astype(np.float32))
 
     def _written(self, evidence: Evidence, new: np.ndarray) -> dict:
         import torch
