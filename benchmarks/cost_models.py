@@ -1,9 +1,12 @@
 """How well predictions hold: on this host against the clock, on ARM cores against machine code and published measurements.
 
-    python benchmarks/cost_models.py [host] [machine-code] [arm] [--layers 16] [--seed 0] [--json FILE]        (all three parts without arguments)
+    python benchmarks/cost_models.py [host] [networks] [machine-code] [arm] [--layers 16] [--seed 0] [--only resnet20] [--json FILE]
+
+Without arguments all four parts.
 
 host: random convolutions with random patterns and levels on one thread and on two, the kernel that would be chosen for each, predicted and measured,
-about eight minutes; whether the options of one layer are put in the right order; whether truth lies in the range that predictions state.
+about two minutes; whether the options of one layer are put in the right order; whether truth lies in the range that predictions state.
+networks: ten whole networks on this host, dense and planned for three speed-ups, see network_predictions.py; about four minutes, needs ../shared.
 machine-code: counts against llvm-mca on the loops emitted for each core that LLVM has a model of. arm: published layers and networks on ARM boards,
 see arm_published.py.
 """
@@ -17,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 from arm_published import CALIBRATION, Points, judge_layers, judge_networks
+from network_predictions import judge_networks_here
+from networks import networks
 from one_layer import Shape, layer_step, summary
 from scipy.stats import spearmanr
 
@@ -32,6 +37,7 @@ from spcompile.targets.target import Target
 
 PATTERNS = ("unstructured", "unstructured", "block2x1", "block4x1", "block8x1", "block16x1", "2:4", "1:4", "4:8")
 CHOICES = 9  # of a layer, beside dense
+PARTS = ("host", "networks", "machine-code", "arm")
 THREADS = (1, 2)
 SAMPLES = 25  # of each kernel; the fastest counts, since other work only ever adds
 AGREEMENT = 0.15  # asked of the two bases
@@ -142,16 +148,19 @@ def judge_arm() -> Points:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=["host", "machine-code", "arm", []], default=[])
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--layers", type=int, default=16, help=f"of the part `host`: {CHOICES + 1} kernels each, on {len(THREADS)} counts of threads")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", help="networks of the part `networks`, by commas")
     parser.add_argument("--json", type=Path, help="where all points go, for plot_predictions.py")
     args = parser.parse_args()
     os.environ["TVM_NUM_THREADS"] = str(max(THREADS))  # of the pool, which TVM makes when the first kernel hands work on
-    parts, points = args.parts or ["host", "machine-code", "arm"], {}
+    parts, points = args.parts or PARTS, {}
     print(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, {explain_target('host')}")
     if "host" in parts:
         points |= judge_host(load_target("host"), args.layers, args.seed)
+    if "networks" in parts:
+        points["Whole networks"] = judge_networks_here(args.only.split(",") if args.only else list(networks()))
     if "machine-code" in parts:
         judge_machine_code(CORES)
     if "arm" in parts:

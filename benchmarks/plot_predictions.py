@@ -1,8 +1,7 @@
 """Predicted against measured times as plots for docs/cost-models.md.
 
     python benchmarks/cost_models.py --json models.json
-    python benchmarks/network_predictions.py --json networks.json
-    python benchmarks/plot_predictions.py models.json networks.json [--folder docs/figures]
+    python benchmarks/plot_predictions.py models.json [--folder docs/figures]
 
 A file holds, by title, points [group, predicted seconds, measured seconds]; each title becomes a picture.
 """
