@@ -25,6 +25,7 @@ from spcompile.targets.target import Target
 CALIBRATION, PUBLISHED = Path(__file__).parents[2] / "shared" / "calibration", Path(__file__).parent / "published"
 BYTES = 4
 KINDS = ("3x3 stride 1", "other convolutions", "depthwise", "grouped", "fully connected", "moves")
+PRODUCTS = ("3x3 stride 1", "other convolutions", "grouped", "fully connected")  # kinds that int8 networks really compute in int8
 SMALL = 0.03  # weight of "as predicted" against one network: a kind that few networks show keeps a plain factor
 DISTURBED = 0.1  # relative error from which on a network counts less in the fit
 NARROW = {"fp16": 2, "int8": 1}  # bytes of one number
@@ -114,7 +115,7 @@ def boards() -> dict[str, Target]:
 
 def judge_networks() -> Points:
     """ncnn's networks; threads, and numbers narrower than fp32, included."""
-    points = []
+    points, apart = [], []
     layers = defaultdict(list)
     for row in rows_of("ncnn_layers.csv", PUBLISHED):
         numbers = tuple(int(row[field]) for field in ("in_channels", "out_channels", "size", "kernel", "stride", "groups"))
@@ -125,8 +126,10 @@ def judge_networks() -> Points:
         core, threads, dtype = row["core"], int(row["threads"]), row["dtype_effective"]
         parts = np.zeros(len(KINDS))
         for kind, numbers, count in layers[row["model_variant"].removesuffix("_int8")]:
-            work = in_type(layer_work(kind, numbers, devices[core]), devices[core], dtype)
-            parts[KINDS.index(kind_of(kind, numbers))] += count * predict(work, devices[core], threads).expected_s * 1e3
+            name = kind_of(kind, numbers)
+            wide = dtype == "int8" and name not in PRODUCTS  # int8 there is of products: their results are fp32 again
+            work = in_type(layer_work(kind, numbers, devices[core]), devices[core], "fp32" if wide else dtype)
+            parts[KINDS.index(name)] += count * predict(work, devices[core], threads).expected_s * 1e3
         found["int8" if dtype == "int8" else "fp32 and fp16"].append((core, threads, float(row["ms_min"]), parts))
     for what, entries in found.items():
         factors = efficiencies([entry for entry in entries if entry[0] == "Cortex-A72"])
@@ -137,7 +140,9 @@ def judge_networks() -> Points:
             print(f"{core:12} {threads:2} threads, {len(ratios):2} networks: median error {np.median(np.abs(ratios - 1)):.0%}, bias {np.median(ratios):.2f}")
         others = np.array([parts @ factors / ms for core, _, ms, parts in entries if core != "Cortex-A72"])
         print(f"the other boards together, {len(others)} networks x threads: {summary(others)}", flush=True)
+        apart += [*np.abs(others - 1)]
         points += [(core, parts @ factors / 1e3, ms / 1e3) for core, _, ms, parts in entries if what != "int8"]
+    print(f"both: {len(apart)} networks x threads: median error {np.median(apart):.1%}")
     return {"ncnn networks": points}
 
 
