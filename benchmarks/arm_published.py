@@ -25,7 +25,7 @@ from spcompile.targets.target import Target
 CALIBRATION, PUBLISHED = Path(__file__).parents[2] / "shared" / "calibration", Path(__file__).parent / "published"
 BYTES = 4
 KINDS = ("3x3 stride 1", "other convolutions", "depthwise", "grouped", "fully connected", "moves")
-PRODUCTS = ("3x3 stride 1", "other convolutions", "grouped", "fully connected")  # kinds that int8 networks really compute in int8
+WIDE = ("depthwise", "moves")  # kinds that int8 networks compute in fp32: int8 there is of products, whose results are fp32 again
 SMALL = 0.03  # weight of "as predicted" against one network: a kind that few networks show keeps a plain factor
 DISTURBED = 0.1  # relative error from which on a network counts less in the fit
 NARROW = {"fp16": 2, "int8": 1}  # bytes of one number
@@ -127,8 +127,8 @@ def judge_networks() -> Points:
         parts = np.zeros(len(KINDS))
         for kind, numbers, count in layers[row["model_variant"].removesuffix("_int8")]:
             name = kind_of(kind, numbers)
-            wide = dtype == "int8" and name not in PRODUCTS  # int8 there is of products: their results are fp32 again
-            work = in_type(layer_work(kind, numbers, devices[core]), devices[core], "fp32" if wide else dtype)
+            numbers_as = "fp32" if dtype == "int8" and name in WIDE else dtype
+            work = in_type(layer_work(kind, numbers, devices[core]), devices[core], numbers_as)
             parts[KINDS.index(name)] += count * predict(work, devices[core], threads).expected_s * 1e3
         found["int8" if dtype == "int8" else "fp32 and fp16"].append((core, threads, float(row["ms_min"]), parts))
     for what, entries in found.items():

@@ -160,7 +160,7 @@ def main() -> None:
     if "host" in parts:
         points |= judge_host(load_target("host"), args.layers, args.seed)
     if "networks" in parts:
-        points["Whole networks"] = judge_networks_here(args.only.split(",") if args.only else list(networks()))
+        points |= judge_networks_here(args.only.split(",") if args.only else list(networks()))
     if "machine-code" in parts:
         judge_machine_code(CORES)
     if "arm" in parts:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from arm_published import Points
 from networks import Network, networks
 from one_layer import summary
 
@@ -42,19 +43,17 @@ class Point:
         return self.predicted_s / self.sample.median_s
 
 
-def compare(network: Network, threads: int) -> dict[str, Point]:
+def compare(network: Network) -> dict[str, Point]:
     """-> "dense" and each speed-up; all are timed in turns."""
     target = load_target("host")
     model = filled(network.prepared())
-    problem = problem_of(
-        model, Predictor(lower(model, target, threads), target, threads), target, threads, GENERAL, measure_errors(model, patterns=GENERAL).error, Silent()
-    )
+    problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, GENERAL, measure_errors(model, patterns=GENERAL).error, Silent())
     predicted, variants = {"dense": problem.dense_s}, {"dense": model}
     for speedup in PLANS:
         plan = choose(problem, problem.dense_s / speedup)
         predicted[f"{speedup:g}x"], variants[f"{speedup:g}x"] = plan.latency.expected_s, prune(model, plan.pruned, None, Magnitude()).model
     with tempfile.TemporaryDirectory() as folder:
-        calls = {name: build(variant, target, threads, Path(folder) / f"{name}.so").call(threads) for name, variant in variants.items()}
+        calls = {name: build(variant, target, 1, Path(folder) / f"{name}.so").call(1) for name, variant in variants.items()}
         samples = measure(calls, SECONDS)
     return {name: Point(predicted[name], samples[name]) for name in variants}
 
@@ -69,14 +68,14 @@ def line(found: dict[str, Point]) -> str:
     return ", ".join(cells)
 
 
-def judge_networks_here(names: list[str], threads: int = 1) -> list[tuple[str, float, float]]:
-    """-> (network, predicted, measured seconds) of every variant."""
+def judge_networks_here(names: list[str]) -> Points:
+    """Every variant of each network, on one thread."""
     known, everything = networks(), {}
-    print(f"\n== Whole networks on {cpu_model()}, {threads} thread(s); predicted / measured median in ms")
+    print(f"\n== Whole networks on {cpu_model()}, one thread; predicted / measured median in ms")
     for name in names:
-        everything[name] = compare(known[name], threads)
+        everything[name] = compare(known[name])
         print(f"{name}: {line(everything[name])}", flush=True)
     points = [point for found in everything.values() for point in found.values()]
     relative = np.array([p.predicted_s / f["dense"].predicted_s * f["dense"].sample.over(p.sample) for f in everything.values() for p in f.values()])
     print(f"{len(points)} networks: {summary(np.array([point.ratio for point in points]))}; relative to dense: {summary(relative)}")
-    return [(name, p.predicted_s, p.sample.median_s) for name, found in everything.items() for p in found.values()]
+    return {"Whole networks": [(name, p.predicted_s, p.sample.median_s) for name, found in everything.items() for p in found.values()]}

@@ -7,11 +7,10 @@ import onnx_ir as ir
 from spcompile.ir.session import Session
 from spcompile.plan import Plan
 from spcompile.progress import Progress
-from spcompile.pruning import Calibration, LeastSquares, Pruned, Pruner, Wanda, prune
+from spcompile.pruning import Calibration, Pruned, Pruner, prune
 from spcompile.pruning.distortion import distortion
+from spcompile.pruning.errors import QUICK
 from spcompile.pruning.scores import scored
-
-QUICK = Wanda(solver=LeastSquares(tolerance=1e-2))  # ranks plans as the best pruner does, in a fraction of its time
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Sparsifier:
         return cls(model, *held_out(data, model, seed), pruner, seed, recover_s, progress)
 
     def pruned(self, plan: Plan) -> Pruned:
-        return self._once("pruned", plan, self._prune)
+        return self._once("pruned", plan, lambda plan: self._prune(plan, self.pruner))
 
     def recovered(self, plan: Plan) -> Pruned:
         """As pruned, where no time for recovery was given."""
@@ -45,9 +44,8 @@ class Sparsifier:
 
     def harm(self, plan: Plan) -> float:
         """Relative squared error of the outputs on the calibration data, which there must be; pruned quickly, together and in order, so nothing is added up."""
-        quick = QUICK if self.pruner.needs_data else self.pruner
-        pruned = prune(self.model, plan.pruned, self.learned, quick, self.seed, self.progress).model
-        return distortion(zip(*(Session(scored(model)).batches(self.learned.feeds) for model in (self.model, pruned)), strict=True))
+        pruned = self._prune(plan, QUICK) if self.pruner.needs_data else self.pruned(plan)
+        return distortion(zip(*(Session(scored(model)).batches(self.learned.feeds) for model in (self.model, pruned.model)), strict=True))
 
     def _once(self, stage: str, plan: Plan, make) -> Pruned:
         key = (stage, *plan.pruned.items())
@@ -55,9 +53,9 @@ class Sparsifier:
             self.done[key] = make(plan)
         return self.done[key]
 
-    def _prune(self, plan: Plan) -> Pruned:
+    def _prune(self, plan: Plan, pruner: Pruner) -> Pruned:
         choices = plan.pruned
-        return prune(self.model, choices, self.learned, self.pruner, self.seed, self.progress) if choices else Pruned(self.model, {})
+        return prune(self.model, choices, self.learned, pruner, self.seed, self.progress) if choices else Pruned(self.model, {})
 
     def _recover(self, plan: Plan) -> Pruned:
         from spcompile.training import recover, state_folder

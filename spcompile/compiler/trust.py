@@ -23,10 +23,11 @@ def tempered(problem: Problem, sensitivities: Mapping[str, float], power: float)
 
 def trusted(problem: Problem, sensitivities: Mapping[str, float], limit_s: float, harm: Callable[[Plan], float]) -> Problem:
     """The problem, tempered so that its plan for this budget does the least harm. harm: of a plan as a whole, expensive; asked once for each different plan."""
-    problems: dict[tuple, Problem] = {}
+    different: dict[tuple, tuple[Problem, Plan]] = {}
     for power in POWERS:
         candidate = tempered(problem, sensitivities, power)
-        problems.setdefault(tuple(choose(candidate, limit_s).choices.items()), candidate)
-    if len(problems) == 1:
+        plan = choose(candidate, limit_s)
+        different.setdefault(tuple(plan.choices.items()), (candidate, plan))
+    if len(different) == 1:
         return problem
-    return min(problems.values(), key=lambda candidate: harm(choose(candidate, limit_s)))
+    return min(different.values(), key=lambda found: harm(found[1]))[0]

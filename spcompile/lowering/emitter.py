@@ -46,6 +46,15 @@ class Emitter:
         elements = -(-math.prod(shape) // 64) * 64
         return View(self.buffer("workspace", elements), 0, tuple(shape), strides or row_major(tuple(shape)))
 
+    def reshaped(self, view: View, shape: tuple[int, ...]) -> View:
+        """The same elements in another shape: a view where strides allow, else of a compact copy."""
+        found = view.reshape(shape)
+        if found is not None:
+            return found
+        copy = self.compact(view.shape)
+        self.elementwise(copy, [view])
+        return copy.reshape(shape)
+
     def stored(self, array: np.ndarray) -> int:
         """A buffer that holds the array, float32 or int32; equal arrays are stored once."""
         kind = {"float32": "values", "int32": "indices"}[array.dtype.name]

@@ -27,12 +27,7 @@ def lower_reduce(emitter: Emitter, task: Task) -> None:
     view = emitter.view(task.node.inputs[0])
     axes = reduced_axes(task.node)
     kept = reduce_axes(emitter, view, axes, *reduction_of(task.node.op_type, view, axes))
-    reshaped = kept.reshape(task.shape)
-    if reshaped is None:
-        copy = emitter.compact(kept.shape)
-        emitter.elementwise(copy, [kept])
-        reshaped = copy.reshape(task.shape)
-    emitter.views[task.output] = reshaped
+    emitter.views[task.output] = emitter.reshaped(kept, task.shape)
 
 
 def reduction_of(op_type: str, view: View, axes: set[int]) -> tuple[str, Expression, Expression]:

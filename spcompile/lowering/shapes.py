@@ -9,14 +9,8 @@ from spcompile.lowering.view import View
 
 
 def lower_reshape(emitter: Emitter, task: Task) -> None:
-    """Reshape, Flatten, Squeeze, Unsqueeze, Identity: a view where strides allow, else a compact copy."""
-    view = emitter.view(task.node.inputs[0])
-    reshaped = view.reshape(task.shape)
-    if reshaped is None:
-        copy = emitter.compact(view.shape)
-        emitter.elementwise(copy, [view])
-        reshaped = copy.reshape(task.shape)
-    emitter.views[task.output] = reshaped
+    """Reshape, Flatten, Squeeze, Unsqueeze, Identity."""
+    emitter.views[task.output] = emitter.reshaped(emitter.view(task.node.inputs[0]), task.shape)
 
 
 def lower_transpose(emitter: Emitter, task: Task) -> None:

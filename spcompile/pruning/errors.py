@@ -23,6 +23,7 @@ SAMPLES = 64  # of the calibration data, the first ones
 JUDGING_SHARE = 0.25  # of them; errors are read on these, weights are fitted to the others
 ABSORBERS = 3  # layers behind a pruned one that make up for it while its sensitivity is measured; more change little
 PROBED_ERROR = 0.05  # of the layer's output: large beside rounding, small enough that errors still add up
+QUICK = Wanda(solver=LeastSquares(tolerance=1e-2))  # ranks what is pruned as the best pruner does, in a fraction of its time
 BLIND = "no calibration data: errors are the share of squared weight that is lost, every layer as sensitive as the others"
 
 
@@ -102,7 +103,7 @@ class _Probe:
     def sensitivity(self, evidence: Evidence, judge: Evidence, curve: Curve, at: int) -> float:
         """Relative squared error of the outputs for each unit of the layer's own, `at` being its step."""
         level = min(curve.sparsities, key=lambda sparsity: abs(np.log(max(curve.at(sparsity), 1e-9) / PROBED_ERROR)))
-        new = LeastSquares(tolerance=1e-2).solve(evidence, Wanda().mask(evidence, Choice(Unstructured(), level)))
+        new = QUICK.solver.solve(evidence, QUICK.mask(evidence, Choice(Unstructured(), level)))
         return distortion([(self.dense, self._outputs(self._written(evidence, new), at))]) / max(judge.relative_error(new), 1e-9)
 
     def _outputs(self, weights: dict, at: int) -> dict[str, np.ndarray]:

@@ -48,9 +48,8 @@ def verify(program: Program, library: Path, model: ir.Model, target: Target, rea
     if not (verdict := emulator.available()):
         return Verdict.no(f"ARM code was compiled but not executed: {verdict.reason}")
     with emulator.session(target.mcpu) as remote:
-        return Comparison(
-            name, RANDOM_INPUTS, given, worst_difference(_runner(_remote(program, library, remote)), feeds, expected), f"aarch64 emulator, core {target.mcpu}"
-        )
+        worst = worst_difference(_runner(_remote(program, library, remote)), feeds, expected)
+        return Comparison(name, RANDOM_INPUTS, given, worst, f"aarch64 emulator, core {target.mcpu}")
 
 
 def inputs_for(program: Program, real: Mapping[str, np.ndarray] | None, seed: int) -> list[dict[str, np.ndarray]]:

@@ -54,17 +54,15 @@ class Problem:
 
     def scaled(self, factor: float) -> "Problem":
         """The same on a machine `factor` times slower."""
-        layers = tuple(
-            replace(layer, options=tuple(replace(option, latency=option.latency.scaled(factor)) for option in layer.options)) for layer in self.layers
-        )
-        return replace(self, layers=layers, fixed=self.fixed.scaled(factor))
+        scaled = self._with_options(lambda _, option: replace(option, latency=option.latency.scaled(factor)))
+        return replace(scaled, fixed=self.fixed.scaled(factor))
 
     def weighed(self, factors: Mapping[str, float]) -> "Problem":
         """The same with the errors of these layers, by name, multiplied."""
-        layers = tuple(
-            replace(layer, options=tuple(replace(option, error=option.error * factors.get(layer.layer.name, 1.0)) for option in layer.options))
-            for layer in self.layers
-        )
+        return self._with_options(lambda layer, option: replace(option, error=option.error * factors.get(layer.name, 1.0)))
+
+    def _with_options(self, changed: Callable[[Layer, Option], Option]) -> "Problem":
+        layers = tuple(replace(entry, options=tuple(changed(entry.layer, option) for option in entry.options)) for entry in self.layers)
         return replace(self, layers=layers)
 
 
