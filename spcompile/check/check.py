@@ -1,5 +1,6 @@
 """The check itself: an artifact against a baseline, or against another artifact."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -77,10 +78,14 @@ def check(
     """
     assert path is not None or against is not None
     folder = folder_of(artifact)
-    was = baseline.read(Path(path)) if path is not None else snapshot(folder_of(against), Verdict.no("timed in turns"))
+    other = snapshot(folder_of(against), Verdict.no("timed in turns")) if against is not None else None
+    was = baseline.read(Path(path)) if path is not None else other
     now = untimed(folder, was, str(path or against))
     with (progress or Silent()).stage("measure"):
-        timed = _against_other(folder, folder_of(against), tolerance) if against is not None else against_times(folder, was, now, tolerance)
+        if other is not None:
+            timed = _against_other(folder, folder_of(against), compare.changed_layers(other, now), tolerance)
+        else:
+            timed = against_times(folder, was, now, tolerance)
     return result(str(artifact), str(path or against), was, now, timed)
 
 
@@ -113,26 +118,27 @@ def against_times(folder: Path, was: Snapshot, now: Snapshot, tolerance: float |
         return (compare.not_timed(f"the baseline holds no times: {was.measured.reason}"),)
     if differs := difference(was.environment, now.environment):
         return (compare.not_timed(f"measured in another environment ({differs})"),)
-    found = _timed(folder, was.measured, tolerance)
+    changed = compare.changed_layers(was, now)
+    found = _timed(folder, was.measured, changed, tolerance)
     for _ in range(ATTEMPTS - 1):
         if any(finding.outcome == WORSE for finding in found):
-            again = {finding.place: finding for finding in _timed(folder, was.measured, tolerance)}
+            again = {finding.place: finding for finding in _timed(folder, was.measured, changed, tolerance)}
             found = tuple(min(finding, again.get(finding.place, finding), key=attrgetter("now")) for finding in found)
     return found
 
 
-def _timed(folder: Path, was: Times, tolerance: float | None) -> tuple[Finding, ...]:
+def _timed(folder: Path, was: Times, changed: Container[str], tolerance: float | None) -> tuple[Finding, ...]:
     times = timing.times_of(folder)
-    return (compare.not_timed(times.reason),) if isinstance(times, Verdict) else _latencies(was, times[0], tolerance)
+    return (compare.not_timed(times.reason),) if isinstance(times, Verdict) else _latencies(was, times[0], changed, tolerance)
 
 
-def _against_other(folder: Path, other: Path, tolerance: float | None) -> tuple[Finding, ...]:
+def _against_other(folder: Path, other: Path, changed: Container[str], tolerance: float | None) -> tuple[Finding, ...]:
     times = timing.times_of(other, folder)
-    return (compare.not_timed(times.reason),) if isinstance(times, Verdict) else _latencies(*times, tolerance, in_turns=True)
+    return (compare.not_timed(times.reason),) if isinstance(times, Verdict) else _latencies(*times, changed, tolerance, in_turns=True)
 
 
-def _latencies(was: Times, now: Times, tolerance: float | None, in_turns: bool = False) -> tuple[Finding, ...]:
-    return (compare.latency(was, now, tolerance, in_turns), *compare.layer_latencies(was, now, tolerance, in_turns))
+def _latencies(was: Times, now: Times, changed: Container[str], tolerance: float | None, in_turns: bool = False) -> tuple[Finding, ...]:
+    return (compare.latency(was, now, tolerance, in_turns), *compare.layer_latencies(was, now, tolerance, changed, in_turns))
 
 
 def _notes(was: Snapshot, now: Snapshot, timed: Finding):

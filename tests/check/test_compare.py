@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spcompile.check.compare import BETTER, EXACT, SAME, SKIPPED, WHOLE, WORSE, deterministic, latency, layer_latencies
+from spcompile.check.compare import BETTER, EXACT, SAME, SKIPPED, WHOLE, WORSE, changed_layers, deterministic, latency, layer_latencies
 from spcompile.check.figures import OF_A_LAYER, OF_THE_MODEL, Layer, LayerTime, Snapshot, Times
 from spcompile.verdict import Verdict
 
@@ -80,13 +80,28 @@ def test_times_differ_beyond_the_noise_of_both(then, share, noise):
 
 
 @pytest.mark.parametrize(("share", "outcome"), [(1.04, SAME), (1.1, WORSE), (0.9, BETTER)])
-def test_a_layer_s_time(share, outcome):
+def test_a_changed_layer_s_time(share, outcome):
     was = replace(times(1.0), layers={"conv": LayerTime(1e-4, 0.01), "gone": LayerTime(1e-4, 0.01)})
     now = replace(times(1.0), layers={"conv": LayerTime(1e-4 * share, 0.01), "new": LayerTime(1e-4, 0.01)})
-    assert [(found.place, found.outcome) for found in layer_latencies(was, now, None)] == [("conv", outcome)]
+    assert [(found.place, found.outcome) for found in layer_latencies(was, now, None, {"conv"})] == [("conv", outcome)]
     noisy = replace(now, layers={"conv": LayerTime(1e-4 * share, 0.2)})
-    assert [found.outcome for found in layer_latencies(was, noisy, None)] == [SAME]
-    assert [found.tolerance for found in layer_latencies(was, now, 0.5)] == [0.5]
+    assert [found.outcome for found in layer_latencies(was, noisy, None, {"conv"})] == [SAME]
+    assert [found.tolerance for found in layer_latencies(was, now, 0.5, {"conv"})] == [0.5]
+
+
+@pytest.mark.parametrize("share", [1.1, 0.9])
+def test_a_layer_whose_code_is_what_it_was_is_not_blamed(share):
+    was, now = (replace(times(1.0), layers={"conv": LayerTime(seconds, 0.01)}) for seconds in (1e-4, 1e-4 * share))
+    (found,) = layer_latencies(was, now, None, set())
+    assert found.outcome == SKIPPED and found.change == pytest.approx(share - 1)
+    assert found.reason == f"timed {share - 1:+.1%}, but its code is what it was"
+
+
+def test_what_makes_a_layer_changed(sample):
+    first, second = sample.layers
+    assert not changed_layers(sample, sample)
+    for other in (replace(first, kernels=("f32_gemm",)), replace(first, figures=first.figures | {"instructions": 710.0 * 3})):
+        assert changed_layers(sample, replace(sample, layers=(other, second))) == {first.name}
 
 
 def times(seconds: float) -> Times:
