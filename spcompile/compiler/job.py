@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from spcompile.budget import Budget
 from spcompile.compiler import facts
-from spcompile.compiler.inputs import calibration_of, evaluation_of, prepared
+from spcompile.compiler.inputs import Evaluation, calibration_of, evaluation_of, prepared
 from spcompile.compiler.planning import curve, fastest, limit_s, problem_of, uniform_points
 from spcompile.compiler.sparsifier import Sparsifier
 from spcompile.compiler.toolchains import Toolchain
@@ -21,9 +21,9 @@ from spcompile.compiler.trust import trusted
 from spcompile.compiler.writing import write
 from spcompile.plan import Plan
 from spcompile.progress import Progress
-from spcompile.pruning import Pruned, Pruner, permuted
+from spcompile.pruning import Calibration, Pruned, Pruner, permuted
 from spcompile.pruning.errors import ErrorModel, measure_errors
-from spcompile.report.facts import Measurement, Request, Stage
+from spcompile.report.facts import Accuracy, Measurement, Request, Stage
 from spcompile.report.report import Report
 from spcompile.runtime import artifact
 from spcompile.search import Problem, choose
@@ -39,6 +39,16 @@ class Result:
     plan: Plan
     report: Report
     artifact: Path
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The network and its data, as every stage works on them."""
+
+    model: ir.Model
+    data: Calibration | None
+    evaluation: Evaluation | None
+    sparsifier: Sparsifier
 
 
 @dataclass
@@ -69,59 +79,31 @@ class Job:
 
     def run(self, request: Request, input_shapes, example_inputs, calibration, evaluate, finetune, folder: Path) -> Result:
         with self.stage("load"), self.progress.stage("load"):
-            model = prepared(self.source, input_shapes, example_inputs)
-            self.toolchain.check(model)
-            data = calibration_of(calibration, model)
-            if finetune is None and any(pattern.block_rows > 1 for pattern in self.patterns):  # a module that is fine-tuned has its rows as they are
-                model = permuted(model, data)
-            evaluation = evaluation_of(evaluate, model, os.cpu_count() or 1)
-            sparsifier = Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress)
-
-        def score(pruned: ir.Model) -> float:
-            return evaluation.score(self.toolchain.deployed(pruned, data))
-
+            loaded = self._load(input_shapes, example_inputs, calibration, evaluate, in_order=finetune is not None)
+        timer = self.toolchain.timer(loaded.model)
         with self.stage("plan"):
-            timer = self.toolchain.timer(model)
-            errors = measure_errors(model, data, self.patterns, self.seed, self.progress)
-            problem, notes = self._problem(model, errors, timer)
-        before = evaluation.score(model) if evaluation is not None else None
-        limit = limit_s(self.budget, problem)
+            errors = measure_errors(loaded.model, loaded.data, self.patterns, self.seed, self.progress)
+            problem, notes = self._problem(loaded.model, errors, timer)
+        before = loaded.evaluation.score(loaded.model) if loaded.evaluation is not None else None
         with self.stage("search"):
-            if limit is not None and data is not None:
-                problem = trusted(problem, errors.sensitivities, limit, sparsifier.harm)
-            if limit is None and self.drop is not None:
-                plan = fastest(problem, sparsifier, score, before, self.drop)
-            elif limit is not None and self.measure and timer.verdict:
-                plan = timer.search(problem, limit, lambda plan: sparsifier.pruned(plan).model, self.progress)
-            else:
-                plan = choose(problem, limit)
-        with self.stage("prune"):
-            pruned = sparsifier.pruned(plan)
-        between = score(pruned.model) if evaluation is not None and self.recover_s is not None else None
-        if self.recover_s is not None:
-            with self.stage("recover"):
-                pruned = sparsifier.recovered(plan)
+            problem, plan = self._search(loaded, problem, errors, timer, before)
+        pruned, between = self._pruned(loaded, plan)
         if finetune is not None:
             with self.stage("finetune"):
                 pruned = self._finetune(pruned, plan, finetune, input_shapes, example_inputs)
-        after = score(pruned.model) if evaluation is not None else None
+        accuracy = facts.accuracy_facts(loaded.evaluation, before, between, self._score(loaded, pruned))
         with artifact.staged(folder) as stage:
-            with self.stage("build"), self.progress.stage("build"):
-                built = self.toolchain.build(pruned.model, data, stage)
-            with self.stage("verify"), self.progress.stage("verify"):
-                checked = self.toolchain.verify(built, pruned.model, data, stage, self.seed)
-            with self.stage("measure"), self.progress.stage("measure"):
-                measured = timer.compare(built)
+            built, checked, measured = self._build(loaded, pruned, timer, stage)
             report = Report(
                 created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 request=request,
-                model=facts.model_facts(self.name, self.source, model, pruned.model),
+                model=facts.model_facts(self.name, self.source, loaded.model, pruned.model),
                 target=facts.target_facts(self.asked, self.toolchain.target),
                 plan=plan,
                 weights=facts.layer_weights(pruned.model),
                 measured=measured,
-                accuracy=facts.accuracy_facts(evaluation, before, between, after),
-                calibration=facts.calibration_facts(data),
+                accuracy=accuracy,
+                calibration=facts.calibration_facts(loaded.data),
                 verification=facts.verification_facts(checked),
                 frontier=curve(problem),
                 uniform=uniform_points(problem),
@@ -129,12 +111,59 @@ class Job:
                 peak_memory_bytes=facts.peak_memory_bytes(),
                 files=(),
                 environment=facts.environment(self.toolchain.threads),
-                warnings=self._warnings(plan, before, after, measured),
+                warnings=self._warnings(plan, accuracy, measured),
                 notes=(*pruned.notes, *notes),
                 **self.toolchain.facts(built),
             )
-            report = write(stage, self.toolchain, built, report, pruned.model, data)
+            report = write(stage, self.toolchain, built, report, pruned.model, loaded.data)
         return Result(plan, report, folder)
+
+    def _load(self, input_shapes, example_inputs, calibration, evaluate, in_order: bool) -> Loaded:
+        """in_order: rows stay where they are, as in the module that will be fine-tuned."""
+        model = prepared(self.source, input_shapes, example_inputs)
+        self.toolchain.check(model)
+        data = calibration_of(calibration, model)
+        if not in_order and any(pattern.block_rows > 1 for pattern in self.patterns):
+            model = permuted(model, data)
+        evaluation = evaluation_of(evaluate, model, os.cpu_count() or 1)
+        return Loaded(model, data, evaluation, Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress))
+
+    def _search(self, loaded: Loaded, problem: Problem, errors: ErrorModel, timer: Timer, before: float | None) -> tuple[Problem, Plan]:
+        """The plan, and the problem that it is the answer to."""
+        limit = limit_s(self.budget, problem)
+        if limit is None and self.drop is not None:
+            return problem, fastest(problem, loaded.sparsifier, lambda model: self._deployed_score(loaded, model), before, self.drop)
+        if limit is not None and loaded.data is not None:
+            problem = trusted(problem, errors.sensitivities, limit, loaded.sparsifier.harm)
+        if limit is not None and self.measure and timer.verdict:
+            return problem, timer.search(problem, limit, lambda plan: loaded.sparsifier.pruned(plan).model, self.progress)
+        return problem, choose(problem, limit)
+
+    def _pruned(self, loaded: Loaded, plan: Plan) -> tuple[Pruned, float | None]:
+        """And the score before recovery, where there is one."""
+        with self.stage("prune"):
+            pruned = loaded.sparsifier.pruned(plan)
+        if self.recover_s is None:
+            return pruned, None
+        between = self._score(loaded, pruned)
+        with self.stage("recover"):
+            return loaded.sparsifier.recovered(plan), between
+
+    def _score(self, loaded: Loaded, pruned: Pruned) -> float | None:
+        return self._deployed_score(loaded, pruned.model) if loaded.evaluation is not None else None
+
+    def _deployed_score(self, loaded: Loaded, model: ir.Model) -> float:
+        """As the target computes it."""
+        return loaded.evaluation.score(self.toolchain.deployed(model, loaded.data))
+
+    def _build(self, loaded: Loaded, pruned: Pruned, timer: Timer, stage: Path):
+        """-> what was built, how it compares with the reference, and how long it takes."""
+        with self.stage("build"), self.progress.stage("build"):
+            built = self.toolchain.build(pruned.model, loaded.data, stage)
+        with self.stage("verify"), self.progress.stage("verify"):
+            checked = self.toolchain.verify(built, pruned.model, loaded.data, stage, self.seed)
+        with self.stage("measure"), self.progress.stage("measure"):
+            return built, checked, timer.compare(built)
 
     def _problem(self, model: ir.Model, errors: ErrorModel, timer: Timer) -> tuple[Problem, tuple[str, ...]]:
         """And notes on it. On the machine that is the target one measurement, of the dense network, corrects all predictions."""
@@ -154,10 +183,10 @@ class Job:
 
         return finetuned(self.source, lambda: prepared(self.source, input_shapes, example_inputs), pruned, plan, finetune)
 
-    def _warnings(self, plan: Plan, before, after, measured: Measurement | Verdict) -> tuple[str, ...]:
+    def _warnings(self, plan: Plan, accuracy: Accuracy | Verdict, measured: Measurement | Verdict) -> tuple[str, ...]:
         found = [] if any(len(entry.options) > 1 for entry in plan.layers) else [NOTHING_TO_PRUNE]
-        if self.drop is not None and before is not None and before - after > self.drop:
-            found.append(f"accuracy falls by {before - after:.2%}, more than the {self.drop:.2%} allowed")
+        if self.drop is not None and isinstance(accuracy, Accuracy) and (lost := accuracy.before - accuracy.after) > self.drop:
+            found.append(f"accuracy falls by {lost:.2%}, more than the {self.drop:.2%} allowed")
         if isinstance(measured, Measurement) and measured.disturbed:
             found.append("other work disturbed the measurements, see their quartiles: measure again on an idle machine")
         return tuple(found)
