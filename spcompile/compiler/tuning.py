@@ -49,7 +49,7 @@ def _offered(model: ir.Model, target: Target, threads: int) -> dict[str, tuple[P
 
 
 def _times(model: ir.Model, target: Target, threads: int, offered: dict[str, list[Kernel]], progress: Progress) -> dict[str, np.ndarray]:
-    """-> layer -> seconds of its contenders: the lower quartile of all rounds, since other work only adds."""
+    """-> layer -> seconds of its contenders in their fastest round: other work only adds."""
     most = max(map(len, offered.values()))
     with progress.stage("tune", most) as advance:
         loaded = []
@@ -58,7 +58,7 @@ def _times(model: ir.Model, target: Target, threads: int, offered: dict[str, lis
             loaded.append(ProgramOnHost(program, target, threads))
             advance()
         rounds = np.array([[_by_layer(network) for network in loaded] for _ in range(ROUNDS)])
-    return {layer: np.array([np.quantile([r[n][layer] for r in rounds], 0.25) for n in range(len(kernels))]) for layer, kernels in offered.items()}
+    return {layer: np.array([min(r[n][layer] for r in rounds) for n in range(len(kernels))]) for layer, kernels in offered.items()}
 
 
 def _nth(kernels: list[Kernel], number: int) -> Kernel:

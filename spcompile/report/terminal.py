@@ -123,9 +123,9 @@ def _checks(report: Report):
 
 def _measurement(measured: Measurement) -> str:
     dense, plan = measured.dense, measured.plan
-    plan_time = f"{milliseconds(plan.median_s)} plan (quartiles {milliseconds(plan.low_s)} to {milliseconds(plan.high_s)})"
-    gain = f"speed-up {significant(measured.speedup)}x round by round, {plural(measured.repeats, 'repeat')}"
-    return f"measured on {measured.host}: {milliseconds(dense.median_s)} dense, {plan_time}, {gain}"
+    times = f"{milliseconds(dense.fastest_s)} dense, {milliseconds(plan.fastest_s)} plan, speed-up {significant(measured.speedup)}x undisturbed"
+    spread = f"medians {milliseconds(dense.median_s)} and {milliseconds(plan.median_s)} of {plural(measured.repeats, 'round')}"
+    return f"measured on {measured.host}: {times}; {spread}, the plan's quartiles {milliseconds(plan.low_s)} to {milliseconds(plan.high_s)}"
 
 
 def _calibration(calibration: Calibration) -> str:
