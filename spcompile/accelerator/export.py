@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from spcompile.accelerator.numbers import QuantisedWeights, Requantiser
+from spcompile.accelerator.arithmetic import ARITHMETIC
 from spcompile.accelerator.packing import pack_places, pack_tile
 from spcompile.accelerator.partition import ADD, ARRAY, AVERAGE_POOL, CONCAT, DEPTHWISE, HOST, MAX_POOL, Step, host_bytes, pooling_work
 from spcompile.accelerator.quantised import Quantised
-from spcompile.accelerator.reference import average_factor, input_factors
+from spcompile.accelerator.reference_int8 import average_factor, input_factors
 from spcompile.accelerator.schedule import PLACES, ROWS, WEIGHTS, Images, Schedule, StepEntry, TensorEntry, write
 from spcompile.costs.fpga.model import array_cost
 from spcompile.costs.fpga.slots import SCATTERED
@@ -42,7 +42,7 @@ def export(network: Quantised, target: Accelerator, folder: Path) -> Schedule:
                 _append_array(found.matrix[packed.order[: work.rows * work.groups]], work, target, weights, places)
             else:
                 weights += found.matrix.tobytes()
-            rows += row_image(found, network.requantisers[step.name], network.affines[step.inputs[0]].zero, packed.order, work, target, step.unit)
+            rows += row_image(_row_constants(network, step), packed.order, work, target, step.unit)
             tiling = array_cost(work, target).tiling if step.unit == ARRAY else None
             order = tuple(packed.order.tolist())
             moved = order if order != tuple(range(len(order))) else None
@@ -112,29 +112,34 @@ def _append_array(matrix: np.ndarray, work: Work, target: Accelerator, weights: 
             places += pack_places(where, work.of)
 
 
-def row_image(found: QuantisedWeights, how: Requantiser, zero: int, order: np.ndarray, work: Work, target: Accelerator, unit: str) -> bytes:
-    """8 bytes a row, little endian: bias (int32, the input's zero folded in), factor (uint16), shift (uint8), 0.
+def _row_constants(network: Quantised, step: Step) -> np.ndarray:
+    arithmetic, zero = ARITHMETIC[network.precision], network.affines[step.inputs[0]].zero
+    return arithmetic.rows(network.weights[step.name], network.requantisers.get(step.name), zero)
 
-    Array steps fill row tiles up with zeros; rows without weights follow.
-    """
-    image = np.zeros(len(order), np.dtype([("bias", "<i4"), ("factor", "<u2"), ("shift", "u1"), ("unused", "u1")]))
-    image["bias"] = (found.biases.astype(np.int64) - zero * found.matrix.astype(np.int64).sum(axis=1))[order]
-    image["factor"], image["shift"] = how.factors[order], how.shifts[order]
+
+def row_image(constants: np.ndarray, order: np.ndarray, work: Work, target: Accelerator, unit: str) -> bytes:
+    """constants: 8 bytes a row, little endian. Array steps fill row tiles up with copies of the first row; rows without weights follow."""
+    image = constants[order]
     if unit == DEPTHWISE:
         return image.tobytes()
-    padded = np.zeros((work.groups, len(work.slots) * target.array_rows), image.dtype)
-    padded["shift"] = 1
     computed = work.rows * work.groups
+    padded = np.full((work.groups, len(work.slots) * target.array_rows), image[0])
     padded[:, : work.rows] = image[:computed].reshape(work.groups, work.rows)
     return padded.tobytes() + image[computed:].tobytes()
 
 
 def _entry(network: Quantised, step: Step) -> StepEntry:
-    factors = input_factors(network, step) if step.unit in (ADD, CONCAT) else (average_factor(network, step),) if step.unit == AVERAGE_POOL else ()
-    entry = StepEntry(step.unit, step.name, step.op_type, step.inputs, step.outputs, factors=factors, why=step.why)
+    how = {"factors": _factors(network, step)} if network.precision == "int8" else {"limits": step.limits}
+    entry = StepEntry(step.unit, step.name, step.op_type, step.inputs, step.outputs, why=step.why, **how)
     if step.unit == HOST:
         return replace(entry, host_bytes=host_bytes(step, network.shapes), host_macs=step.macs)
     if step.unit != MAX_POOL:
         return entry
     work, pads = pooling_work(next(node for node in network.model.graph if node.name == step.name))
     return replace(entry, work=work, pads=pads)
+
+
+def _factors(network: Quantised, step: Step) -> tuple[int, ...]:
+    if step.unit in (ADD, CONCAT):
+        return input_factors(network, step)
+    return (average_factor(network, step),) if step.unit == AVERAGE_POOL else ()

@@ -70,7 +70,7 @@ class Requantiser:
 
 @dataclass(frozen=True, eq=False)
 class QuantisedWeights:
-    """matrix [rows, columns] int8; biases [rows] int32 in units of a sum; scales [rows]."""
+    """matrix [rows, columns] int8; biases [rows] int32 in units of a sum; scales [rows]. Of bf16: bfloat16, fp32 and ones."""
 
     matrix: np.ndarray
     biases: np.ndarray

@@ -8,8 +8,8 @@ from spcompile.targets.accelerator import Accelerator
 
 
 def pack_tile(matrix: np.ndarray, of: int, slots: int, target: Accelerator) -> tuple[np.ndarray, np.ndarray]:
-    """matrix [rows, columns] int8, at most `array_rows` rows -> (values int8, places uint8), each [windows, array_rows, lanes used], filled up with zeros."""
-    padded = np.zeros((target.array_rows, matrix.shape[1]), np.int8)
+    """matrix [rows, columns], at most `array_rows` rows -> (values of its type, places uint8), each [windows, array_rows, lanes used], filled up with zeros."""
+    padded = np.zeros((target.array_rows, matrix.shape[1]), matrix.dtype)
     padded[: len(matrix)] = matrix
     packed = pack(padded, of, slots)
     return tuple(_to_windows(array, of, slots, target) for array in (packed.values, packed.places))

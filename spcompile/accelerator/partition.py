@@ -33,6 +33,7 @@ class Step:
     nodes: tuple[str, ...]  # all nodes that the step stands for
     layer: Layer | None = None
     why: str = ""
+    limits: tuple[float | None, float | None] = (None, None)  # least and most of the results, by the activation that follows
 
     @property
     def macs(self) -> int:
@@ -84,7 +85,7 @@ def _step(node: ir.Node, layer: Layer | None, target: Accelerator) -> Step:
     absorbed = _absorbed(node, layer, unit)
     inputs = tuple(value.name for value in node.inputs if value is not None and constant(value) is None)
     outputs = (absorbed[-1].outputs[0].name,)
-    return Step(unit, node.name, node.op_type, inputs, outputs, tuple(member.name for member in absorbed), layer)
+    return Step(unit, node.name, node.op_type, inputs, outputs, tuple(member.name for member in absorbed), layer, limits=_limits(absorbed[-1]))
 
 
 def _unit(node: ir.Node, layer: Layer | None, target: Accelerator) -> tuple[str, Verdict]:
@@ -134,7 +135,7 @@ def _moves_nothing(node: ir.Node) -> Verdict:
 
 
 def _absorbed(node: ir.Node, layer: Layer | None, unit: str) -> list[ir.Node]:
-    """The node; the Add of a MatMul's bias; a Relu, or a Clip from 0, which int8 outputs that start at 0 do by themselves."""
+    """The node; the Add of a MatMul's bias; a Relu, or a Clip from 0, which int8 outputs that start at 0 do by themselves and bf16 ones by their limits."""
     found = [node]
     if unit not in (ARRAY, DEPTHWISE, ADD):
         return found
@@ -156,7 +157,14 @@ VECTOR = {  # operator -> its unit, and whether a node of it will do
 
 
 def _rectifies(node: ir.Node) -> bool:
+    return _limits(node)[0] == 0.0
+
+
+def _limits(node: ir.Node) -> tuple[float | None, float | None]:
     if node.op_type == "Relu":
-        return True
-    low = constant(node.inputs[1]) if node.op_type == "Clip" and len(node.inputs) > 1 and node.inputs[1] is not None else None
-    return low is not None and low.size == 1 and float(low.item()) == 0.0
+        return 0.0, None
+    if node.op_type != "Clip":
+        return None, None
+    values = [*node.inputs[1:3], None, None][:2]
+    found = [constant(value) if value is not None else None for value in values]
+    return tuple(float(limit.item()) if limit is not None and limit.size == 1 else None for limit in found)

@@ -14,7 +14,7 @@ SCHEDULE, WEIGHTS, PLACES, ROWS = "schedule.json", "weights.bin", "places.bin", 
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """An activation that the accelerator holds: real = scale * (int8 - zero)."""
+    """An activation that the accelerator holds: real = scale * (number - zero); of bf16 numbers scale is 1 and zero 0."""
 
     name: str
     shape: tuple[int, ...]
@@ -35,7 +35,8 @@ class Images:
 class StepEntry:
     """One step. work, images, row_order: of array and depthwise steps, work of poolings to the maximum too; tiling: of array steps.
 
-    factors: of additions and averages. why, host_bytes (fp32 numbers read and written), host_macs: of host steps.
+    factors: of additions and averages of int8 numbers; limits: least and most of a result in bf16, None where there is none.
+    why, host_bytes (fp32 numbers read and written), host_macs: of host steps.
     """
 
     unit: str
@@ -49,6 +50,7 @@ class StepEntry:
     row_order: tuple[int, ...] | None = None  # packed row -> out channel; None: as they are
     pads: tuple[int, int] = (0, 0)  # top and left, of the layer or pooling
     factors: tuple[int, ...] = ()
+    limits: tuple[float | None, float | None] = (None, None)
     why: str = ""
     host_bytes: int = 0
     host_macs: int = 0

@@ -54,7 +54,7 @@ CPUS = (
     "snapdragon-865",
 )
 GPUS = ("t4", "a100", "h100-pcie", "h100-sxm", "h200", "l4", "rtx-3090", "rtx-4090", "orin")
-ACCELERATORS = ("s4", "sat-vcu1525", "zcu102", "zcu104", "kv260", "vta-pynq-z2")
+ACCELERATORS = ("s4", "s4-bf16", "sat-vcu1525", "zcu102", "zcu104", "kv260", "vta-pynq-z2")
 DEVICES = (*CPUS, *GPUS, *ACCELERATORS)
 ALIASES = {  # name -> (device, why that one)
     "arm": ("raspberry-pi-4", "the commonest 64-bit ARM board; code made for its Armv8.0 core runs on every 64-bit ARM Linux machine"),

@@ -1,4 +1,4 @@
-"""An FPGA-like accelerator: an array of int8 multipliers that may decode zeros away, its buffers, its memory, its host."""
+"""An FPGA-like accelerator: an array of int8 or bf16 multipliers that may decode zeros away, its buffers, its memory, its host."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -19,7 +19,7 @@ class Accelerator(Device):
     """
 
     ALLOWED: ClassVar[dict[str, tuple[str, ...]]] = {
-        "precision": ("int8",),
+        "precision": ("int8", "bf16"),
         "dataflow": ("weight-stationary", "output-stationary"),
         "load_balancing": ("none", "sorted-rows"),
     }
@@ -27,7 +27,7 @@ class Accelerator(Device):
     name: str
     description: str
     family: str  # "fpga"
-    precision: str  # of weights and activations; sums have 32 bits
+    precision: str  # of weights and activations; sums have 32 bits, whole numbers or fp32
     clock_hz: float  # of the array
     array_rows: int  # out channels at once
     array_lanes: int  # multipliers of a row, for one position
@@ -53,8 +53,8 @@ class Accelerator(Device):
     dsps: int  # of the part or the share given to this array
     luts: int
     block_ram_bytes: int
-    multiplies_per_dsp: int  # int8 products of one DSP block a cycle
-    vector_lanes: int = 0  # additions and poolings of int8 a cycle, beside the array; 0: they run on the host
+    multiplies_per_dsp: int  # products of one DSP block a cycle
+    vector_lanes: int = 0  # additions and poolings a cycle, beside the array; 0: they run on the host
     depthwise_macs_per_cycle: int = 0  # of an engine for depthwise layers; 0: they run on the host
     sources: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 
@@ -70,13 +70,18 @@ class Accelerator(Device):
                 raise TargetError(f"decodes {notation}, whose groups of {pattern.of} columns are wider than window_columns = {self.window_columns}")
 
     @property
+    def number_bytes(self) -> int:
+        """Of a weight or an activation."""
+        return 1 if self.precision == "int8" else 2
+
+    @property
     def macs_per_cycle(self) -> int:
         """Of the array, dense."""
         return self.array_rows * self.array_lanes * self.array_positions
 
     @property
     def peak_flops(self) -> float:
-        """Dense int8 operations a second of the array."""
+        """Dense operations a second of the array."""
         return 2 * self.macs_per_cycle * self.clock_hz
 
     @property

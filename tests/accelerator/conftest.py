@@ -83,11 +83,13 @@ def _kept(rng, shape, of, kept, empty_rows, scattered):
 
 @pytest.fixture(scope="session")
 def arrays():
-    """Name -> accelerator: both dataflows with buffers that nothing fits in whole, one that takes zeros anywhere, one without any engine beside the array."""
+    """Name -> accelerator: both dataflows and both precisions with buffers that nothing fits in whole, one for zeros anywhere, one without any engine."""
     sat, s4 = load_target("sat-vcu1525"), load_target("s4")
     return {
         "weights stay": replace(sat, **SMALL),
         "sums stay": replace(s4, **SMALL | {"array_positions": 3}),
+        "bf16": replace(s4, **SMALL | {"array_positions": 3, "precision": "bf16", "input_buffer_bytes": 16384}),
+        "bf16, weights stay": replace(sat, **SMALL | {"precision": "bf16", "input_buffer_bytes": 16384}),
         "zeros anywhere": replace(sat, **SMALL | {"decodes": ("unstructured",), "load_balancing": "sorted-rows"}),
         "array alone": replace(sat, **SMALL | {"vector_lanes": 0, "depthwise_macs_per_cycle": 0}),
     }

@@ -16,7 +16,7 @@ from spcompile.costs.fpga.model import array_cost
 from spcompile.errors import ArtifactError
 from spcompile.ir.session import Session
 
-ARRAYS = ("weights stay", "sums stay", "zeros anywhere", "array alone")
+ARRAYS = ("weights stay", "sums stay", "bf16", "bf16, weights stay", "zeros anywhere", "array alone")
 ZEROS = {"dense": {}, "2:8": {"of": 8, "kept": 2}, "1:16": {"of": 16, "kept": 1}, "rows gone": {"empty_rows": 0.4}, "anywhere": {"scattered": 0.85}}
 
 
@@ -47,6 +47,7 @@ def test_weights_are_decoded_from_the_files(networks, arrays, array, tmp_path):
     for step in (step for step in schedule.steps if step.unit == "array"):
         order = list(step.row_order) if step.row_order is not None else slice(None)
         np.testing.assert_array_equal(simulator.matrix(step), network.weights[step.name].matrix[order][: step.work.rows * step.work.groups])
+    assert {network.weights[name].matrix.itemsize for name in network.weights} == {arrays[array].number_bytes}
 
 
 def test_a_changed_weight_changes_the_result(networks, arrays, tmp_path):

@@ -27,6 +27,15 @@ def test_budget_accuracy_and_bits_hold(made):
     assert planned["basis"] == "analytic" and planned["expected_s"] <= report["predicted"]["dense"]["expected_s"] / 1.6 * 1.0001
 
 
+def test_bf16_needs_no_calibration_and_holds_to_the_bit(demo, tmp_path):
+    code = main([demo.model, "--target", "s4-bf16", "--budget", "1.005x", "--eval", demo.test, "-o", str(tmp_path / "made.spc"), "--quiet"])
+    report = json.loads((tmp_path / "made.spc/report.json").read_text())
+    assert code == 0 and report["verification"]["worst_relative_difference"] == 0.0
+    assert report["verification"]["reference"].endswith("on the bf16 network")
+    assert report["accuracy"]["after"] > report["accuracy"]["before"] - 0.03
+    assert not list((tmp_path / "made.spc").glob("*.v")), "Verilog is of int8 arrays"
+
+
 def test_zeros_are_packed_and_nobody_claims_to_have_measured(made):
     _, folder, report = made
     assert {"schedule.json", "weights.bin", "places.bin", "rows.bin", "quantised.onnx", "model.onnx"} <= {path.name for path in folder.iterdir()}

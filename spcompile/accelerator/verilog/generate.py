@@ -29,7 +29,7 @@ class Shape:
 
 def generates(target: Accelerator) -> Verdict:
     """Is the target an array that the template describes? The reason names the field."""
-    wanted = {"dataflow": "weight-stationary", "array_positions": 1, "weight_load_cycles": target.array_rows}
+    wanted = {"precision": "int8", "dataflow": "weight-stationary", "array_positions": 1, "weight_load_cycles": target.array_rows}
     for field, value in wanted.items():
         if getattr(target, field) != value:
             return Verdict.no(f"Verilog is generated for {field} = {value}, {target.name} has {getattr(target, field)}")

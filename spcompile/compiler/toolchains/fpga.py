@@ -1,4 +1,4 @@
-"""FPGA-like accelerators: int8 numbers, packed weights and a schedule, simulated."""
+"""FPGA-like accelerators: int8 or bf16 numbers, packed weights and a schedule, simulated."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -92,13 +92,14 @@ class Fpga(Toolchain):
 
         worst = worst_difference(run, feeds, expected)
         given = len(feeds) - RANDOM_INPUTS
-        return Comparison(f"ONNX Runtime {version('onnxruntime')} on the int8 network", RANDOM_INPUTS, given, worst, "the accelerator's simulator")
+        engine = f"ONNX Runtime {version('onnxruntime')} on the {self.target.precision} network"
+        return Comparison(engine, RANDOM_INPUTS, given, worst, "the accelerator's simulator")
 
     def facts(self, built: Built) -> dict[str, Any]:
         return {"accelerator": _facts(built, self.target)}
 
     def write(self, built: Built, stage: Path) -> None:
-        """The int8 network, and the array itself for each packing of weights that is in it, where such arrays are generated."""
+        """The network in the accelerator's numbers, and the array itself for each packing of weights that is in it, where such arrays are generated."""
         save(built.reference, stage / REFERENCE)
         works = [step.work for step in built.simulator.schedule.steps if step.unit == ARRAY]
         packings = {(slots, work.of) for work in works for slots in work.slots if slots <= self.target.array_lanes}

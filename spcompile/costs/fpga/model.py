@@ -38,9 +38,9 @@ def depthwise_cost(work: Work, target: Accelerator) -> Cost:
 
 
 @lru_cache(maxsize=4096)
-def vector_cost(elements: int, read_bytes: int, operations: int, target: Accelerator) -> Cost:
+def vector_cost(elements: int, read: int, operations: int, target: Accelerator) -> Cost:
     """On the vector unit; see `vector_blocks`."""
-    return _cost(vector_blocks(elements, read_bytes, operations, target), 0, None, target)
+    return _cost(vector_blocks(elements, read, operations, target), 0, None, target)
 
 
 def host_s(moved_bytes: int, macs: int, target: Accelerator) -> float:

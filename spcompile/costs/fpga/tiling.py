@@ -47,8 +47,9 @@ class Blocks:
 def fits(work: Work, target: Accelerator) -> Verdict:
     """Can the buffers hold the smallest block? The reason names the buffer."""
     least = max(1, target.array_positions)
-    if work.input_bytes(least) > target.input_buffer_bytes // 2:
-        return Verdict.no(f"the inputs of {least} outputs take {work.input_bytes(least)} bytes, half the input buffer has {target.input_buffer_bytes // 2}")
+    inputs = work.input_bytes(least, target)
+    if inputs > target.input_buffer_bytes // 2:
+        return Verdict.no(f"the inputs of {least} outputs take {inputs} bytes, half the input buffer has {target.input_buffer_bytes // 2}")
     if sum_bytes(least, target) > target.output_buffer_bytes // 2:
         return Verdict.no(
             f"{target.array_rows}x{least} sums take {sum_bytes(least, target)} bytes, half the output buffer has {target.output_buffer_bytes // 2}"
@@ -70,7 +71,7 @@ def tilings(work: Work, target: Accelerator) -> Iterator[Tiling]:
     tiles = [work.weight_bytes(tile, work.steps(tile, target), target) for tile in range(len(work.slots))]
     chunks, stays = ceil(max(tiles) / (target.weight_buffer_bytes // 2)), sum(tiles) <= target.weight_buffer_bytes
     for positions in _position_tiles(work, target):
-        input_stays = positions == work.positions or work.input_bytes(work.positions) <= target.input_buffer_bytes
+        input_stays = positions == work.positions or work.input_bytes(work.positions, target) <= target.input_buffer_bytes
         for order in ORDERS:
             yield Tiling(positions, order, chunks, stays, input_stays)
 
@@ -84,10 +85,10 @@ def blocks(work: Work, tiling: Tiling, target: Accelerator) -> Blocks:
     weights, cycles = _chunked(work, tiling, target, spans.tolist())
     stay = tiling.weights_stay if outer else tiling.chunks == 1
     load = np.where(stay & (at > 0), 0, weights[:, tile]).T
-    image = np.array([work.input_bytes(span) for span in spans.tolist()])[at]
+    image = np.array([work.input_bytes(span, target) for span in spans.tolist()])[at]
     load[:, 0] += np.where((outer | tiling.input_stays) & (tile > 0), 0, image)
     store = np.zeros_like(load)
-    store[:, -1] = rows * spans[at]
+    store[:, -1] = rows * spans[at] * target.number_bytes
     return Blocks(load.ravel(), cycles[tile, at].ravel(), store.ravel())
 
 
@@ -114,7 +115,7 @@ def _position_tiles(work: Work, target: Accelerator) -> list[int]:
 
     def holds(positions: int) -> bool:
         room = target.dataflow == "output-stationary" or sum_bytes(positions, target) <= target.output_buffer_bytes // 2
-        return room and work.input_bytes(positions) <= target.input_buffer_bytes // 2
+        return room and work.input_bytes(positions, target) <= target.input_buffer_bytes // 2
 
     height, width = work.out_size
     unit, count = (width, height) if holds(width) else (1, width)

@@ -2,7 +2,8 @@
 
 Bidirectional N:M (Fang et al. 2023, "Efficient N:M Sparse DNN Training Using Algorithm, Architecture, and Dataflow Co-Design", section III): weights keep N of
 every M neighbouring in-channels for the forward pass, and of the same dense weights N of every M neighbouring out-channels for the backward pass, so both
-products skip zeros. The gradients of weights are a dense product. Cycles of int8 numbers; batches follow one another, weights stay dense in memory.
+products skip zeros. The gradients of weights are a dense product. Cycles are those of the
+array's own numbers; batches follow one another, weights stay dense in memory.
 """
 
 from dataclasses import dataclass

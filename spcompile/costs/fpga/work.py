@@ -7,7 +7,7 @@ from spcompile.costs.fpga.cycles import column_steps, lanes_used
 from spcompile.ir.layer import Layer
 from spcompile.targets.accelerator import Accelerator
 
-ROW_BYTES = 8  # of a row: bias (4), factor (2), shift (1), one that is not used
+ROW_BYTES = 8  # of a row: int8 has bias (4), factor (2), shift (1), one that is not used; bf16 has bias (4), four that are not used
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Work:
     """rows, columns: of one group of channels (Conv's `group`); rows without weights do not count, their numbers were written before.
 
     slots[t]: weights that each group of `of` columns keeps room for in row tile t.
-    Images are channels-last int8: in_size and out_size are (height, width); a matrix product is an image one pixel high.
+    Images are channels-last: in_size and out_size are (height, width); a matrix product is an image one pixel high.
     """
 
     rows: int
@@ -53,19 +53,23 @@ class Work:
     def weight_bytes(self, tile: int, steps: int, target: Accelerator) -> int:
         """Packed values and places of so many windows of one row tile."""
         values = steps * target.array_rows * lanes_used(self.of, self.slots[tile], target)
-        return values + -(-values * (self.of - 1).bit_length() // 8)
+        return values * target.number_bytes + -(-values * (self.of - 1).bit_length() // 8)
 
-    def input_bytes(self, positions: int) -> int:
+    def input_bytes(self, positions: int, target: Accelerator) -> int:
         """Of the image under so many neighbouring outputs: whole rows of outputs, or a part of one."""
         width = self.out_size[1]
         rows = -(-positions // width)
         high = self._reach(rows, 0)
         wide = self.in_size[1] if positions >= width else self._reach(positions, 1)
-        return high * wide * self.in_channels
+        return high * wide * self.in_channels * target.number_bytes
 
     def _reach(self, outputs: int, axis: int) -> int:
-        reach = (outputs - 1) * self.strides[axis] + (self.kernel[axis] - 1) * self.dilations[axis] + 1
-        return min(self.in_size[axis], reach)
+        return min(self.in_size[axis], span(outputs, self.strides[axis], self.kernel[axis], self.dilations[axis]))
+
+
+def span(outputs: int, stride: int, taps: int, dilation: int) -> int:
+    """Inputs from the first to the last that neighbouring outputs see, along one axis."""
+    return (outputs - 1) * stride + (taps - 1) * dilation + 1
 
 
 def work_of(layer: Layer, in_shape: tuple[int, ...], out_shape: tuple[int, ...], rows: int, of: int, slots: tuple[int, ...]) -> Work:

@@ -81,7 +81,7 @@ def test_eight_layers_have_the_simulators_numbers_and_cycles(kept, of, tmp_path)
     assert len(schedule.steps) == 8
     for step in schedule.steps:
         assert set(step.work.slots) == {kept} and step.work.of == of and step.tiling.positions == step.work.positions
-        image = simulator.int8(step.inputs[0], values[step.inputs[0]])
+        image = simulator.held(step.inputs[0], values[step.inputs[0]])
         numbers, cycles = bench.run(tmp_path, step, simulator.windows(step, image).astype(np.int8), schedule.tensor(step.outputs[0]).zero)
         expected = values[step.outputs[0]].transpose(1, 0, 2, 3).reshape(step.work.rows, -1)
         np.testing.assert_array_equal(numbers, expected, err_msg=step.name)

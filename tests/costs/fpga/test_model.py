@@ -50,7 +50,7 @@ def test_no_tiling_loses_work_and_every_block_fits(name):
             assert found.load_bytes.sum() >= sum(work.weight_bytes(tile, work.steps(tile, target), target) for tile in range(len(work.slots)))
             ideal = work.rows * work.positions * work.columns / (target.macs_per_cycle * target.window_columns / target.array_lanes)
             assert found.cycles.sum() >= ideal
-            assert work.input_bytes(min(tiling.positions, work.positions)) <= target.input_buffer_bytes // 2 or tiling.positions == 1
+            assert work.input_bytes(min(tiling.positions, work.positions), target) <= target.input_buffer_bytes // 2 or tiling.positions == 1
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,12 @@ def test_multipliers_are_those_of_the_array_and_one_a_row_and_position_to_requan
     assert found.block_ram_bytes == target.weight_buffer_bytes + target.input_buffer_bytes + target.output_buffer_bytes <= target.block_ram_bytes
 
 
+def test_sums_in_bf16_are_not_requantised():
+    target = load_target("s4-bf16")
+    found = estimate(target)
+    assert (found.multipliers, found.requantisers, found.dsps) == (64 * 16 * 9, 0, 64 * 16 * 9)
+
+
 def test_skipping_zeros_costs_multiplexers():
     target = load_target("sat-vcu1525")
     plain = estimate(replace(target, decodes=()))
