@@ -32,7 +32,7 @@ def layers(target, count, seed=0):
 
 @pytest.mark.parametrize("name", ACCELERATORS)
 def test_within_five_per_cent_of_the_simulator(name):
-    """Six devices: 240 random layers."""
+    """Seven devices: 280 random layers."""
     target = load_target(name)
     for work in layers(target, 40):
         cost = array_cost(work, target)
