@@ -95,7 +95,7 @@ def _bars(report: Report) -> list[Bar]:
     bars = [_predicted("dense", "dense", plan.dense_latency), _predicted("plan", "plan", plan.latency)]
     if isinstance(measured, Measurement):
         timings = ("dense", measured.dense), ("plan", measured.plan)
-        bars += [Bar(f"{kind}, measured", kind, timing.median_s, timing.low_s, timing.high_s, "quartiles") for kind, timing in timings]
+        bars += [Bar(f"{kind}, measured", kind, timing.median_s, timing.low_s, timing.high_s, "median and quartiles") for kind, timing in timings]
     return bars
 
 
