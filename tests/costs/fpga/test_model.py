@@ -9,7 +9,7 @@ from spcompile.costs.fpga.cycles import column_steps, drain_cycles, fill_cycles,
 from spcompile.costs.fpga.model import array_cost, depthwise_cost, host_s, vector_cost
 from spcompile.costs.fpga.tiling import Blocks, blocks, fits, tilings
 from spcompile.costs.fpga.timeline import simulated
-from spcompile.costs.fpga.work import Work, row_tiles
+from spcompile.costs.fpga.work import ROW_BYTES, Work, row_tiles
 from spcompile.targets import ACCELERATORS, load_target
 
 SAT = load_target("sat-vcu1525")
@@ -46,7 +46,7 @@ def test_no_tiling_loses_work_and_every_block_fits(name):
     for work in layers(target, 10, seed=1):
         for tiling in tilings(work, target):
             found = blocks(work, tiling, target)
-            assert found.store_bytes.sum() == work.rows * work.positions
+            assert found.store_bytes.sum() == work.rows * work.positions * target.number_bytes
             assert found.load_bytes.sum() >= sum(work.weight_bytes(tile, work.steps(tile, target), target) for tile in range(len(work.slots)))
             ideal = work.rows * work.positions * work.columns / (target.macs_per_cycle * target.window_columns / target.array_lanes)
             assert found.cycles.sum() >= ideal
@@ -98,3 +98,11 @@ def test_engines_beside_the_array():
     assert depthwise_cost(depthwise, SAT).array_cycles == 2 * 32 * 196 * 9 // 288
     assert vector_cost(6400, 12800, 1, SAT).array_cycles == 200 and vector_cost(6400, 12800, 1, SAT).moved_bytes == 19200
     assert host_s(int(6e9), 0, SAT) == pytest.approx(1 + SAT.host_operator_s)
+
+
+def test_numbers_of_two_bytes_move_twice_as_many():
+    wide = replace(SAT, precision="bf16")
+    assert vector_cost(6400, 12800, 1, wide).moved_bytes == 2 * vector_cost(6400, 12800, 1, SAT).moved_bytes
+    work = Work(1, 9, 1, (1,), (14, 14), (14, 14), 1, (3, 3), groups=32)
+    rows = 32 * ROW_BYTES
+    assert depthwise_cost(work, wide).moved_bytes - rows == 2 * (depthwise_cost(work, SAT).moved_bytes - rows)
