@@ -1,7 +1,8 @@
 """Layout planning: how wide a border each image carries, and which images must share a row pitch.
 
 A window at stride 1 maps position p of its input to position p of its output, so both have one pitch; so have the operands of
-elementwise tasks. Rows share their side borders with neighbours, channels their upper and lower ones:
+elementwise tasks. A strided one reads phase planes at stride 1, or, where it looks at one channel at a time, line by line, and pitches do
+not matter. Rows share their side borders with neighbours, channels their upper and lower ones:
 
     before: [C, H, W] dense        after: front border, then per channel H rows of `pitch` >= W + border columns and border rows
 """
@@ -94,7 +95,7 @@ class ImagePlan:
         return self.relayouts[self._key(value, window, fill)], window, False
 
     def _key(self, value: ir.Value, window: Window, fill: float) -> tuple:
-        return (value, window.strides, window.planes, fill)
+        return (value, window.phases, window.planes, fill)
 
     def _visit(self, task: Task) -> None:
         if task.node is not None and task.node.op_type in WINDOWED:
@@ -117,7 +118,7 @@ class ImagePlan:
                 self.relayouts[self._key(value, window, fill)] = own
         own.border_rows, own.border_columns = max(own.border_rows, rows), max(own.border_columns, columns)
         operands = [self.images[v] for v in task.operands if v in self.images and shape_of(v) == task.shape]
-        self._join(self._add(task.output), own, *operands)
+        self._join(self._add(task.output), *([] if window.strided else [own]), *operands)
 
     def _add(self, value: ir.Value) -> Image:
         self.images[value] = self._new(*shape_of(value), 1, 0.0)

@@ -28,8 +28,8 @@ def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
     image, window, source = read_image(emitter, task.node)
     out = emitter.plan.images[task.output]
     view = emitter.image_view(out)
-    epilogue, operands, arguments = image_epilogue(emitter, task, out, layer)
-    pixels_only = False
+    epilogue, operands, arguments = image_epilogue(emitter, task, out, layer, masked=not window.strided)
+    pixels_only = window.strided
     if layer.depthwise:
         _depthwise(emitter, task, layer, image, window, source, view, out, epilogue, operands, arguments)
     else:
@@ -66,8 +66,8 @@ def matrix_of(node: ir.Node, layer: Layer) -> np.ndarray:
     return layer.to_matrix(node.inputs[1].const_value.numpy()).astype(np.float32)
 
 
-def image_epilogue(emitter: Emitter, task: Task, out: Image, layer: Layer | None):
-    """-> (expression, operands, arguments of image n): the task's own, its bias, and the mask that keeps borders zero."""
+def image_epilogue(emitter: Emitter, task: Task, out: Image, layer: Layer | None, masked: bool = True):
+    """-> (expression, operands, arguments of image n): the task's own, its bias, and the mask that keeps borders zero where a kernel writes these, too."""
     expression, operands, views = task.expression, [], []
     for value in task.operands:
         view = _row_operand(emitter, value, out, task.shape)
@@ -79,7 +79,7 @@ def image_epilogue(emitter: Emitter, task: Task, out: Image, layer: Layer | None
         view = emitter.view(bias)
         views.append(View(view.buffer, view.offset, (1, *view.shape, 1, 1), (0, 1, 0, 0)))
         operands.append(Operand(1, 0))
-    if out.bordered:
+    if out.bordered and masked:
         expression = ("where", operand(len(views) + 1), expression, ("const", 0.0))
         mask = emitter.mask(out)
         views.append(View(mask.buffer, mask.offset, (1, 1, 1, out.run), (0, 0, 0, 1)))
@@ -190,21 +190,33 @@ def count_blocks(kept: np.ndarray, rows: int) -> int:
 
 
 def _depthwise(emitter, task, layer, image, window, source, view, out, epilogue, operands, arguments) -> None:
-    planes = {plane: index for index, plane in enumerate(window.planes)}
-    taps = tuple(planes[tap.plane] * image.channel_stride + tap.dy * image.pitch + tap.dx for tap in window.taps)
-    kernel = window_kernel(
-        emitter, "dot", layer.rows, out, taps, len(planes) * image.channel_stride, layer.rows // layer.groups, epilogue, operands
-    )  # fmt: skip
+    kernel = window_kernel(emitter, "dot", layer.rows, image, window, out, layer.rows // layer.groups, epilogue, operands)
     values = Argument(emitter.stored(matrix_of(task.node, layer).ravel()))
     for n in range(out.batch):
         x = Argument(source.buffer, source.offset + n * image.batch_stride)
         emitter.call(kernel, x, values, Argument(view.buffer, view.offset + n * out.batch_stride), *arguments(n), layer=layer.name)
 
 
-def window_kernel(emitter: Emitter, reduction: str, rows: int, out: Image, taps, x_row_stride: int, multiplier: int, epilogue: Expression, operands) -> Kernel:
-    """Registers of positions per step: as many as fit the run, at most four, so that taps' loads overlap."""
-    lanes = emitter.target.lanes_fp32
+def window_kernel(
+    emitter: Emitter, reduction: str, rows: int, image: Image, window: Window, out: Image, multiplier: int, epilogue: Expression, operands
+) -> Kernel:  # fmt: skip
+    """Registers of positions per step: as many as fit the run, or a line's width without waste, at most four, so that taps' loads overlap."""
+    planes = {plane: index for index, plane in enumerate(window.planes)}
+    taps = tuple(planes[tap.plane] * image.channel_stride + tap.dy * image.pitch + tap.dx for tap in window.taps)
+    x_row_stride, lanes = len(planes) * image.channel_stride, emitter.target.lanes_fp32
+    if window.strided:
+        lanes = _lanes_of_line(out, lanes)
+        vectors = min(range(1, max(1, min(4, out.width // lanes)) + 1), key=lambda v: (-(-out.width // (v * lanes)) * v, -v))
+        lines = (out.height, window.strides[0] * image.pitch, out.pitch, window.strides[1])
+        return WindowKernel(reduction, rows, out.width, taps, x_row_stride, out.channel_stride, vectors, lanes, multiplier, epilogue, operands, *lines)
     while lanes > out.run:
         lanes //= 2
     vectors = max(1, min(4, out.run // lanes))
     return WindowKernel(reduction, rows, out.run, taps, x_row_stride, out.channel_stride, vectors, lanes, multiplier, epilogue, operands)
+
+
+def _lanes_of_line(out: Image, lanes: int) -> int:
+    """The narrowest register that holds a line, if its last may be written beyond its end; else the widest that a line fills."""
+    while lanes // 2 >= out.width or (lanes > out.width and (out.height == 1 or (out.height - 1) * out.pitch + lanes > out.channel_stride)):
+        lanes //= 2
+    return lanes

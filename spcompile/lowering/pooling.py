@@ -15,19 +15,17 @@ def lower_pool(emitter: Emitter, task: Task) -> None:
     image, window, source = read_image(emitter, task.node)
     out = emitter.plan.images[task.output]
     view = emitter.image_view(out)
-    planes = {plane: index for index, plane in enumerate(window.planes)}
-    taps = tuple(planes[tap.plane] * image.channel_stride + tap.dy * image.pitch + tap.dx for tap in window.taps)
-    epilogue, operands, arguments = image_epilogue(emitter, task, out, None)
+    epilogue, operands, arguments = image_epilogue(emitter, task, out, None, masked=not window.strided)
     extra: tuple[Argument, ...] = ()
     if task.node.op_type == "AveragePool":
         average, operands, extra = _average(emitter, task, window, out, operands)
         epilogue = substitute(epilogue, {0: average})
     reduction = "max" if task.node.op_type == "MaxPool" else "add"
-    kernel = window_kernel(emitter, reduction, out.channels, out, taps, len(planes) * image.channel_stride, 1, epilogue, operands)
+    kernel = window_kernel(emitter, reduction, out.channels, image, window, out, 1, epilogue, operands)
     for n in range(out.batch):
         x = Argument(source.buffer, source.offset + n * image.batch_stride)
         emitter.call(kernel, x, Argument(view.buffer, view.offset + n * out.batch_stride), *arguments(n), *extra)
-    emitter.border(out, view, columns=False, written=out.run)
+    emitter.border(out, view, columns=window.strided, written=out.positions if window.strided else out.run)
     emitter.views[task.output] = view
 
 

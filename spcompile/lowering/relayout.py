@@ -28,7 +28,7 @@ def _relayout(emitter: Emitter, source: View, image: Image, window: Window, view
     batch, channels = source.shape[:2]
     for index, phase in enumerate(planes):
         part, sizes = source, []
-        for axis, (first, stride) in enumerate(zip(phase, window.strides, strict=True), start=2):
+        for axis, (first, stride) in enumerate(zip(phase, window.phases, strict=True), start=2):
             count = max(0, -(-(source.shape[axis] - first) // stride))
             part = part.slice(axis, first, count, stride)
             sizes.append(count)

@@ -45,6 +45,7 @@ KERNELS: dict[str, Kernel] = {
     "reduce": Reduce.over("add", [(3, 40, 1), (8, 1, 3)], [(5, 8)], 8, ("square", operand(0)), ("sqrt", operand(0))),
     "depthwise": Window("dot", 6, 40, (0, 1, 2, 8, 9, 10), 64, 64, 2, 8, 2, BIAS, (Operand(1, 0),)),
     "pool": Window("max", 6, 40, (0, 1, 8, 9), 64, 64, 1, 8),
+    "strided pool": Window("max", 6, 10, (0, 1, 8, 9), 192, 64, 1, 8, lines=4, x_line=48, y_line=11, step=2),
 }
 each = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 

@@ -50,6 +50,13 @@ BRANCHES = {
         q = Add(m, p) }""",
         {"w": normal(4, 4, 3, 3), "o": normal(4, 4, 1, 1)},
     ),
+    "strided readers, channel by channel, of the image itself": (
+        """g (float[2,4,9,15] x) => (float[2,8,5,8] y, float[2,4,4,13] z, float[2,4,3,3] t) { a = Conv<pads=[1,1,1,1]>(x, w)
+        d = Conv<group=4, strides=[2,2], pads=[1,1,1,1]>(a, k)  r = Relu(d)  m = MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>(a)
+        e = Add(r, m)  f = Conv<pads=[1,1,1,1]>(e, w)  s = AveragePool<kernel_shape=[1,1], strides=[2,2]>(a)  c = Concat<axis=1>(f, s)
+        y = Conv<pads=[1,1,1,1], group=8>(c, l)  z = Conv<group=4, strides=[2,1]>(a, k)  t = Conv<group=4, strides=[4,5], pads=[1,1,1,1]>(a, k) }""",
+        {"w": normal(4, 4, 3, 3), "k": normal(4, 1, 3, 3), "l": normal(8, 1, 3, 3)},
+    ),
     "residuals over images of different pitch": (
         """g (float[1,4,8,8] x) => (float[1,4,8,8] y) { a = Conv<pads=[1,1,1,1]>(x, w)  b = Conv<pads=[2,2,2,2]>(a, v)  c = Add(b, a)
         d = Conv(x, o)  e = Add(c, d)  f = Add(e, x)  s = MaxPool<kernel_shape=[2,2], strides=[2,2]>(f)
@@ -109,6 +116,14 @@ def test_borders_are_what_windows_need(build):
     assert sorted((i.channels, i.height, i.border_rows) for i in images[""].relayouts.values()) == [(4, 9, 1), (16, 5, 1)]
     assert images["a"].pitch == images["b"].pitch == images["z"].pitch >= 11
     assert images["y"].pitch >= 6
+
+
+def test_a_strided_reader_of_single_channels_needs_no_copy(build):
+    text = """g (float[1,4,9,9] x) => (float[1,4,5,5] y) { a = Conv(x, o)  y = Conv<group=4, strides=[2,2], pads=[1,1,1,1]>(a, k) }"""
+    images = planned(build, text, k=normal(4, 1, 3, 3), o=normal(4, 4, 1, 1))
+    assert (images["a"].border_rows, images["a"].border_columns) == (1, 1) and not images["y"].bordered
+    assert images["a"].pitch >= 10 > images["y"].pitch
+    assert len(images[""].relayouts) == 1  # of the input, for the first
 
 
 def test_images_keep_their_rows_and_channels_apart(build):

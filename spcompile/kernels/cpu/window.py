@@ -1,8 +1,12 @@
-"""One channel, a few taps: depthwise convolution, max and average pooling over the same flattened positions as the sparse product.
+"""One channel, a few taps: depthwise convolution, max and average pooling.
 
     y[c, p] = epilogue( reduce_t value[c, t] * x[c * x_row_stride + taps[t] + p], c, p )      (pooling has no values)
 
-The taps are constants of the code, so no offset is loaded.
+over the same flattened positions as the sparse product; at a stride over the lines of an image, one after the other:
+
+    y[c, l * y_line + p] = epilogue( reduce_t value[c, t] * x[c * x_row_stride + taps[t] + l * x_line + p * step], c, l * y_line + p )
+
+Registers are filled with neighbours in x, and every `step`-th lane is picked. The taps are constants of the code, so no offset is loaded.
 """
 
 import math
@@ -23,7 +27,10 @@ HELD_TAPS = 16  # weights that stay in registers beside x and the sums
 
 @dataclass(frozen=True)
 class Window(Kernel):
-    """Pointers: x, values [rows, taps] (dot only), y, then one per operand. `multiplier` neighbouring rows read one channel of x."""
+    """Pointers: x, values [rows, taps] (dot only), y, then one per operand. `multiplier` neighbouring rows read one channel of x.
+
+    positions: of a line. Where they do not fill one tile, elements behind them are read and written.
+    """
 
     reduction: str
     rows: int
@@ -36,41 +43,65 @@ class Window(Kernel):
     multiplier: int = 1
     epilogue: Expression = ACCUMULATOR
     operands: tuple[Operand, ...] = ()
+    lines: int = 1
+    x_line: int = 0
+    y_line: int = 0
+    step: int = 1
 
     def __post_init__(self):
-        assert self.reduction in REDUCTIONS and self.positions >= self.vectors * self.lanes, self
+        assert self.reduction in REDUCTIONS and (self.positions >= self.tile or self.vectors == 1 < self.lines), self
+
+    @property
+    def tile(self) -> int:
+        return self.vectors * self.lanes
+
+    @property
+    def tiles(self) -> int:
+        """Of a line."""
+        return -(-self.positions // self.tile)
 
     @property
     def code(self) -> tuple:
-        strides = (self.x_row_stride, self.y_row_stride, self.multiplier)
+        strides = (self.x_row_stride, self.y_row_stride, self.multiplier, self.lines, self.x_line, self.y_line, self.step)
         return (self.reduction, self.rows, self.positions, self.taps, strides, self.vectors, self.lanes, self.epilogue, self.operands)
 
     @property
     def title(self) -> str:
-        return f"f32_window_{self.reduction}{len(self.taps)}_{self.vectors}x{self.lanes}_c{self.rows}_p{self.positions}"
+        size = f"{self.lines}x{self.positions}" if self.lines > 1 else f"{self.positions}"
+        return f"f32_window_{self.reduction}{len(self.taps)}_{self.vectors}x{self.lanes}_c{self.rows}_p{size}"
 
     def work(self) -> Work:
-        tile = self.vectors * self.lanes
-        tiles = -(-self.positions // tile)
-        cells = self.rows * tiles * self.vectors
+        tiles = self.rows * self.lines * self.tiles
+        cells = tiles * self.vectors
         dot = self.reduction == "dot"
         tensors = sum(1 for operand in self.operands if operand.position_stride)
-        plane = self.rows * self.positions * BYTES
-        reads = Counter(tap + register * self.lanes for tap in self.taps for register in range(self.vectors))  # registers share what taps reach again
+        plane = self.rows * self.lines * self.positions * BYTES
+        seen = self.rows * self.lines * max(self.x_line, self.positions) * BYTES / self.multiplier
+        reads = self._reads()
+        picks = cells * len(self.taps) if self.step > 1 else 0
         return Work(
             lanes=self.lanes,
             fma=cells * len(self.taps) if dot else 0,
-            arithmetic=cells * (operations(self.epilogue) + (0 if dot else len(self.taps))),
-            loads=self.rows * tiles * len(reads) + cells * tensors,
+            arithmetic=cells * (operations(self.epilogue) + (0 if dot else len(self.taps))) + picks,
+            loads=tiles * len(reads) + cells * tensors,
             broadcasts=self._values(cells) if dot else 0,
             stores=cells,
-            scalar=self.rows * tiles * 4,
-            used_once=self.rows * tiles * sum(1 for uses in reads.values() if uses == 1),
-            crossing=self.rows * tiles * self._crossing(reads),
-            streams=(Stream(plane, plane / self.multiplier), Stream(plane, plane, cold=True), Stream(plane * tensors, plane)),
+            scalar=tiles * 4,
+            used_once=0 if picks else tiles * sum(1 for uses in reads.values() if uses == 1),
+            crossing=tiles * self._crossing(reads),
+            streams=(Stream(seen * self.multiplier, seen), Stream(plane, plane, cold=True), Stream(plane * tensors, plane)),
             units=self.rows,
-            macs=self.rows * self.positions * len(self.taps) if dot else 0,
+            macs=self.rows * self.lines * self.positions * len(self.taps) if dot else 0,
         )
+
+    def place(self, tap: int) -> tuple[int, int]:
+        """-> (where the registers that hold the tap's lanes begin, the first lane picked): taps side by side share registers."""
+        phase = (tap - min(self.taps)) % self.step
+        return tap - phase, phase
+
+    def _reads(self) -> Counter:
+        """Registers loaded for a tile, by where they begin, and how many taps use each."""
+        return Counter(self.place(tap)[0] + register * self.lanes for tap in self.taps for register in range(self.vectors * self.step))
 
     def _values(self, cells: int) -> int:
         """Loads of weights: once a row where registers hold all of them, else for every use; LLVM puts aside those that do not fit."""
@@ -78,7 +109,7 @@ class Window(Kernel):
 
     def _crossing(self, reads: Collection[int]) -> float:
         """How many of one tile's loads straddle two cache lines, of the tiles on average; rows begin where lines do."""
-        starts = range(0, LINE, math.gcd(self.vectors * self.lanes, LINE))
+        starts = range(0, LINE, math.gcd(self.tile * self.step, self.x_line, LINE))
         return sum((start + read) % LINE + self.lanes > LINE for start in starts for read in reads) / len(starts)
 
     def emit(self, threads: int):
@@ -88,31 +119,52 @@ class Window(Kernel):
 def _emit(k: Window, threads: int):
     from tvm.tirx.script.builder import ir as T
 
-    from spcompile.kernels.script import kernel_function, outer_loop
-
-    tile = k.vectors * k.lanes
-    combine = {"add": lambda a, b: a + b, "max": T.max}
+    from spcompile.kernels.script import kernel_function, nest, registers
 
     def body(x, y, value=None, **operands):
-        def reduced(c, at):
-            loaded = [x[T.truncdiv(c, k.multiplier) * k.x_row_stride + tap + at] for tap in k.taps]
-            if k.reduction == "dot":
-                total = loaded[0] * value[c * len(k.taps)]
-                for t in range(1, len(k.taps)):
-                    total = total + loaded[t] * value[c * len(k.taps) + t]
-                return total
-            total = loaded[0]
-            for term in loaded[1:]:
-                total = combine[k.reduction](total, term)
-            return total
-
-        with outer_loop(k.rows, threads) as c, T.serial(0, -(-k.positions // tile)) as t:
-            position = T.min(t * tile, k.positions - tile)
+        with nest((k.rows, k.lines, k.tiles), threads) as (c, line, t):
+            first = T.min(t * k.tile, max(k.positions - k.tile, 0))
             for v in range(k.vectors):
+                sums = registers(k.lanes)
+                at = T.truncdiv(c, k.multiplier) * k.x_row_stride + line * k.x_line + (first + v * k.lanes) * k.step
+                T.buffer_store(sums, _reduced(k, x, at, value, c * len(k.taps)), [_run(0, k.lanes)])
                 with T.vectorized(0, k.lanes) as i:
-                    p = position + v * k.lanes + i
-                    result = evaluate(k.epilogue, [reduced(c, p), *load_operands(operands.values(), k.operands, c, p)])
+                    p = line * k.y_line + first + v * k.lanes + i
+                    result = evaluate(k.epilogue, [sums[i], *load_operands(operands.values(), k.operands, c, p)])
                     T.buffer_store(y, result, [c * k.y_row_stride + p])
 
     values = {"value": "float32"} if k.reduction == "dot" else {}
     return kernel_function(k.name, {"x": "float32"} | values | {"y": "float32"} | operand_pointers(k.operands), body)
+
+
+def _reduced(k: Window, x, at, value, first):
+    """-> what the taps give for the register of positions whose taps count from x[at]; weights from value[first]."""
+    from tvm.tirx import Broadcast
+    from tvm.tirx import max as larger
+
+    total = None
+    for index, tap in enumerate(k.taps):
+        term = _lanes(k, x, at, tap)
+        if k.reduction == "dot":
+            weight = value[first + index]
+            term = term * (Broadcast(weight, k.lanes) if k.lanes > 1 else weight)
+        total = term if total is None else larger(total, term) if k.reduction == "max" else total + term
+    return total
+
+
+def _lanes(k: Window, x, at, tap: int):
+    """x[at + tap + i * step] for every lane i, out of registers that taps beside each other share."""
+    from tvm.tirx import Shuffle
+
+    if k.lanes == 1 or k.step == 1:
+        return x[_run(at + tap, k.lanes)]
+    begin, phase = k.place(tap)
+    loaded = [x[_run(at + begin + part * k.lanes, k.lanes)] for part in range(k.step)]
+    return Shuffle(loaded, [phase + lane * k.step for lane in range(k.lanes)])
+
+
+def _run(start, lanes: int):
+    """Indices of a register's elements."""
+    from tvm.tirx import Ramp, const
+
+    return Ramp(start + const(0, "int32"), const(1, "int32"), lanes) if lanes > 1 else start

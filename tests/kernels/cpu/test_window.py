@@ -49,6 +49,48 @@ def test_windows(call_kernels, target, threads):
         check(arrays[2 if call[0].reduction == "dot" else 1], expected)
 
 
+STRIDED = [  # reduction, kernel, step down, step across, outputs (height, width), channels of y, multiplier, vectors, lanes
+    ("dot", (3, 3), 2, 2, (4, 20), 5, 1, 2, 8),
+    ("dot", (3, 3), 2, 2, (3, 7), 6, 3, 1, 8),
+    ("dot", (5, 5), 2, 2, (2, 14), 2, 1, 1, 16),
+    ("max", (3, 3), 2, 2, (5, 9), 3, 1, 1, 8),
+    ("add", (2, 3), 1, 3, (3, 11), 2, 1, 2, 4),
+    ("max", (2, 2), 3, 4, (2, 5), 2, 1, 1, 4),
+    ("add", (2, 1), 2, 1, (3, 16), 2, 1, 2, 8),
+    ("max", (3, 3), 2, 2, (4, 1), 2, 1, 1, 1),
+]
+
+
+def strided(reduction, kernel, down, across, out, rows, multiplier, vectors, lanes, rng):
+    """A kernel, its arrays and what it must give. Behind each line of x lies NaN, and so do elements behind each line of y, which may be written."""
+    (height, width), channels = out, rows // multiplier
+    lines, columns = (height - 1) * down + kernel[0], (width - 1) * across + kernel[1]
+    pitch, y_pitch = columns + 5, width + 3
+    x = np.full((channels, lines * pitch + across * lanes), np.nan, np.float32)
+    image = x[:, : lines * pitch].reshape(channels, lines, pitch)
+    image[:, :, :columns] = rng.standard_normal((channels, lines, columns))
+    taps = tuple(ky * pitch + kx for ky in range(kernel[0]) for kx in range(kernel[1]))
+    value = rng.standard_normal((rows, len(taps))).astype(np.float32)
+    y = np.full((rows, height * y_pitch + lanes), np.nan, np.float32)
+    window = Window(
+        reduction, rows, width, taps, x.shape[1], y.shape[1], vectors, lanes, multiplier, lines=height, x_line=down * pitch, y_line=y_pitch, step=across
+    )
+    seen = np.lib.stride_tricks.sliding_window_view(image, kernel, (1, 2))[:, ::down, ::across][:, :height, :width]
+    seen = seen.reshape(channels, height, width, len(taps)).astype(np.float64).repeat(multiplier, axis=0)
+    expected = {"dot": lambda: (seen * value[:, None, None]).sum(-1), "max": lambda: seen.max(-1), "add": lambda: seen.sum(-1)}[reduction]()
+    return (window, [x, *([value] if reduction == "dot" else []), y]), expected
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_strided_windows_line_by_line(call_kernels, target, threads):
+    rng = np.random.default_rng(threads)
+    cases = [strided(*shape, rng) for shape in STRIDED]
+    for (call, expected), arrays in zip(cases, call_kernels([call for call, _ in cases], target, threads), strict=True):
+        (rows, height, width), window = expected.shape, call[0]
+        y = arrays[-1].reshape(rows, -1)[:, : height * window.y_line].reshape(rows, height, -1)
+        np.testing.assert_allclose(y[:, :, :width], expected, rtol=1e-5, atol=3e-6)
+
+
 def test_epilogue_keeps_the_border_zero(call_kernels, target):
     """Bias, residual, relu, and a mask under which the residual is NaN."""
     rng = np.random.default_rng(0)
@@ -67,6 +109,8 @@ def test_what_cannot_be():
         Window("min", 1, 16, (0,), 16, 16, 1, 8)
     with pytest.raises(AssertionError):
         Window("add", 1, 7, (0,), 16, 16, 1, 8)
+    with pytest.raises(AssertionError):
+        Window("add", 1, 7, (0,), 16, 16, 2, 4, lines=2, x_line=8, y_line=8)
 
 
 def counted(taps, vectors=2, lanes=16, rows=1):
@@ -82,6 +126,13 @@ def test_only_loads_that_begin_inside_a_cache_line_straddle_two():
 def test_registers_of_a_tile_share_what_their_taps_reach_again():
     assert counted((0, 16), vectors=2).loads == 3, "0, 16 and 32"
     assert counted((0, 1), vectors=2).loads == 4
+
+
+def test_taps_side_by_side_are_picked_out_of_the_same_registers():
+    pair = Window("dot", 1, 16, (0, 1), 64, 64, 1, 16, lines=2, x_line=32, y_line=16, step=2).work()
+    three = Window("dot", 1, 16, (0, 1, 2), 64, 64, 1, 16, lines=2, x_line=32, y_line=16, step=2).work()
+    assert (pair.loads, three.loads) == (2 * 2, 2 * 4)
+    assert pair.arithmetic == 2 * 2, "a pick for each tap"
 
 
 def test_weights_that_registers_hold_are_loaded_once_a_row():
