@@ -3,15 +3,13 @@
 import math
 
 import numpy as np
-import onnx_ir as ir
 
 from spcompile.formats.block_rows import pack
 from spcompile.ir.layer import Layer
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.reach import Reach
-from spcompile.kernels.cpu.window import Window as WindowKernel
-from spcompile.kernels.expression import Expression, operand, substitute
+from spcompile.kernels.expression import operand, substitute
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
 from spcompile.lowering.emitter import Emitter, pointer
@@ -22,29 +20,29 @@ from spcompile.lowering.relayout import read_image
 from spcompile.lowering.site import Product, Site, fastest
 from spcompile.lowering.tasks import Task
 from spcompile.lowering.view import View
+from spcompile.lowering.windows import image_epilogue, lower_window, matrix_of
 
 
 def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
+    if layer.depthwise:
+        lower_window(emitter, task, "dot", layer)
+        return
     image, window, source = read_image(emitter, task.node)
     out = emitter.plan.images[task.output]
     view = emitter.image_view(out)
-    epilogue, operands, arguments = image_epilogue(emitter, task, out, layer, masked=not window.strided)
-    pixels_only = window.strided
-    if layer.depthwise:
-        _depthwise(emitter, task, layer, image, window, source, view, out, epilogue, operands, arguments)
-    else:
-        offsets = column_offsets(layer, window, image)
-        reach = _reach(layer, window, image)
-        site = Site(
-            layer.rows, layer.columns, layer.groups, out.run, (out.height, out.width, out.pitch), 1, out.channel_stride, 1,
-            reach.planes * image.height * image.pitch, reach,
-            epilogue, operands, out.batch,
-        )  # fmt: skip
-        runs = [
-            (Argument(source.buffer, source.offset + n * image.batch_stride), Argument(view.buffer, view.offset + n * out.batch_stride), arguments(n))
-            for n in range(out.batch)
-        ]
-        pixels_only = isinstance(_product(emitter, site, layer, matrix_of(task.node, layer), offsets, runs), OffsetGemm)
+    epilogue, operands, arguments = image_epilogue(emitter, task, out, layer)
+    offsets = column_offsets(layer, window, image)
+    reach = _reach(layer, window, image)
+    site = Site(
+        layer.rows, layer.columns, layer.groups, out.run, (out.height, out.width, out.pitch), 1, out.channel_stride, 1,
+        reach.planes * image.height * image.pitch, reach,
+        epilogue, operands, out.batch,
+    )  # fmt: skip
+    runs = [
+        (Argument(source.buffer, source.offset + n * image.batch_stride), Argument(view.buffer, view.offset + n * out.batch_stride), arguments(n))
+        for n in range(out.batch)
+    ]
+    pixels_only = isinstance(_product(emitter, site, layer, matrix_of(task.node, layer), offsets, runs), OffsetGemm)
     emitter.border(out, view, columns=pixels_only, written=out.positions if pixels_only else out.run)
     emitter.views[task.output] = view
 
@@ -60,43 +58,6 @@ def column_offsets(layer: Layer, window: Window, image: Image) -> np.ndarray:
 def _reach(layer: Layer, window: Window, image: Image) -> Reach:
     rows, columns = (-(-size // stride) for size, stride in zip(window.kernel, window.strides, strict=True))
     return Reach(layer.in_channels * len(window.planes), image.channel_stride, rows, columns, image.pitch)
-
-
-def matrix_of(node: ir.Node, layer: Layer) -> np.ndarray:
-    return layer.to_matrix(node.inputs[1].const_value.numpy()).astype(np.float32)
-
-
-def image_epilogue(emitter: Emitter, task: Task, out: Image, layer: Layer | None, masked: bool = True):
-    """-> (expression, operands, arguments of image n): the task's own, its bias, and the mask that keeps borders zero where a kernel writes these, too."""
-    expression, operands, views = task.expression, [], []
-    for value in task.operands:
-        view = _row_operand(emitter, value, out, task.shape)
-        views.append(view)
-        operands.append(Operand(view.strides[1], view.strides[3]))
-    bias = task.node.inputs[2] if layer is not None and len(task.node.inputs) > 2 else None
-    if bias is not None:
-        expression = substitute(expression, {0: ("add", operand(0), operand(len(views) + 1))})
-        view = emitter.view(bias)
-        views.append(View(view.buffer, view.offset, (1, *view.shape, 1, 1), (0, 1, 0, 0)))
-        operands.append(Operand(1, 0))
-    if out.bordered and masked:
-        expression = ("where", operand(len(views) + 1), expression, ("const", 0.0))
-        mask = emitter.mask(out)
-        views.append(View(mask.buffer, mask.offset, (1, 1, 1, out.run), (0, 0, 0, 1)))
-        operands.append(Operand(0, 1))
-    return expression, tuple(operands), lambda n: tuple(Argument(v.buffer, v.offset + n * v.strides[0]) for v in views)
-
-
-def _row_operand(emitter: Emitter, value: ir.Value, out: Image, shape: tuple[int, ...]) -> View:
-    """An epilogue's tensor as [N, C, H, W] with strides of one row and one position."""
-    view = emitter.view(value).broadcast(shape)
-    repeated = all(n == 1 or s == 0 for n, s in zip(view.shape[2:], view.strides[2:], strict=True))
-    if repeated:
-        return View(view.buffer, view.offset, view.shape, (*view.strides[:2], 0, 0))
-    flat = (view.shape[3] == 1 or view.strides[3] == 1) and (view.shape[2] == 1 or view.strides[2] == out.pitch)
-    if flat and emitter.buffers[view.buffer].kind != "input":  # the last row is read to the end of a register
-        return View(view.buffer, view.offset, view.shape, (*view.strides[:3], 1))
-    return emitter.conform(view, (out.batch_stride, out.channel_stride, out.pitch, 1))
 
 
 def lower_linear(emitter: Emitter, task: Task, layer: Layer) -> None:
@@ -187,36 +148,3 @@ def _by_depth(depth: np.ndarray, row_block: np.ndarray, depths: int, row_blocks:
 def count_blocks(kept: np.ndarray, rows: int) -> int:
     """Blocks of `rows` neighbouring rows x 1 column that keep a weight."""
     return int(kept.reshape(kept.shape[0] // rows, rows, -1).any(axis=1).sum())
-
-
-def _depthwise(emitter, task, layer, image, window, source, view, out, epilogue, operands, arguments) -> None:
-    kernel = window_kernel(emitter, "dot", layer.rows, image, window, out, layer.rows // layer.groups, epilogue, operands)
-    values = Argument(emitter.stored(matrix_of(task.node, layer).ravel()))
-    for n in range(out.batch):
-        x = Argument(source.buffer, source.offset + n * image.batch_stride)
-        emitter.call(kernel, x, values, Argument(view.buffer, view.offset + n * out.batch_stride), *arguments(n), layer=layer.name)
-
-
-def window_kernel(
-    emitter: Emitter, reduction: str, rows: int, image: Image, window: Window, out: Image, multiplier: int, epilogue: Expression, operands
-) -> Kernel:  # fmt: skip
-    """Registers of positions per step: as many as fit the run, or a line's width without waste, at most four, so that taps' loads overlap."""
-    planes = {plane: index for index, plane in enumerate(window.planes)}
-    taps = tuple(planes[tap.plane] * image.channel_stride + tap.dy * image.pitch + tap.dx for tap in window.taps)
-    x_row_stride, lanes = len(planes) * image.channel_stride, emitter.target.lanes_fp32
-    if window.strided:
-        lanes = _lanes_of_line(out, lanes)
-        vectors = min(range(1, max(1, min(4, out.width // lanes)) + 1), key=lambda v: (-(-out.width // (v * lanes)) * v, -v))
-        lines = (out.height, window.strides[0] * image.pitch, out.pitch, window.strides[1])
-        return WindowKernel(reduction, rows, out.width, taps, x_row_stride, out.channel_stride, vectors, lanes, multiplier, epilogue, operands, *lines)
-    while lanes > out.run:
-        lanes //= 2
-    vectors = max(1, min(4, out.run // lanes))
-    return WindowKernel(reduction, rows, out.run, taps, x_row_stride, out.channel_stride, vectors, lanes, multiplier, epilogue, operands)
-
-
-def _lanes_of_line(out: Image, lanes: int) -> int:
-    """The narrowest register that holds a line, if its last may be written beyond its end; else the widest that a line fills."""
-    while lanes // 2 >= out.width or (lanes > out.width and (out.height == 1 or (out.height - 1) * out.pitch + lanes > out.channel_stride)):
-        lanes //= 2
-    return lanes

@@ -1,32 +1,27 @@
-"""Pools: windows that average or take the maximum, and reductions over whole images."""
+"""Pools: windows that average or take the maximum."""
 
 import numpy as np
 
-from spcompile.kernels.expression import constant, operand, substitute
+from spcompile.kernels.expression import Expression, constant, operand, substitute
 from spcompile.kernels.operand import Operand
 from spcompile.lowering.emitter import Emitter
-from spcompile.lowering.linear import image_epilogue, window_kernel
+from spcompile.lowering.geometry import Window
+from spcompile.lowering.images import Image
 from spcompile.lowering.program import Argument
-from spcompile.lowering.relayout import read_image
 from spcompile.lowering.tasks import Task
+from spcompile.lowering.windows import lower_window
 
 
 def lower_pool(emitter: Emitter, task: Task) -> None:
-    image, window, source = read_image(emitter, task.node)
-    out = emitter.plan.images[task.output]
-    view = emitter.image_view(out)
-    epilogue, operands, arguments = image_epilogue(emitter, task, out, None, masked=not window.strided)
-    extra: tuple[Argument, ...] = ()
-    if task.node.op_type == "AveragePool":
-        average, operands, extra = _average(emitter, task, window, out, operands)
-        epilogue = substitute(epilogue, {0: average})
-    reduction = "max" if task.node.op_type == "MaxPool" else "add"
-    kernel = window_kernel(emitter, reduction, out.channels, image, window, out, 1, epilogue, operands)
-    for n in range(out.batch):
-        x = Argument(source.buffer, source.offset + n * image.batch_stride)
-        emitter.call(kernel, x, Argument(view.buffer, view.offset + n * out.batch_stride), *arguments(n), *extra)
-    emitter.border(out, view, columns=window.strided, written=out.positions if window.strided else out.run)
-    emitter.views[task.output] = view
+    if task.node.op_type == "MaxPool":
+        lower_window(emitter, task, "max")
+        return
+
+    def divided(window: Window, out: Image, epilogue: Expression, operands: tuple[Operand, ...]):
+        average, operands, arguments = _average(emitter, task, window, out, operands)
+        return substitute(epilogue, {0: average}), operands, arguments
+
+    lower_window(emitter, task, "add", finish=divided)
 
 
 def _average(emitter: Emitter, task: Task, window, out, operands):

@@ -47,9 +47,15 @@ class Window(Kernel):
     x_line: int = 0
     y_line: int = 0
     step: int = 1
+    together: int = 1  # lines summed up at once, which share what their taps reach
 
     def __post_init__(self):
-        assert self.reduction in REDUCTIONS and (self.positions >= self.tile or self.vectors == 1 < self.lines), self
+        assert self.reduction in REDUCTIONS and (self.positions >= self.tile or self.vectors == 1 < self.lines) and self.together <= self.lines, self
+
+    @property
+    def flat(self) -> bool:
+        """Over flattened positions, not line by line."""
+        return self.y_line == 0
 
     @property
     def tile(self) -> int:
@@ -61,18 +67,22 @@ class Window(Kernel):
         return -(-self.positions // self.tile)
 
     @property
+    def line_groups(self) -> int:
+        return -(-self.lines // self.together)
+
+    @property
     def code(self) -> tuple:
-        strides = (self.x_row_stride, self.y_row_stride, self.multiplier, self.lines, self.x_line, self.y_line, self.step)
+        strides = (self.x_row_stride, self.y_row_stride, self.multiplier, self.lines, self.x_line, self.y_line, self.step, self.together)
         return (self.reduction, self.rows, self.positions, self.taps, strides, self.vectors, self.lanes, self.epilogue, self.operands)
 
     @property
     def title(self) -> str:
-        size = f"{self.lines}x{self.positions}" if self.lines > 1 else f"{self.positions}"
-        return f"f32_window_{self.reduction}{len(self.taps)}_{self.vectors}x{self.lanes}_c{self.rows}_p{size}"
+        tile, size = (f"{self.vectors}", f"{self.positions}") if self.flat else (f"{self.together}x{self.vectors}", f"{self.lines}x{self.positions}")
+        return f"f32_window_{self.reduction}{len(self.taps)}_{tile}x{self.lanes}_c{self.rows}_p{size}"
 
     def work(self) -> Work:
-        tiles = self.rows * self.lines * self.tiles
-        cells = tiles * self.vectors
+        tiles = self.rows * self.line_groups * self.tiles
+        cells = tiles * self.together * self.vectors
         dot = self.reduction == "dot"
         tensors = sum(1 for operand in self.operands if operand.position_stride)
         plane = self.rows * self.lines * self.positions * BYTES
@@ -94,14 +104,15 @@ class Window(Kernel):
             macs=self.rows * self.lines * self.positions * len(self.taps) if dot else 0,
         )
 
-    def place(self, tap: int) -> tuple[int, int]:
-        """-> (where the registers that hold the tap's lanes begin, the first lane picked): taps side by side share registers."""
-        phase = (tap - min(self.taps)) % self.step
-        return tap - phase, phase
+    def place(self, reach: int) -> tuple[int, int]:
+        """What lies `reach` behind a tile's first element -> (where the registers that hold it begin, the first lane picked): neighbours share registers."""
+        phase = (reach - min(self.taps)) % self.step
+        return reach - phase, phase
 
     def _reads(self) -> Counter:
         """Registers loaded for a tile, by where they begin, and how many taps use each."""
-        return Counter(self.place(tap)[0] + register * self.lanes for tap in self.taps for register in range(self.vectors * self.step))
+        reaches = [line * self.x_line + tap for line in range(self.together) for tap in self.taps]
+        return Counter(self.place(reach)[0] + register * self.lanes for reach in reaches for register in range(self.vectors * self.step))
 
     def _values(self, cells: int) -> int:
         """Loads of weights: once a row where registers hold all of them, else for every use; LLVM puts aside those that do not fit."""
@@ -122,29 +133,33 @@ def _emit(k: Window, threads: int):
     from spcompile.kernels.script import kernel_function, nest, registers
 
     def body(x, y, value=None, **operands):
-        with nest((k.rows, k.lines, k.tiles), threads) as (c, line, t):
+        with nest((k.rows, k.line_groups, k.tiles), threads) as (c, group, t):
+            line = T.min(group * k.together, k.lines - k.together)
             first = T.min(t * k.tile, max(k.positions - k.tile, 0))
-            for v in range(k.vectors):
-                sums = registers(k.lanes)
-                at = T.truncdiv(c, k.multiplier) * k.x_row_stride + line * k.x_line + (first + v * k.lanes) * k.step
-                T.buffer_store(sums, _reduced(k, x, at, value, c * len(k.taps)), [_run(0, k.lanes)])
+            at = T.truncdiv(c, k.multiplier) * k.x_row_stride + line * k.x_line + first * k.step
+            tile = [(below, v) for below in range(k.together) for v in range(k.vectors)]
+            sums = [registers(k.lanes) for _ in tile]
+            for (below, v), into in zip(tile, sums, strict=True):
+                reach = below * k.x_line + v * k.lanes * k.step
+                T.buffer_store(into, _reduced(k, x, at, reach, value, c * len(k.taps)), [_run(0, k.lanes)])
+            for (below, v), total in zip(tile, sums, strict=True):
                 with T.vectorized(0, k.lanes) as i:
-                    p = line * k.y_line + first + v * k.lanes + i
-                    result = evaluate(k.epilogue, [sums[i], *load_operands(operands.values(), k.operands, c, p)])
+                    p = (line + below) * k.y_line + first + v * k.lanes + i
+                    result = evaluate(k.epilogue, [total[i], *load_operands(operands.values(), k.operands, c, p)])
                     T.buffer_store(y, result, [c * k.y_row_stride + p])
 
     values = {"value": "float32"} if k.reduction == "dot" else {}
     return kernel_function(k.name, {"x": "float32"} | values | {"y": "float32"} | operand_pointers(k.operands), body)
 
 
-def _reduced(k: Window, x, at, value, first):
-    """-> what the taps give for the register of positions whose taps count from x[at]; weights from value[first]."""
+def _reduced(k: Window, x, at, reach: int, value, first):
+    """-> what the taps give for a register of positions, the first of them `reach` behind x[at]; weights from value[first]."""
     from tvm.tirx import Broadcast
     from tvm.tirx import max as larger
 
     total = None
     for index, tap in enumerate(k.taps):
-        term = _lanes(k, x, at, tap)
+        term = _lanes(k, x, at, reach + tap)
         if k.reduction == "dot":
             weight = value[first + index]
             term = term * (Broadcast(weight, k.lanes) if k.lanes > 1 else weight)
@@ -152,13 +167,13 @@ def _reduced(k: Window, x, at, value, first):
     return total
 
 
-def _lanes(k: Window, x, at, tap: int):
-    """x[at + tap + i * step] for every lane i, out of registers that taps beside each other share."""
+def _lanes(k: Window, x, at, reach: int):
+    """x[at + reach + i * step] for every lane i, out of registers that neighbours share."""
     from tvm.tirx import Shuffle
 
     if k.lanes == 1 or k.step == 1:
-        return x[_run(at + tap, k.lanes)]
-    begin, phase = k.place(tap)
+        return x[_run(at + reach, k.lanes)]
+    begin, phase = k.place(reach)
     loaded = [x[_run(at + begin + part * k.lanes, k.lanes)] for part in range(k.step)]
     return Shuffle(loaded, [phase + lane * k.step for lane in range(k.lanes)])
 

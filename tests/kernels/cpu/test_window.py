@@ -49,19 +49,21 @@ def test_windows(call_kernels, target, threads):
         check(arrays[2 if call[0].reduction == "dot" else 1], expected)
 
 
-STRIDED = [  # reduction, kernel, step down, step across, outputs (height, width), channels of y, multiplier, vectors, lanes
-    ("dot", (3, 3), 2, 2, (4, 20), 5, 1, 2, 8),
-    ("dot", (3, 3), 2, 2, (3, 7), 6, 3, 1, 8),
-    ("dot", (5, 5), 2, 2, (2, 14), 2, 1, 1, 16),
-    ("max", (3, 3), 2, 2, (5, 9), 3, 1, 1, 8),
-    ("add", (2, 3), 1, 3, (3, 11), 2, 1, 2, 4),
-    ("max", (2, 2), 3, 4, (2, 5), 2, 1, 1, 4),
-    ("add", (2, 1), 2, 1, (3, 16), 2, 1, 2, 8),
-    ("max", (3, 3), 2, 2, (4, 1), 2, 1, 1, 1),
+BY_LINES = [  # reduction, kernel, step down, step across, outputs (height, width), channels of y, multiplier, vectors, lanes, lines together
+    ("dot", (3, 3), 2, 2, (4, 20), 5, 1, 2, 8, 1),
+    ("dot", (3, 3), 2, 2, (3, 7), 6, 3, 1, 8, 2),
+    ("dot", (5, 5), 2, 2, (2, 14), 2, 1, 1, 16, 2),
+    ("dot", (3, 3), 1, 1, (7, 28), 3, 1, 1, 8, 4),
+    ("dot", (5, 5), 1, 1, (5, 12), 4, 2, 1, 4, 2),
+    ("max", (3, 3), 2, 2, (5, 9), 3, 1, 1, 8, 4),
+    ("add", (2, 3), 1, 3, (3, 11), 2, 1, 2, 4, 3),
+    ("max", (2, 2), 3, 4, (2, 5), 2, 1, 1, 4, 1),
+    ("add", (2, 1), 2, 1, (3, 16), 2, 1, 2, 8, 1),
+    ("max", (3, 3), 2, 2, (4, 1), 2, 1, 1, 1, 2),
 ]
 
 
-def strided(reduction, kernel, down, across, out, rows, multiplier, vectors, lanes, rng):
+def by_lines(reduction, kernel, down, across, out, rows, multiplier, vectors, lanes, together, rng):
     """A kernel, its arrays and what it must give. Behind each line of x lies NaN, and so do elements behind each line of y, which may be written."""
     (height, width), channels = out, rows // multiplier
     lines, columns = (height - 1) * down + kernel[0], (width - 1) * across + kernel[1]
@@ -72,9 +74,8 @@ def strided(reduction, kernel, down, across, out, rows, multiplier, vectors, lan
     taps = tuple(ky * pitch + kx for ky in range(kernel[0]) for kx in range(kernel[1]))
     value = rng.standard_normal((rows, len(taps))).astype(np.float32)
     y = np.full((rows, height * y_pitch + lanes), np.nan, np.float32)
-    window = Window(
-        reduction, rows, width, taps, x.shape[1], y.shape[1], vectors, lanes, multiplier, lines=height, x_line=down * pitch, y_line=y_pitch, step=across
-    )
+    steps = {"lines": height, "x_line": down * pitch, "y_line": y_pitch, "step": across, "together": together}
+    window = Window(reduction, rows, width, taps, x.shape[1], y.shape[1], vectors, lanes, multiplier, **steps)
     seen = np.lib.stride_tricks.sliding_window_view(image, kernel, (1, 2))[:, ::down, ::across][:, :height, :width]
     seen = seen.reshape(channels, height, width, len(taps)).astype(np.float64).repeat(multiplier, axis=0)
     expected = {"dot": lambda: (seen * value[:, None, None]).sum(-1), "max": lambda: seen.max(-1), "add": lambda: seen.sum(-1)}[reduction]()
@@ -82,9 +83,9 @@ def strided(reduction, kernel, down, across, out, rows, multiplier, vectors, lan
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_strided_windows_line_by_line(call_kernels, target, threads):
+def test_windows_line_by_line(call_kernels, target, threads):
     rng = np.random.default_rng(threads)
-    cases = [strided(*shape, rng) for shape in STRIDED]
+    cases = [by_lines(*shape, rng) for shape in BY_LINES]
     for (call, expected), arrays in zip(cases, call_kernels([call for call, _ in cases], target, threads), strict=True):
         (rows, height, width), window = expected.shape, call[0]
         y = arrays[-1].reshape(rows, -1)[:, : height * window.y_line].reshape(rows, height, -1)
@@ -111,6 +112,8 @@ def test_what_cannot_be():
         Window("add", 1, 7, (0,), 16, 16, 1, 8)
     with pytest.raises(AssertionError):
         Window("add", 1, 7, (0,), 16, 16, 2, 4, lines=2, x_line=8, y_line=8)
+    with pytest.raises(AssertionError):
+        Window("add", 1, 8, (0,), 16, 16, 1, 8, lines=2, x_line=8, y_line=8, together=3)
 
 
 def counted(taps, vectors=2, lanes=16, rows=1):
@@ -133,6 +136,13 @@ def test_taps_side_by_side_are_picked_out_of_the_same_registers():
     three = Window("dot", 1, 16, (0, 1, 2), 64, 64, 1, 16, lines=2, x_line=32, y_line=16, step=2).work()
     assert (pair.loads, three.loads) == (2 * 2, 2 * 4)
     assert pair.arithmetic == 2 * 2, "a pick for each tap"
+
+
+def test_lines_summed_up_together_share_what_their_taps_reach():
+    taps = tuple(dy * 20 + dx for dy in range(3) for dx in range(3))
+    alone, four = (Window("dot", 1, 16, taps, 640, 640, 1, 16, lines=8, x_line=20, y_line=20, together=lines).work() for lines in (1, 4))
+    assert (alone.loads, four.loads) == (8 * 9, 2 * 3 * (4 + 2))
+    assert (alone.fma, alone.stores) == (four.fma, four.stores) == (8 * 9, 8)
 
 
 def test_weights_that_registers_hold_are_loaded_once_a_row():
