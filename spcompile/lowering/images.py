@@ -16,6 +16,8 @@ from spcompile.lowering.tasks import Task, shape_of
 
 RUN = 16  # elements; the widest register of any target
 WINDOWED = ("Conv", "AveragePool", "MaxPool")
+LOWEST = -3.4028234663852886e38
+NEVER_NEGATIVE = ("Relu", "Sigmoid", "HardSigmoid", "Softmax", "Exp", "Abs")
 
 
 @dataclass(eq=False)
@@ -173,4 +175,13 @@ def _round(elements: int) -> int:
 
 
 def _fill(node: ir.Node) -> float:
-    return -3.4028234663852886e38 if node.op_type == "MaxPool" else 0.0
+    """What lies around the image that a window reads: nothing that could be the largest."""
+    return LOWEST if node.op_type == "MaxPool" and not _never_negative(node.inputs[0]) else 0.0
+
+
+def _never_negative(value: ir.Value) -> bool:
+    node = value.producer()
+    if node is None or node.op_type != "Clip":
+        return node is not None and node.op_type in NEVER_NEGATIVE
+    lower = node.inputs[1].const_value if len(node.inputs) > 1 and node.inputs[1] is not None else None
+    return lower is not None and float(lower.numpy()) >= 0
