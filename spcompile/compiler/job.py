@@ -23,7 +23,7 @@ from spcompile.plan import Plan
 from spcompile.progress import Progress
 from spcompile.pruning import Calibration, Pruned, Pruner, permuted
 from spcompile.pruning.errors import ErrorModel, measure_errors
-from spcompile.report.facts import Accuracy, Measurement, Request, Stage
+from spcompile.report.facts import Measurement, Request, Stage
 from spcompile.report.report import Report
 from spcompile.runtime import artifact
 from spcompile.search import Problem, choose
@@ -111,7 +111,7 @@ class Job:
                 peak_memory_bytes=facts.peak_memory_bytes(),
                 files=(),
                 environment=facts.environment(self.toolchain.threads),
-                warnings=self._warnings(plan, accuracy, measured),
+                warnings=self._warnings(plan, measured),
                 notes=(*pruned.notes, *notes),
                 **self.toolchain.facts(built),
             )
@@ -183,10 +183,8 @@ class Job:
 
         return finetuned(self.source, lambda: prepared(self.source, input_shapes, example_inputs), pruned, plan, finetune)
 
-    def _warnings(self, plan: Plan, accuracy: Accuracy | Verdict, measured: Measurement | Verdict) -> tuple[str, ...]:
+    def _warnings(self, plan: Plan, measured: Measurement | Verdict) -> tuple[str, ...]:
         found = [] if any(len(entry.options) > 1 for entry in plan.layers) else [NOTHING_TO_PRUNE]
-        if self.drop is not None and isinstance(accuracy, Accuracy) and (lost := accuracy.before - accuracy.after) > self.drop:
-            found.append(f"accuracy falls by {lost:.2%}, more than the {self.drop:.2%} allowed")
         if isinstance(measured, Measurement) and measured.disturbed:
             found.append("other work disturbed the measurements, see their quartiles: measure again on an idle machine")
         return tuple(found)

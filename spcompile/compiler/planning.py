@@ -21,6 +21,7 @@ from spcompile.targets import Device
 
 FRONTIER_POINTS = 40
 RECOVERABLE = 10  # times the loss allowed: plans that lose more before recovery are not worth one
+BOLD_EVALUATIONS = 4  # on top of those that found the fastest plan without recovery
 RECOVERIES = 3  # plans tried: each takes all the time that recovery is given
 
 
@@ -81,11 +82,11 @@ def fastest(problem: Problem, sparsifier: Sparsifier, score: Callable[[ir.Model]
     def recovered(plan: Plan) -> float:
         return score(sparsifier.recovered(plan).model)
 
+    kept, trials = fastest_within(problem, pruned, before, max_drop)
     if sparsifier.recover_s is None:
-        return fastest_within(problem, pruned, before, max_drop)[0].plan
-    bold, trials = fastest_within(problem, pruned, before, RECOVERABLE * max_drop)
-    known = min((trial for trial in trials if before - trial.accuracy <= max_drop), key=lambda trial: trial.plan.latency.expected_s, default=None)
-    return fastest_within(problem, recovered, before, max_drop, RECOVERIES, known, bold.plan.latency.expected_s)[0].plan
+        return kept.plan
+    bold, _ = fastest_within(problem, pruned, before, RECOVERABLE * max_drop, BOLD_EVALUATIONS, trials)
+    return fastest_within(problem, recovered, before, max_drop, RECOVERIES, (kept,), bold.plan.latency.expected_s)[0].plan
 
 
 def curve(problem: Problem) -> tuple[PlanPoint, ...]:

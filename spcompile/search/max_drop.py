@@ -26,21 +26,21 @@ def fastest_within(
     dense_accuracy: float,
     max_drop: float,
     evaluations: int = EVALUATIONS,
-    known: Trial | None = None,
+    seen: tuple[Trial, ...] = (),
     least_s: float = 0.0,
 ) -> tuple[Trial, tuple[Trial, ...]]:
     """-> the fastest plan seen to keep dense_accuracy - max_drop, and every trial in the order made.
 
     accuracy: prunes a plan and scores it, expensive; asked at most `evaluations` times, never twice for the same choices. Accuracies and
-    `max_drop` are shares: 0.01 is one per cent point. known: a plan that keeps the accuracy, to start from; the one of no harm at all unless given.
-    least_s: nothing faster is tried. More speed usually costs accuracy and the bisection leans on that; the answer does not: it is the fastest among
-    those tried and `known`.
+    `max_drop` are shares: 0.01 is one per cent point. seen: trials made before, from which it goes on. least_s: nothing faster is tried. More speed
+    usually costs accuracy and the bisection leans on that; the answer does not: it is the fastest among those seen, or the one of no harm at all.
     """
-    best = known or Trial(choose(problem, None), dense_accuracy)
-    floor = dense_accuracy - max_drop - SAME_SCORE
-    assert best.accuracy >= floor, best.accuracy
-    low_s, high_s, trials = max(least_s, _fastest_s(problem)), best.plan.latency.expected_s, []
-    while len(trials) < evaluations and high_s > low_s * SETTLED:
+    floor, trials = dense_accuracy - max_drop - SAME_SCORE, list(seen)
+    kept = [trial for trial in seen if trial.accuracy >= floor]
+    best = min(kept, key=_latency_s) if kept else Trial(choose(problem, None), dense_accuracy)
+    high_s = _latency_s(best)
+    low_s = max(least_s, _fastest_s(problem), *(_latency_s(trial) for trial in seen if trial.accuracy < floor and _latency_s(trial) < high_s))
+    while len(trials) < evaluations + len(seen) and high_s > low_s * SETTLED:
         budget_s = (low_s * high_s) ** 0.5
         plan = replace(choose(problem, budget_s), budget_s=None)
         trial = next((made for made in trials if made.plan.choices == plan.choices), None)
@@ -48,10 +48,14 @@ def fastest_within(
             trial = Trial(plan, accuracy(plan))
             trials.append(trial)
         if trial.accuracy >= floor:
-            best, high_s = trial, plan.latency.expected_s
+            best, high_s = trial, _latency_s(trial)
         else:
             low_s = budget_s
     return best, tuple(trials)
+
+
+def _latency_s(trial: Trial) -> float:
+    return trial.plan.latency.expected_s
 
 
 def _fastest_s(problem: Problem) -> float:

@@ -135,6 +135,7 @@ def test_max_drop_is_kept(demo, tmp_path):
     report = from_json(json.loads((tmp_path / "a/report.json").read_text()))
     assert report.accuracy.before - report.accuracy.after <= 0.01 + 1e-9
     assert report.plan.latency.expected_s < report.plan.dense_latency.expected_s
+    assert report.outcome and not report.warnings
 
 
 def test_recovery_keeps_the_plan_and_is_told(demo, tmp_path, monkeypatch):

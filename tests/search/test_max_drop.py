@@ -56,11 +56,22 @@ def test_a_loss_of_exactly_the_allowed_count_of_images_is_allowed(problem):
     assert best.accuracy == pytest.approx(0.907)
 
 
+def test_it_goes_on_from_what_was_seen(problem):
+    """The same accuracies with another limit: nothing is asked twice, and the bracket is that of the trials."""
+    evaluate = Evaluator(lambda plan: 0.9 - plan.error / 1000)
+    first, seen = fastest_within(problem, evaluate, 0.9, max_drop=0.002)
+    bold, trials = fastest_within(problem, evaluate, 0.9, max_drop=0.02, evaluations=4, seen=seen)
+    assert trials[: len(seen)] == seen and len(seen) < len(trials) <= len(seen) + 4
+    assert bold.accuracy >= 0.88 and bold.plan.latency.expected_s <= first.plan.latency.expected_s
+    again, _ = fastest_within(problem, evaluate, 0.9, max_drop=0.002, evaluations=0, seen=trials)
+    assert again == first
+
+
 def test_from_a_plan_that_is_known_only_faster_ones_are_tried_down_to_the_least(problem):
     first, _ = fastest_within(problem, Evaluator(lambda plan: 0.9 - plan.error / 1000), 0.9, max_drop=0.002)
     least_s = choose(problem, 1e-9).latency.expected_s * 1.2
-    found, trials = fastest_within(problem, Evaluator(lambda plan: 0.9), 0.9, max_drop=0.002, evaluations=3, known=first, least_s=least_s)
-    assert trials and all(trial.plan.latency.expected_s < first.plan.latency.expected_s for trial in trials)
+    found, trials = fastest_within(problem, Evaluator(lambda plan: 0.9), 0.9, max_drop=0.002, evaluations=3, seen=(first,), least_s=least_s)
+    assert len(trials) > 1 and all(trial.plan.latency.expected_s < first.plan.latency.expected_s for trial in trials[1:])
     assert found.plan.latency.expected_s <= 1.2 * least_s
-    found, trials = fastest_within(problem, Evaluator(lambda plan: 0.1), 0.9, max_drop=0.002, evaluations=3, known=first)
-    assert found is first and len(trials) == 3
+    found, trials = fastest_within(problem, Evaluator(lambda plan: 0.1), 0.9, max_drop=0.002, evaluations=3, seen=(first,))
+    assert found is first and len(trials) == 1 + 3
