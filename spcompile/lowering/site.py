@@ -20,7 +20,7 @@ BLOCK_ROWS = (1, 2, 4, 8, 16)
 DENSE_ROWS = (16, 12, 8, 7, 6, 5, 4, 3, 2, 1)
 VECTORS = (1, 2, 3, 4)  # registers of rows that a tile of pixels is multiplied with
 FEW_POSITIONS = 8
-DEPTHS = (1, 2, 4, 8)
+DEPTHS = (1, 2, 4, 8, 16)
 NARROWEST_DEPTH = 32  # input planes; fewer make lists too short
 CONTENDERS = 8
 
