@@ -50,7 +50,7 @@ HERE = Path(__file__).parent
 class Found:
     """The fastest network of one tool that keeps the accuracy."""
 
-    how: str  # in the tool's own words; "dense" where none keeps it or is faster
+    how: str  # in the tool's own words; "as it is" where none keeps it or is faster
     speedup: float
     accuracy: float
 
@@ -80,7 +80,7 @@ class Judge:
     def __init__(self, network: Network, dense: float, floor: float):
         self.network, self.floor = network, floor
         self.target, self.model = load_target("host"), network.prepared()
-        self.best = Found("dense", 1.0, dense)
+        self.best = Found("as it is", self.speedup(self.model), dense)  # more than 1 where the network came with zeros
 
     def fastest(self, ways: Iterable[tuple[Iterable[float], Callable[[float], ir.Model | None], Callable[[float], str]]]) -> Found:
         """ways: levels, ascending; what makes the network of a level, or None; and its name. Of each way the highest level that keeps the accuracy is timed."""
@@ -118,7 +118,7 @@ def by_magnitude(judge: Judge) -> Found:
 
 
 def by_tool(judge: Judge, tool: str) -> Found:
-    """A rival, in a process with its own packages. A network that it cannot take counts as dense."""
+    """A rival, in a process with its own packages. A network that it cannot take counts as it is."""
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder) / "model.onnx", Path(folder) / "output.onnx"
         ir.save(judge.model, source)

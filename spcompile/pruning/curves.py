@@ -1,6 +1,6 @@
 """How much of a layer's output each level of a pattern costs, all levels in one pass."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -43,7 +43,7 @@ def curves(evidence: Evidence, judge: Evidence, patterns: tuple[Pattern, ...], r
     if not fitting:
         return {}
     rows = _sampled_rows(evidence.layer, rng)
-    sample, jury = _of_rows(evidence, rows), _of_rows(judge, rows)
+    sample, jury = (evidence, judge) if rows is None else (evidence.of_rows(rows), judge.of_rows(rows))
     alternation, found = Alternation(sample, DAMPING), {}
     for pattern in fitting:
         if pattern.unit(evidence.weight.shape)[1] == evidence.layer.columns > 1:
@@ -101,9 +101,3 @@ def _sampled_rows(layer: Layer, rng: np.random.Generator) -> np.ndarray | None:
         return None
     tiles = np.sort(rng.choice(layer.rows // TILE, SAMPLED_ROWS // TILE, replace=False))
     return (tiles[:, None] * TILE + np.arange(TILE)).reshape(-1)
-
-
-def _of_rows(evidence: Evidence, rows: np.ndarray | None) -> Evidence:
-    if rows is None:
-        return evidence
-    return replace(evidence, layer=replace(evidence.layer, rows=len(rows)), weight=evidence.weight[rows])

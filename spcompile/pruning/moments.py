@@ -1,5 +1,7 @@
 """Second moments of a layer's inputs, measured over a batch of activations."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -33,13 +35,15 @@ def windows(layer: Layer, x: torch.Tensor, places: torch.Tensor | None) -> torch
 
 
 class Moments:
-    """Sums over positions, added up batch by batch: of x_dense, x_pruned, x_pruned x_pruned' and x_dense x_pruned'."""
+    """Sums over the positions of a layer's inputs, batch by batch; of every other sample each, so that one half can judge what the other teaches."""
 
     def __init__(self, layer: Layer):
-        groups, columns = layer.groups, layer.columns
-        self.layer, self.count = layer, 0
-        self.dense, self.pruned = (torch.zeros(groups, columns, dtype=torch.float64) for _ in range(2))
-        self.gram, self.cross = (torch.zeros(groups, columns, columns, dtype=torch.float64) for _ in range(2))
+        self.layer, self.images, self.halves = layer, 0, (_Sums(layer), _Sums(layer))
+
+    @property
+    def count(self) -> int:
+        """Positions seen."""
+        return sum(half.count for half in self.halves)
 
     def add(self, dense: torch.Tensor, pruned: torch.Tensor, rng: np.random.Generator) -> None:
         """Activations of S samples, [S, *shape of the layer's input] each; `pruned` may be the very same tensor as `dense`."""
@@ -49,17 +53,37 @@ class Moments:
         places = self._places(len(images[0]), positions, rng)
         taken = positions if places is None else len(places)
         chunk = max(1, int(CHUNK_BYTES // (layer.groups * layer.columns * taken * 4)))
-        for start in range(0, len(images[0]), chunk):
-            x = windows(layer, images[0][start : start + chunk], places)
-            y = x if pruned is dense else windows(layer, images[1][start : start + chunk], places)
-            self._accumulate(x, y)
+        for number, half in enumerate(self.halves):
+            first = (number + self.images) % 2
+            for start in range(first, len(images[0]), 2 * chunk):
+                part = slice(start, start + 2 * chunk, 2)
+                x = windows(layer, images[0][part], places)
+                half.add(x, x if pruned is dense else windows(layer, images[1][part], places))
+        self.images += len(images[0])
 
     def _places(self, images: int, positions: int, rng: np.random.Generator) -> torch.Tensor | None:
         """The same random positions of every image, few enough to be quick; None for all."""
         wanted = -(-max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * self.layer.columns) // images)
         return torch.from_numpy(np.sort(rng.choice(positions, wanted, replace=False))) if wanted < positions else None
 
-    def _accumulate(self, x: torch.Tensor, y: torch.Tensor) -> None:
+    def evidence(self, weight: np.ndarray) -> Evidence:
+        """Means over positions; centred where the layer has a bias. weight: [rows, columns], dense."""
+        assert self.count, f"{self.layer.name}: no positions were added"
+        together = (self.halves[0] + self.halves[1]).evidence(weight)
+        return replace(together, halves=tuple(half.evidence(weight) for half in self.halves)) if all(half.count for half in self.halves) else together
+
+
+class _Sums:
+    """Over positions: of x_dense, x_pruned, x_pruned x_pruned' and x_dense x_pruned'."""
+
+    def __init__(self, layer: Layer):
+        groups, columns = layer.groups, layer.columns
+        self.layer, self.count = layer, 0
+        self.dense, self.pruned = (torch.zeros(groups, columns, dtype=torch.float64) for _ in range(2))
+        self.gram, self.cross = (torch.zeros(groups, columns, columns, dtype=torch.float64) for _ in range(2))
+
+    def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        """x, y: of the dense and the pruned network, [groups, columns, positions]; maybe one tensor."""
         self.count += x.shape[-1]
         self.dense += x.sum(-1)
         self.pruned += y.sum(-1)
@@ -67,9 +91,14 @@ class Moments:
         self.gram += gram
         self.cross += gram if x is y else x @ y.mT
 
+    def __add__(self, other: "_Sums") -> "_Sums":
+        total = _Sums(self.layer)
+        total.count = self.count + other.count
+        for name in ("dense", "pruned", "gram", "cross"):
+            torch.add(getattr(self, name), getattr(other, name), out=getattr(total, name))
+        return total
+
     def evidence(self, weight: np.ndarray) -> Evidence:
-        """Means over positions; centred where the layer has a bias. weight: [rows, columns], dense."""
-        assert self.count, f"{self.layer.name}: no positions were added"
         gram, cross = self.gram / self.count, self.cross / self.count
         dense, pruned = self.dense / self.count, self.pruned / self.count
         if self.layer.bias is None:

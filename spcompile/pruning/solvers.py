@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spcompile.pruning.algebra import product
-from spcompile.pruning.evidence import DAMPING, Evidence
+from spcompile.pruning.cross_validation import cross_validated
+from spcompile.pruning.evidence import Evidence
 
 
 class Solver(ABC):
@@ -33,16 +34,21 @@ class KeepWeights(Solver):
 class LeastSquares(Solver):
     """The exact optimum V of mean |W x_dense - V x_pruned|^2 + d |W - V|^2 under the mask: V_S = T_S inv(A_SS), row by row (`Evidence.normal_equations`).
 
+    d comes from `damping`, or else from `cross_validated`: a layer that few positions teach must stay nearer to the dense weights than one that many do.
+
     Every row keeps its own columns S, so a factorisation would be one per row; conjugate gradients restricted to the kept weights solve all rows
     together in a few products with A (Saad 2003, "Iterative methods for sparse linear systems", algorithm 9.1, Jacobi preconditioner).
     """
 
-    damping: float = DAMPING
+    damping: float | None = None
     tolerance: float = 1e-4  # of the residual, in the preconditioned norm, against the start
     most_steps: int = 200
 
     def solve(self, evidence: Evidence, mask: np.ndarray) -> np.ndarray:
-        gram, target = (moments.astype(np.float32) for moments in evidence.normal_equations(self.damping))
+        return self._solved(evidence, mask, cross_validated(evidence, mask, self._solved) if self.damping is None else self.damping)
+
+    def _solved(self, evidence: Evidence, mask: np.ndarray, damping: float) -> np.ndarray:
+        gram, target = (moments.astype(np.float32) for moments in evidence.normal_equations(damping))
         keep = (mask & (evidence.weight != 0)).reshape(target.shape)
         start = evidence.grouped_weight * keep
         return masked_solve(gram, target, keep, start, self.tolerance, self.most_steps).reshape(mask.shape)

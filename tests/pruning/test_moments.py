@@ -94,3 +94,23 @@ def test_constant_inputs_count_as_silent():
     gram = collected.evidence(np.ones((5, 4), np.float32)).gram
     assert not gram[0, 2].any() and not gram[0, :, 2].any()
     assert np.linalg.eigvalsh(gram[0]).min() >= -1e-12
+
+
+@pytest.mark.parametrize("parts", [(9,), (4, 5), (1, 1, 7)])
+def test_halves_are_every_other_sample(parts):
+    rng = np.random.default_rng(0)
+    dense, pruned = (torch.from_numpy(rng.standard_normal((9, 1, 6, 4)).astype(np.float32)) for _ in range(2))
+    collected, weight = Moments(_linear("b")), rng.standard_normal((5, 4)).astype(np.float32)
+    for x, y in zip(dense.split(parts), pruned.split(parts), strict=True):
+        collected.add(x, y, rng)
+    for number, half in enumerate(collected.evidence(weight).halves):
+        alone = Moments(_linear("b"))
+        alone.add(dense[number::2], pruned[number::2], rng)
+        np.testing.assert_allclose(half.gram, alone.evidence(weight).gram, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(half.cross, alone.evidence(weight).cross, rtol=1e-4, atol=1e-5)
+
+
+def test_one_sample_has_no_halves():
+    collected = Moments(_linear("b"))
+    collected.add(*[torch.ones(1, 1, 6, 4)] * 2, np.random.default_rng(0))
+    assert collected.evidence(np.ones((5, 4), np.float32)).halves is None
