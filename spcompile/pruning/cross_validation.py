@@ -8,7 +8,7 @@ import numpy as np
 from spcompile.pruning.evidence import DAMPING, Evidence
 
 STEP = 10**0.5
-LEAST, MOST = -2, 6  # steps from DAMPING: 0.001 to 10
+MOST = 6  # steps up from DAMPING, to 10; less than DAMPING gains nothing and lets rounding in
 SHARE = 0.5  # of what half of the samples need: with twice as many, noise is half as large beside what they tell
 SAMPLED_ROWS = 64  # all rows of a layer share their inputs, so a few tell
 
@@ -30,9 +30,9 @@ def cross_validated(evidence: Evidence, mask: np.ndarray, solved: Callable[[Evid
         damping = DAMPING * STEP**steps
         return sum(judge.misfit(solved(fitted, kept, damping)) for fitted, judge in ((first, second), (second, first)))
 
-    steps, way = 0, 1 if misfit(1) < misfit(0) else -1
-    while LEAST <= steps + way <= MOST and misfit(steps + way) < misfit(steps):
-        steps += way
+    steps = 0
+    while steps < MOST and misfit(steps + 1) < misfit(steps):
+        steps += 1
     return SHARE * DAMPING * STEP**steps
 
 

@@ -66,7 +66,8 @@ def masked_solve(gram: np.ndarray, target: np.ndarray, keep: np.ndarray, start: 
         if power.sum() <= tolerance**2 * first.sum():
             break
         image = product(direction, gram) * keep
-        step = power / np.maximum((direction * image).sum(axis=2, keepdims=True), floor)
+        curvature = (direction * image).sum(axis=2, keepdims=True)
+        step = np.divide(power, curvature, out=np.zeros_like(power), where=curvature > floor)  # rounding may leave A without a minimum that way
         solution += step * direction
         residual -= step * image
         scaled = residual * scale

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from spcompile.pruning import Evidence, LeastSquares
-from spcompile.pruning.cross_validation import LEAST, MOST, SHARE, STEP, cross_validated
+from spcompile.pruning.cross_validation import MOST, SHARE, STEP, cross_validated
 from spcompile.pruning.evidence import DAMPING
 from tests.pruning.test_solvers import evidence
 
-GRID = [DAMPING * STEP**steps for steps in range(LEAST, MOST + 1)]
+GRID = [DAMPING * STEP**steps for steps in range(MOST + 1)]
 solved = LeastSquares(tolerance=1e-6)._solved
 
 

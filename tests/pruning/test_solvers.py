@@ -72,3 +72,11 @@ def test_keep_weights_keeps_them():
     known = evidence(4, 6, 1, 0)
     mask = np.random.default_rng(0).random((4, 6)) < 0.5
     assert np.array_equal(KeepWeights().solve(known, mask), known.weight * mask)
+
+
+def test_moments_that_rounding_made_indefinite_leave_finite_weights():
+    known = evidence(4, 6, 1, 0)
+    sizes, directions = np.linalg.eigh(known.gram[0])
+    known.gram[0] -= (sizes[0] + 0.03 * sizes.mean()) * np.outer(directions[:, 0], directions[:, 0])
+    assert np.linalg.eigvalsh(known.normal_equations()[0]).min() < 0 < np.diagonal(known.gram[0]).min()
+    assert np.isfinite(LeastSquares().solve(known, np.ones((4, 6), bool))).all()
