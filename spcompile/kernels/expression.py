@@ -5,6 +5,7 @@ An expression is ("operand", k), ("const", number) or (operation, argument, ...)
 """
 
 Expression = tuple
+LOWEST = -3.4028234663852886e38  # of fp32
 
 ACCUMULATOR: Expression = ("operand", 0)
 

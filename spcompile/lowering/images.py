@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
+from spcompile.kernels.expression import LOWEST
 from spcompile.lowering.geometry import Window, window_of
 from spcompile.lowering.tasks import Task, shape_of
 
 RUN = 16  # elements; the widest register of any target
 WINDOWED = ("Conv", "AveragePool", "MaxPool")
-LOWEST = -3.4028234663852886e38
 NEVER_NEGATIVE = ("Relu", "Sigmoid", "HardSigmoid", "Softmax", "Exp", "Abs")
 
 

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 
+from spcompile.ir.layer import Layer
 from spcompile.pruning.evidence import DAMPING, Evidence
 
 STEP = 10**0.5
@@ -21,9 +22,8 @@ def cross_validated(evidence: Evidence, mask: np.ndarray, solved: Callable[[Evid
     """
     if evidence.halves is None:
         return DAMPING
-    rows = _some_rows(evidence)
-    first, second = evidence.halves if rows is None else (half.of_rows(rows) for half in evidence.halves)
-    kept = mask if rows is None else mask[rows]
+    rows = _some_rows(evidence.layer)
+    (first, second), kept = (half.of_rows(rows) for half in evidence.halves), mask[rows]
 
     @cache
     def misfit(steps: int) -> float:
@@ -36,7 +36,6 @@ def cross_validated(evidence: Evidence, mask: np.ndarray, solved: Callable[[Evid
     return SHARE * DAMPING * STEP**steps
 
 
-def _some_rows(evidence: Evidence) -> np.ndarray | None:
-    """Spread evenly; None for all where they are few or grouped."""
-    layer = evidence.layer
-    return None if layer.rows <= SAMPLED_ROWS or layer.groups > 1 else np.linspace(0, layer.rows - 1, SAMPLED_ROWS).astype(int)
+def _some_rows(layer: Layer) -> np.ndarray | slice:
+    """Spread evenly; all where they are few or grouped."""
+    return slice(None) if layer.rows <= SAMPLED_ROWS or layer.groups > 1 else np.linspace(0, layer.rows - 1, SAMPLED_ROWS).astype(int)

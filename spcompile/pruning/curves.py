@@ -43,7 +43,7 @@ def curves(evidence: Evidence, judge: Evidence, patterns: tuple[Pattern, ...], r
     if not fitting:
         return {}
     rows = _sampled_rows(evidence.layer, rng)
-    sample, jury = (evidence, judge) if rows is None else (evidence.of_rows(rows), judge.of_rows(rows))
+    sample, jury = evidence.of_rows(rows), judge.of_rows(rows)
     alternation, found = Alternation(sample, DAMPING), {}
     for pattern in fitting:
         if pattern.unit(evidence.weight.shape)[1] == evidence.layer.columns > 1:
@@ -58,7 +58,7 @@ def weight_curves(evidence: Evidence, patterns: tuple[Pattern, ...], rng: np.ran
     """The same from the weights alone: the share of their squares that is lost, as if inputs were white and nothing made up for it."""
     squares = np.square(evidence.weight)
     rows = _sampled_rows(evidence.layer, rng)
-    sample = squares if rows is None else squares[rows]
+    sample = squares[rows]
     whole_rows = {pattern: pattern.unit(squares.shape)[1] == evidence.layer.columns > 1 for pattern in _fitting(evidence.layer, patterns)}
     return {pattern: _weight_curve(pattern, squares if whole else sample) for pattern, whole in whole_rows.items()}
 
@@ -95,9 +95,9 @@ def _row_curve(pattern: Pattern, evidence: Evidence, judge: Evidence) -> Curve:
     return Curve(pattern.levels, tuple(shares))
 
 
-def _sampled_rows(layer: Layer, rng: np.random.Generator) -> np.ndarray | None:
-    """Some rows, in tiles of neighbours; None for all where they are few or grouped."""
+def _sampled_rows(layer: Layer, rng: np.random.Generator) -> np.ndarray | slice:
+    """Some rows, in tiles of neighbours; all where they are few or grouped."""
     if layer.rows <= SAMPLED_ROWS or layer.groups > 1:
-        return None
+        return slice(None)
     tiles = np.sort(rng.choice(layer.rows // TILE, SAMPLED_ROWS // TILE, replace=False))
     return (tiles[:, None] * TILE + np.arange(TILE)).reshape(-1)

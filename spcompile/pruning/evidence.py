@@ -31,7 +31,7 @@ class Evidence:
     mean_dense: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
     mean_pruned: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
     fisher: np.ndarray | None = None  # float64 [rows, columns]: what the dense network's outputs owe to each weight, `gradients.squared_gradients`
-    halves: tuple["Evidence", "Evidence"] | None = None  # the same from every other sample; None where one alone was seen
+    halves: tuple["Evidence", "Evidence"] | None = None  # the same from every other sample, where asked for and more than one was seen
 
     def __post_init__(self):
         rows, columns, groups = self.layer.rows, self.layer.columns, self.layer.groups
@@ -55,10 +55,10 @@ class Evidence:
         weight = self.grouped_weight.astype(np.float64)
         return self.gram + added * np.eye(self.layer.columns), product(weight, self.cross) + added * weight
 
-    def of_rows(self, rows: np.ndarray) -> "Evidence":
-        """Of some rows of a layer without groups."""
-        halves = self.halves and tuple(half.of_rows(rows) for half in self.halves)
-        return replace(self, layer=replace(self.layer, rows=len(rows)), weight=self.weight[rows], halves=halves)
+    def of_rows(self, rows: np.ndarray | slice) -> "Evidence":
+        """Of some rows of a layer without groups, or of all rows; without halves."""
+        weight = self.weight[rows]
+        return replace(self, layer=replace(self.layer, rows=len(weight)), weight=weight, halves=None)
 
     def misfit(self, weight: np.ndarray) -> float:
         """mean |W x_dense - V x_pruned|^2 of new weights V [rows, columns], summed over rows, less what no V can change: tr(W S W')."""

@@ -69,7 +69,11 @@ class Moments:
     def evidence(self, weight: np.ndarray) -> Evidence:
         """Means over positions; centred where the layer has a bias. weight: [rows, columns], dense."""
         assert self.count, f"{self.layer.name}: no positions were added"
-        together = (self.halves[0] + self.halves[1]).evidence(weight)
+        return (self.halves[0] + self.halves[1]).evidence(weight)
+
+    def evidence_with_halves(self, weight: np.ndarray) -> Evidence:
+        """The same, for solvers that cross-validate."""
+        together = self.evidence(weight)
         return replace(together, halves=tuple(half.evidence(weight) for half in self.halves)) if all(half.count for half in self.halves) else together
 
 

@@ -103,7 +103,7 @@ class _Walk:
                 if (layer := layers.get(step.name)) is not None:
                     if self._has_work(layer, streams):
                         moments = streams.moments(layer, at, self.rng)
-                        self._solve(replace(moments.evidence(weight(self.model, layer)), fisher=fisher.get(layer.name)))
+                        self._solve(replace(moments.evidence_with_halves(weight(self.model, layer)), fisher=fisher.get(layer.name)))
                         self.thin += [layer.name] * (moments.count < layer.columns)
                         streams.weights.update({name: torch.from_numpy(array) for name, array in self._written(layer).items()})
                     advance()

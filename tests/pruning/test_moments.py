@@ -103,7 +103,7 @@ def test_halves_are_every_other_sample(parts):
     collected, weight = Moments(_linear("b")), rng.standard_normal((5, 4)).astype(np.float32)
     for x, y in zip(dense.split(parts), pruned.split(parts), strict=True):
         collected.add(x, y, rng)
-    for number, half in enumerate(collected.evidence(weight).halves):
+    for number, half in enumerate(collected.evidence_with_halves(weight).halves):
         alone = Moments(_linear("b"))
         alone.add(dense[number::2], pruned[number::2], rng)
         np.testing.assert_allclose(half.gram, alone.evidence(weight).gram, rtol=1e-4, atol=1e-5)
@@ -113,4 +113,4 @@ def test_halves_are_every_other_sample(parts):
 def test_one_sample_has_no_halves():
     collected = Moments(_linear("b"))
     collected.add(*[torch.ones(1, 1, 6, 4)] * 2, np.random.default_rng(0))
-    assert collected.evidence(np.ones((5, 4), np.float32)).halves is None
+    assert collected.evidence_with_halves(np.ones((5, 4), np.float32)).halves is None

@@ -9,6 +9,7 @@ list; `vectors` registers of positions are accumulated at a time. See formats.bl
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.reach import LINE, Reach
+from spcompile.kernels.cpu.tiled import TiledPositions
 from spcompile.kernels.expression import Expression, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
@@ -19,7 +20,7 @@ LATENCY = 4  # cycles, and so independent multiply-adds, that keep one pipe busy
 
 
 @dataclass(frozen=True)
-class OffsetSpmm(Kernel):
+class OffsetSpmm(TiledPositions, Kernel):
     """Pointers: x, values [blocks, rows], offsets [blocks], starts [depths * out_rows / rows + 1], y, then one per operand of the epilogue;
     with `scattered`, last, the row of y [out_rows] that each row computed is: so that empty rows can be gathered in blocks of their own.
 
@@ -83,14 +84,6 @@ class OffsetSpmm(Kernel):
     @property
     def row_blocks(self) -> int:
         return self.out_rows // self.rows
-
-    @property
-    def tile(self) -> int:
-        return self.vectors * self.lanes
-
-    @property
-    def tiles(self) -> int:
-        return -(-self.positions // self.tile)
 
     def work(self) -> Work:
         rounds = self.blocks * self.tiles

@@ -47,7 +47,7 @@ class _Code:
         from tvm.tirx.script.builder import ir as T
 
         k = self.k
-        position = self.begin_of(tile)
+        position = k.begin_of(tile)
         self.fetch(tile, depth, m, position)
         acc = registers(k.chains * k.rows * k.tile)
         self.begin_sums(acc, depth, m * k.rows, position)
@@ -60,12 +60,6 @@ class _Code:
                 self.finish(acc, m * k.rows, position)
             with T.Else():
                 self.keep(acc, m * k.rows, position)
-
-    def begin_of(self, tile):
-        """First position; the last tile ends where the positions do."""
-        from tvm.tirx.script.builder import ir as T
-
-        return T.min(tile * self.k.tile, self.k.positions - self.k.tile)
 
     def fetch(self, tile, depth, m, position) -> None:
         """Ask for what the end of this block and the next tile will touch: rows lie too far apart for the machine to foresee it."""
@@ -82,7 +76,7 @@ class _Code:
         for plane in range(k.planes_ahead):
             number = T.min((depth * k.row_blocks + m) * k.planes_ahead + plane, k.reach.planes - 1)
             for line in lines:
-                prefetch(self.x, number * k.reach.plane_elements + self.begin_of(tile + 1) + line, into_l2=True)
+                prefetch(self.x, number * k.reach.plane_elements + k.begin_of(tile + 1) + line, into_l2=True)
 
     def y_row(self, row):
         return self.row_of[row] if self.k.scattered else row

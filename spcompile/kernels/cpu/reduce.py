@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
-from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
+from spcompile.kernels.expression import ACCUMULATOR, LOWEST, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work
 
-START = {"add": 0.0, "max": -3.4028234663852886e38, "min": 3.4028234663852886e38}
+START = {"add": 0.0, "max": LOWEST, "min": -LOWEST}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
 from spcompile.kernels.cpu.reach import LINE
+from spcompile.kernels.cpu.tiled import TiledPositions
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand, load_operands, operand_pointers
@@ -26,7 +27,7 @@ HELD_TAPS = 16  # weights that stay in registers beside x and the sums
 
 
 @dataclass(frozen=True)
-class Window(Kernel):
+class Window(TiledPositions, Kernel):
     """Pointers: x, values [rows, taps] (dot only), y, then one per operand. `multiplier` neighbouring rows read one channel of x.
 
     positions: of a line. Where they do not fill one tile, elements behind them are read and written.
@@ -56,15 +57,6 @@ class Window(Kernel):
     def flat(self) -> bool:
         """Over flattened positions, not line by line."""
         return self.y_line == 0
-
-    @property
-    def tile(self) -> int:
-        return self.vectors * self.lanes
-
-    @property
-    def tiles(self) -> int:
-        """Of a line."""
-        return -(-self.positions // self.tile)
 
     @property
     def line_groups(self) -> int:
@@ -135,7 +127,7 @@ def _emit(k: Window, threads: int):
     def body(x, y, value=None, **operands):
         with nest((k.rows, k.line_groups, k.tiles), threads) as (c, group, t):
             line = T.min(group * k.together, k.lines - k.together)
-            first = T.min(t * k.tile, max(k.positions - k.tile, 0))
+            first = k.begin_of(t)
             at = T.truncdiv(c, k.multiplier) * k.x_row_stride + line * k.x_line + first * k.step
             tile = [(below, v) for below in range(k.together) for v in range(k.vectors)]
             sums = [registers(k.lanes) for _ in tile]

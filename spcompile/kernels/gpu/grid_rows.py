@@ -8,13 +8,13 @@ A warp takes a row and shuffles its sums; where the rows' neighbours lie next to
 import math
 from dataclasses import dataclass
 
-from spcompile.kernels.expression import Expression, evaluate, operations
+from spcompile.kernels.expression import LOWEST, Expression, evaluate, operations
 from spcompile.kernels.gpu.grid_map import BYTES, indices, offset
 from spcompile.kernels.gpu.kernel import WARP, GpuKernel, device_function
 from spcompile.kernels.gpu.work import ELEMENT, Sweep
 
 THREADS = 128
-START = {"add": 0.0, "max": -3.4028234663852886e38, "min": 3.4028234663852886e38}
+START = {"add": 0.0, "max": LOWEST, "min": -LOWEST}
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
+from spcompile.kernels.expression import ACCUMULATOR, LOWEST, Expression, evaluate, operations
 from spcompile.kernels.gpu.kernel import GpuKernel, device_function
 from spcompile.kernels.gpu.window import Window
 from spcompile.kernels.gpu.work import ELEMENT, Sweep
 from spcompile.kernels.operand import Operand
 
 THREADS = 128
-LOWEST = -3.4028234663852886e38
 COUNTS = ("one", "inside", "padded")  # what an average divides by: pixels inside the image, or inside its padding too
 
 
