@@ -82,7 +82,7 @@ class Job:
             loaded = self._load(input_shapes, example_inputs, calibration, evaluate, in_order=finetune is not None)
         timer = self.toolchain.timer(loaded.model)
         with self.stage("plan"):
-            errors = measure_errors(loaded.model, loaded.data, self.patterns, self.seed, self.progress)
+            errors = measure_errors(loaded.model, loaded.data, self.patterns, self.seed, self.progress, loaded.sparsifier.rows)
             problem, notes = self._problem(loaded.model, errors, timer)
         before = loaded.evaluation.score(loaded.model) if loaded.evaluation is not None else None
         with self.stage("search"):

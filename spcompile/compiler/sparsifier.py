@@ -1,6 +1,7 @@
 """What a plan makes of the network's weights."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import onnx_ir as ir
 
@@ -10,6 +11,7 @@ from spcompile.progress import Progress
 from spcompile.pruning import Calibration, Pruned, Pruner, prune
 from spcompile.pruning.distortion import distortion
 from spcompile.pruning.errors import QUICK
+from spcompile.pruning.row_weights import RowWeights, row_weights
 from spcompile.pruning.scores import scored
 
 
@@ -35,6 +37,11 @@ class Sparsifier:
 
         return cls(model, *held_out(data, model, seed), pruner, seed, recover_s, progress)
 
+    @cached_property
+    def rows(self) -> RowWeights | None:
+        """Measured once for all plans."""
+        return None if self.learned is None else row_weights(self.model, self.learned, self.seed)
+
     def pruned(self, plan: Plan) -> Pruned:
         return self._once("pruned", plan, lambda plan: self._prune(plan, self.pruner))
 
@@ -55,7 +62,7 @@ class Sparsifier:
 
     def _prune(self, plan: Plan, pruner: Pruner) -> Pruned:
         choices = plan.pruned
-        return prune(self.model, choices, self.learned, pruner, self.seed, self.progress) if choices else Pruned(self.model, {})
+        return prune(self.model, choices, self.learned, pruner, self.seed, self.progress, self.rows) if choices else Pruned(self.model, {})
 
     def _recover(self, plan: Plan) -> Pruned:
         from spcompile.training import recover, state_folder

@@ -18,13 +18,13 @@ class Alternation:
 
     Columns are scaled to unit diagonal of A; Z holds weights that obey the pattern, U the price of holding them there:
         X = (T + rho (Z - U)) inv(A + rho I)      the best weights near the allowed ones
-        mask = pattern.mask((X + U)^2)
+        mask = pattern.mask((X + U)^2, weighed by row)
         Z = (X + U) mask,   U = U + X - Z
     """
 
     def __init__(self, evidence: Evidence, damping: float):
         gram, target = evidence.normal_equations(damping)
-        self.shape = evidence.weight.shape
+        self.shape, self.row_weight = evidence.weight.shape, evidence.row_weight.astype(np.float32)
         self.scale = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))[:, None]
         regular = gram / self.scale / self.scale.transpose(0, 2, 1) + PENALTY * np.eye(evidence.layer.columns)
         self.inverse = inverse(regular).astype(np.float32)
@@ -39,7 +39,7 @@ class Alternation:
     def step(self, pattern: Pattern, sparsity: float) -> np.ndarray:
         """-> the mask of this step, bool [rows, columns]."""
         best, wanted = self.propose()
-        keep = pattern.mask((wanted**2).reshape(self.shape), sparsity)
+        keep = pattern.mask((wanted**2).reshape(self.shape) * self.row_weight, sparsity)
         self.settle(best, wanted * keep.reshape(wanted.shape))
         return keep
 
@@ -60,9 +60,9 @@ class Alternation:
 
 
 def row_harms(evidence: Evidence, damping: float) -> np.ndarray:
-    """What dropping a whole row costs, known exactly because no survivor in it can take the blame: w A w' of its best weights, float64 [rows]."""
+    """What dropping a whole row costs, known exactly because no survivor in it can take the blame: w A w' of its best weights, weighed, float64 [rows]."""
     gram, target = evidence.normal_equations(damping)
-    return (product(target, inverse(gram)) * target).sum(axis=2).reshape(-1)
+    return (product(target, inverse(gram)) * target).sum(axis=2).reshape(-1) * evidence.row_weight[:, 0]
 
 
 def spans_rows(evidence: Evidence, pattern: Pattern) -> bool:
@@ -84,6 +84,7 @@ class Admm(Pruner):
 
     name = "admm"
     needs_data = True
+    weighs_rows = True
     solver: Solver = field(default_factory=LeastSquares, kw_only=True)
     damping: float = DAMPING
     steps: int = 20

@@ -15,6 +15,7 @@ from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.curves import Curve, curves, weight_curves
 from spcompile.pruning.distortion import distortion
 from spcompile.pruning.evidence import DAMPING, Evidence
+from spcompile.pruning.row_weights import RowWeights, row_weights
 from spcompile.pruning.scores import scored
 from spcompile.pruning.solvers import LeastSquares
 from spcompile.pruning.wanda import Wanda
@@ -29,7 +30,7 @@ BLIND = "no calibration data: errors are the share of squared weight that is los
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """error = local error x sensitivity. Local: the layer's own relative squared error after the weight update, read off its pattern's curve.
+    """error = local error x sensitivity. Local: the layer's own relative squared error, rows weighed, after the weight update, read off its pattern's curve.
     Sensitivity: relative squared error of the network's output per unit of local error, measured by pruning this layer alone and letting the next ones
     make up for it, as all do when a plan is pruned; of its scores, where the output is their softmax.
 
@@ -53,13 +54,17 @@ def measure_errors(
     patterns: tuple[Pattern, ...] = PATTERNS,
     seed: int = 0,
     progress: Progress | None = None,
+    rows: RowWeights | None = None,
 ) -> ErrorModel:
-    """Every layer, every pattern that fits it, every level, in one walk through the dense network. model: prepared."""
+    """Every layer, every pattern that fits it, every level, in one walk through the dense network.
+
+    model: prepared. rows: its `row_weights`, measured here unless given.
+    """
     layers = find_layers(model)
     with (progress or Silent()).stage("errors", len(layers)) as advance:
         rng = np.random.default_rng(seed)
         if calibration is not None:
-            return _measured(model, calibration, patterns, rng, advance)
+            return _measured(model, calibration, patterns, rng, row_weights(model, calibration, seed) if rows is None else rows, advance)
         by_weight = {}
         for layer in layers:
             by_weight[layer.name] = weight_curves(Evidence(layer, weight(model, layer)), patterns, rng)
@@ -67,7 +72,7 @@ def measure_errors(
         return ErrorModel(by_weight, dict.fromkeys(by_weight, 1.0), (BLIND,))
 
 
-def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern, ...], rng: np.random.Generator, advance) -> ErrorModel:
+def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern, ...], rng: np.random.Generator, rows: RowWeights, advance) -> ErrorModel:
     import torch
 
     from spcompile.pruning.network import Network
@@ -81,7 +86,9 @@ def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern
         for at, step in enumerate(network.steps):
             if (layer := layers.get(step.name)) is not None:
                 if any(pattern.fits(layer) for pattern in patterns if pattern.fixed_sparsity != 0):
-                    evidence, judge = (streams.moments(layer, at, rng, part).evidence(weight(model, layer)) for part in (probe.fitted, probe.judging))
+                    evidence, judge = (
+                        streams.moments(layer, at, rng, part).evidence(weight(model, layer), rows[layer.name]) for part in (probe.fitted, probe.judging)
+                    )
                     found[layer.name] = curves(evidence, judge, tuple(dict.fromkeys((*patterns, Unstructured()))), rng)
                     sensitivities[layer.name] = probe.sensitivity(evidence, judge, found[layer.name][Unstructured()], at)
                 advance()

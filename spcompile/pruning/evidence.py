@@ -20,8 +20,8 @@ class Evidence:
         mean |W x_dense - V x_pruned|^2 = tr(W S W') - 2 tr(W C V') + tr(V G V')        G = `gram`, C = `cross`
 
     which is all that a squared error can depend on. Layers with a bias are centred first: their bias absorbs the means exactly.
-    Without calibration data gram and cross are None and only the weights are known. What lies behind the layer is seen by `fisher` alone, which is
-    there for pruners that ask for it (`Pruner.needs_fisher`).
+    Without calibration data gram and cross are None and only the weights are known. What lies behind the layer is seen by `row_weights`, by which errors
+    of its rows add up, and by `fisher`; both are there for pruners that ask for them (`Pruner.weighs_rows`, `Pruner.needs_fisher`).
     """
 
     layer: Layer
@@ -31,6 +31,7 @@ class Evidence:
     mean_dense: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
     mean_pruned: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
     fisher: np.ndarray | None = None  # float64 [rows, columns]: what the dense network's outputs owe to each weight, `gradients.squared_gradients`
+    row_weights: np.ndarray | None = None  # float64 [rows], mean 1; None where all rows count alike
     halves: tuple["Evidence", "Evidence"] | None = None  # the same from every other sample, where asked for and more than one was seen
 
     def __post_init__(self):
@@ -38,11 +39,17 @@ class Evidence:
         assert self.weight.shape == (rows, columns), (self.weight.shape, self.layer)
         assert self.gram is None or self.gram.shape == self.cross.shape == (groups, columns, columns), self.gram.shape
         assert self.fisher is None or self.fisher.shape == self.weight.shape, self.fisher.shape
+        assert self.row_weights is None or self.row_weights.shape == (rows,), self.row_weights.shape
 
     @property
     def grouped_weight(self) -> np.ndarray:
         """[groups, rows of a group, columns]"""
         return self.weight.reshape(self.layer.groups, -1, self.layer.columns)
+
+    @property
+    def row_weight(self) -> np.ndarray:
+        """What an error in each row counts, float64 [rows, 1]."""
+        return np.ones((self.layer.rows, 1)) if self.row_weights is None else self.row_weights[:, None]
 
     def normal_equations(self, damping: float = DAMPING) -> tuple[np.ndarray, np.ndarray]:
         """-> A float64 [groups, columns, columns], T float64 [groups, rows of a group, columns]: the best V for any mask solves V A = T on kept columns.
@@ -57,18 +64,22 @@ class Evidence:
 
     def of_rows(self, rows: np.ndarray | slice) -> "Evidence":
         """Of some rows of a layer without groups, or of all rows; without halves."""
-        weight = self.weight[rows]
-        return replace(self, layer=replace(self.layer, rows=len(weight)), weight=weight, halves=None)
+        weight, counts = self.weight[rows], None if self.row_weights is None else self.row_weights[rows]
+        return replace(self, layer=replace(self.layer, rows=len(weight)), weight=weight, row_weights=counts, halves=None)
 
     def misfit(self, weight: np.ndarray) -> float:
-        """mean |W x_dense - V x_pruned|^2 of new weights V [rows, columns], summed over rows, less what no V can change: tr(W S W')."""
+        """mean |W x_dense - V x_pruned|^2 of new weights V [rows, columns], rows weighed and summed, less what no V can change: W S W'."""
         new = weight.reshape(self.grouped_weight.shape).astype(np.float64)
-        return float(((product(new, self.gram) - 2 * product(self.grouped_weight.astype(np.float64), self.cross)) * new).sum())
+        return self._summed((product(new, self.gram) - 2 * product(self.grouped_weight.astype(np.float64), self.cross)) * new)
 
     def energy(self, weight: np.ndarray) -> float:
-        """mean |V x_pruned|^2 of weights [rows, columns], summed over rows; never zero."""
+        """mean |V x_pruned|^2 of weights [rows, columns], rows weighed and summed; never zero."""
         grouped = weight.reshape(self.grouped_weight.shape).astype(np.float32)
-        return max(float((product(grouped, self.gram.astype(np.float32)) * grouped).sum(dtype=np.float64)), float(np.finfo(np.float32).tiny))
+        return max(self._summed(product(grouped, self.gram.astype(np.float32)) * grouped), float(np.finfo(np.float32).tiny))
+
+    def _summed(self, terms: np.ndarray) -> float:
+        """terms: [groups, rows of a group, columns]"""
+        return float(terms.sum(axis=2, dtype=np.float64).reshape(-1) @ self.row_weight[:, 0])
 
     def relative_error(self, weight: np.ndarray) -> float:
         """mean |W x - V x|^2 / mean |W x|^2 of new weights V [rows, columns] on the same inputs."""

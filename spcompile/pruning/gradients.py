@@ -1,6 +1,12 @@
-"""How much each weight moves the outputs of the dense network, from gradients and without labels."""
+"""How much the outputs of the dense network owe to each weight and to each row of a layer's output, from gradients and without labels.
 
-from collections.abc import Iterable, Mapping
+The network's answer is taken for the mean of a normal distribution, as a squared error does; an answer drawn from it instead of a label has the gradient
+J' e, with e standard normal and J the derivatives of all outputs, so its squares have the expectation sum_o J_o^2: half the second derivative of the
+squared distance to the dense outputs, whose own gradient is zero here. Draws of different samples are independent, and one backward pass over a batch
+is an unbiased draw of their sum. Outputs count relative to how much samples differ in them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -19,26 +25,54 @@ LEAST_VARIANCE = 1e-9  # relative to the outputs' power: less is rounding
 def squared_gradients(network: Network, feeds: Mapping[str, np.ndarray], layers: Iterable[Layer], seed: int) -> dict[str, np.ndarray]:
     """The diagonal of the Fisher information of each layer's weight, float64 [rows, columns] by layer name, summed over samples.
 
-    The network's answer is taken for the mean of a normal distribution, as a squared error does; an answer drawn from it instead of a label has the gradient
-    J' e, with e standard normal and J the derivatives of all outputs, so its squares have the expectation sum_o J_o^2: half the second derivative of the
-    squared distance to the dense outputs, whose own gradient is zero here. Draws of different samples are independent, and one backward pass over a batch
-    is an unbiased draw of their sum. Outputs count relative to how much samples differ in them. Raises DataError when a gradient is not finite.
+    Raises DataError when a gradient is not finite.
     """
-    layers, generator = list(layers), torch.Generator().manual_seed(seed)
-    spreads = _spreads(network, feeds)
-    weights = {name: network.constants[name].clone().requires_grad_() for name in {layer.weight: None for layer in layers}}
-    totals = {name: torch.zeros(weight.shape, dtype=torch.float64) for name, weight in weights.items()}
-    for batch in _batches(network, feeds, SAMPLES):
+    layers = list(layers)
+    totals = {layer.weight: torch.zeros_like(network.constants[layer.weight], dtype=torch.float64) for layer in layers}
+    for gradients in _gradients(network, feeds, layers, seed, SAMPLES, at_outputs=False):
+        for name, gradient in gradients.items():
+            totals[name] += gradient.double() ** 2
+    return {layer.name: layer.to_matrix(_finite(layer, totals[layer.weight])) for layer in layers}
+
+
+def squared_output_gradients(network: Network, feeds: Mapping[str, np.ndarray], layers: Iterable[Layer], seed: int, samples: int) -> dict[str, np.ndarray]:
+    """The diagonal of the Fisher information of each layer's output, float64 [rows] by layer name, summed over the first `samples` and all positions.
+
+    Raises DataError when a gradient is not finite.
+    """
+    layers = list(layers)
+    totals = {layer.output: torch.zeros(layer.rows, dtype=torch.float64) for layer in layers}
+    by_output = {layer.output: layer for layer in layers}
+    for gradients in _gradients(network, feeds, layers, seed, samples, at_outputs=True):
+        for name, gradient in gradients.items():
+            rows_last = gradient.flatten(0, 1).movedim(1, -1) if by_output[name].op_type == "Conv" else gradient
+            totals[name] += rows_last.reshape(-1, by_output[name].rows).double().square().sum(0)
+    return {layer.name: _finite(layer, totals[layer.output]) for layer in layers}
+
+
+def _gradients(
+    network: Network, feeds: Mapping[str, np.ndarray], layers: list[Layer], seed: int, samples: int, at_outputs: bool
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Batch by batch, of one draw each: by initializer or, `at_outputs`, by layer output; without those that move nothing."""
+    generator, spreads = torch.Generator().manual_seed(seed), _spreads(network, feeds)
+    weights = {layer.weight: network.constants[layer.weight].clone().requires_grad_() for layer in layers}
+    wanted = {layer.output for layer in layers} if at_outputs else set()
+    for batch in _batches(network, feeds, samples):
         with torch.enable_grad():
-            values = network.run(batch, weights)
+            values, seen = dict(batch), {}
+            for step in network.steps:
+                network.step(step, values, weights)
+                seen.update({name: values[name] for name in wanted.intersection(step.outputs)})
             probed = [(values[name] * torch.randn(values[name].shape, generator=generator)).sum() / spread for name, spread in spreads.items()]
-            reached = [value for value in probed if value.requires_grad]
-            gradients = torch.autograd.grad(reached, list(weights.values()), allow_unused=True) if reached else [None] * len(weights)
-        for total, gradient in zip(totals.values(), gradients, strict=True):
-            total += gradient.double() ** 2 if gradient is not None else 0
-    if blown := [layer.name for layer in layers if not totals[layer.weight].isfinite().all()]:
-        raise DataError(f"gradients at layer '{blown[0]}' are not finite on the calibration data; check its scale and preprocessing, or choose another pruner")
-    return {layer.name: layer.to_matrix(totals[layer.weight].numpy()) for layer in layers}
+            reached, sought = [value for value in probed if value.requires_grad], seen if at_outputs else weights
+            found = torch.autograd.grad(reached, list(sought.values()), allow_unused=True) if reached else [None] * len(sought)
+        yield {name: gradient for name, gradient in zip(sought, found, strict=True) if gradient is not None}
+
+
+def _finite(layer: Layer, total: torch.Tensor) -> np.ndarray:
+    if not total.isfinite().all():
+        raise DataError(f"gradients at layer '{layer.name}' are not finite on the calibration data; check its scale and preprocessing, or take another pruner")
+    return total.numpy()
 
 
 def _batches(network: Network, feeds: Mapping[str, np.ndarray], limit: int) -> Iterable[Values]:

@@ -17,7 +17,7 @@ from spcompile.verdict import Verdict
 class Obc(Pruner):
     """Optimal Brain Compression: Frantar and Alistarh 2022, arXiv:2208.11580, section 4, ExactOBS (algorithm 1) and its mask over all rows.
 
-    Each row is a least-squares problem of its own; neighbouring rows of a block lose the same columns, so they share one inverse and their harms add up.
+    Each row is a least-squares problem of its own; neighbouring rows of a block lose the same columns, so they share an inverse and their weighed harms add up.
     For N:M a row's groups close when they have given their share. Else every row is emptied to the end, and then rows give way in the order of the
     harm of their next removal, as many times as the level asks. After removals the survivors are the least-squares optimum: `LeastSquares` finds it anew.
 
@@ -27,6 +27,7 @@ class Obc(Pruner):
 
     name = "obc"
     needs_data = True
+    weighs_rows = True
     solver: Solver = field(default_factory=LeastSquares, kw_only=True)
     damping: float = DAMPING
 
@@ -49,7 +50,8 @@ class Obc(Pruner):
         pool, drop = (columns, columns) if over_rows else (partition.pool[1], partition.drop)
         gram, target = evidence.normal_equations(self.damping)
         shape = (evidence.layer.groups, -1, height, columns)
-        order, harms = trace(gram, product(target, inverse(gram)).reshape(shape), (evidence.weight != 0).reshape(shape), pool, drop)
+        best = (product(target, inverse(gram)).reshape(evidence.weight.shape) * np.sqrt(evidence.row_weight)).reshape(shape)
+        order, harms = trace(gram, best, (evidence.weight != 0).reshape(shape), pool, drop)
         places = _across_rows(harms) if over_rows else np.broadcast_to(np.arange(order.shape[1]), order.shape)
         saliency = np.full((len(order), columns), order.size)
         np.put_along_axis(saliency, order, places, axis=1)

@@ -17,6 +17,7 @@ from spcompile.pruning.evidence import Evidence
 from spcompile.pruning.magnitude import Magnitude
 from spcompile.pruning.pruned import Pruned
 from spcompile.pruning.pruner import Pruner
+from spcompile.pruning.row_weights import RowWeights, row_weights
 
 BLIND = "no calibration data: weights were chosen by magnitude and none was corrected; with data the network keeps far more of its accuracy"
 
@@ -28,10 +29,12 @@ def prune(
     pruner: Pruner | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    rows: RowWeights | None = None,
 ) -> Pruned:
     """Give every layer its choice. Layers without one stay dense; where the solver can, they too make up for what earlier layers lost.
 
     model: prepared. choices: by layer name. pruner: `Admm()` unless given; without calibration data one that needs them gives way to magnitude.
+    rows: `row_weights` of the model; measured here when the pruner asks for them and they are not given.
     Targets come from the dense network, inputs from the pruned prefix: each layer minimises |W x_dense - V x_pruned|^2 and its bias follows.
     Raises PatternError when the pruner cannot choose such masks, or when layers that share a weight are given different choices.
     """
@@ -39,7 +42,9 @@ def prune(
     _check(layers, choices, pruner)
     with (progress or Silent()).stage("prune", len(layers)) as advance:
         if calibration is not None and pruner.needs_data:
-            walk = _Walk(model, choices, pruner, seed)
+            if rows is None and pruner.weighs_rows:
+                rows = row_weights(model, calibration, seed)
+            walk = _Walk(model, choices, pruner, seed, rows or {})
             walk.run(calibration, advance)
             return Pruned(with_weights(model, walk.matrices, walk.biases), walk.masks, (*calibration.notes, *walk.notes))
         chosen = Magnitude() if pruner.needs_data else pruner
@@ -76,10 +81,10 @@ def _mask(pruner: Pruner, evidence: Evidence, choice: Choice) -> np.ndarray:
 class _Walk:
     """Step through the dense and the pruned network side by side; each layer is solved when the walk reaches it."""
 
-    def __init__(self, model: ir.Model, choices: Mapping[str, Choice], pruner: Pruner, seed: int):
+    def __init__(self, model: ir.Model, choices: Mapping[str, Choice], pruner: Pruner, seed: int, rows: RowWeights):
         from spcompile.pruning.network import own_weights
 
-        self.model, self.choices, self.pruner = own_weights(model), choices, pruner
+        self.model, self.choices, self.pruner, self.rows = own_weights(model), choices, pruner, rows
         self.seed, self.rng = seed, np.random.default_rng(seed)
         self.masks: dict[str, np.ndarray] = {}
         self.matrices: dict[str, np.ndarray] = {}
@@ -103,7 +108,8 @@ class _Walk:
                 if (layer := layers.get(step.name)) is not None:
                     if self._has_work(layer, streams):
                         moments = streams.moments(layer, at, self.rng)
-                        self._solve(replace(moments.evidence_with_halves(weight(self.model, layer)), fisher=fisher.get(layer.name)))
+                        evidence = moments.evidence_with_halves(weight(self.model, layer), self.rows.get(layer.name))
+                        self._solve(replace(evidence, fisher=fisher.get(layer.name)))
                         self.thin += [layer.name] * (moments.count < layer.columns)
                         streams.weights.update({name: torch.from_numpy(array) for name, array in self._written(layer).items()})
                     advance()

@@ -11,11 +11,15 @@ from spcompile.pruning.pruner import Pruner
 
 @dataclass(frozen=True)
 class Wanda(Pruner):
-    """Saliency w^2 |x|^2 (Sun et al. 2023, arXiv:2306.11695, equation 1), compared over the layer; the input's norm comes from the diagonal of the gram."""
+    """Saliency w^2 |x|^2 (Sun et al. 2023, arXiv:2306.11695, equation 1), compared over the layer with its rows weighed.
+
+    The input's norm comes from the diagonal of the gram.
+    """
 
     name = "wanda"
     needs_data = True
+    weighs_rows = True
 
     def mask(self, evidence: Evidence, choice: Choice) -> np.ndarray:
         power = np.diagonal(evidence.gram, axis1=1, axis2=2)[:, None]
-        return choice.pattern.mask((evidence.grouped_weight**2 * power).reshape(evidence.weight.shape), choice.sparsity)
+        return choice.pattern.mask((evidence.grouped_weight**2 * power).reshape(evidence.weight.shape) * evidence.row_weight, choice.sparsity)

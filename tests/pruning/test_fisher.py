@@ -63,8 +63,14 @@ def test_however_samples_are_batched_the_mean_is_the_same(monkeypatch):
 
 def test_scarce_memory_means_smaller_batches(monkeypatch):
     walked, sizes = Network(network()), []
-    original = walked.run
-    monkeypatch.setattr(walked, "run", lambda batch, weights={}: (sizes.append(len(batch["image"])), original(batch, weights))[1])
+    original = walked.step
+
+    def noted(step, values, weights):
+        if step is walked.steps[0]:
+            sizes.append(len(values["image"]))
+        original(step, values, weights)
+
+    monkeypatch.setattr(walked, "step", noted)
     monkeypatch.setattr(gradients, "ACTIVATION_BYTES", 3 * sum(walked.bytes.values()))
     squared_gradients(walked, {"image": images(8)}, find_layers(network()), 0)
     assert sizes == [3, 3, 2] * 2, "once for the spread of the outputs, once for the gradients"
