@@ -85,11 +85,10 @@ def main() -> None:
         given = network.prepared()
         data = calibration_of(network.calibration(args.samples), given)
         model = permuted(given, data)
-        errors = measure_errors(model, data)
+        sparsifier = Sparsifier.of(model, data, PRUNERS[-1], 0, None, Silent())
+        errors = measure_errors(model, data, rows=sparsifier.rows)
         problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, GENERAL, errors.error, Silent())
         dense_s = choose(problem, None).dense_latency.expected_s
-
-        sparsifier = Sparsifier.of(model, data, PRUNERS[-1], 0, None, Silent())
         before = network.score(model)
         for speedup in map(float, args.speedups.split(",")):
             uniform = choose_uniform(problem, dense_s / speedup)

@@ -9,10 +9,14 @@ from spcompile.ir.session import Session
 from spcompile.plan import Plan
 from spcompile.progress import Progress
 from spcompile.pruning import Calibration, Pruned, Pruner, prune
+from spcompile.pruning.calibration import parted, samples
 from spcompile.pruning.distortion import distortion
 from spcompile.pruning.errors import QUICK
 from spcompile.pruning.row_weights import RowWeights, row_weights
 from spcompile.pruning.scores import scored
+
+JUDGING_SHARE = 0.25  # of the samples, which judge what a plan does to the outputs when the others fit the weights
+LEAST_JUDGES = 4  # or else all do both
 
 
 @dataclass(frozen=True)
@@ -43,16 +47,27 @@ class Sparsifier:
         return None if self.learned is None else row_weights(self.model, self.learned, self.seed)
 
     def pruned(self, plan: Plan) -> Pruned:
-        return self._once("pruned", plan, lambda plan: self._prune(plan, self.pruner))
+        return self._once("pruned", plan, lambda plan: self._prune(plan, self.pruner, self.learned))
 
     def recovered(self, plan: Plan) -> Pruned:
         """As pruned, where no time for recovery was given."""
         return self.pruned(plan) if self.recover_s is None else self._once("recovered", plan, self._recover)
 
     def harm(self, plan: Plan) -> float:
-        """Relative squared error of the outputs on the calibration data, which there must be; pruned quickly, together and in order, so nothing is added up."""
-        pruned = self._prune(plan, QUICK) if self.pruner.needs_data else self.pruned(plan)
-        return distortion(zip(*(Session(scored(model)).batches(self.learned.feeds) for model in (self.model, pruned.model)), strict=True))
+        """Relative squared error of the outputs; pruned quickly, together and in order, so nothing is added up. There must be calibration data.
+
+        Samples that the weights were fitted to cannot judge: with 32 of them late layers learn what they should answer by heart.
+        """
+        fitted, judges, dense = self._trial
+        pruned = self._prune(plan, QUICK, fitted) if self.pruner.needs_data else self.pruned(plan)
+        return distortion(zip(dense, Session(scored(pruned.model)).batches(judges.feeds), strict=True))
+
+    @cached_property
+    def _trial(self) -> tuple[Calibration, Calibration, list]:
+        """Samples to fit, samples to judge, and the dense network's outputs for those."""
+        judging = round(JUDGING_SHARE * samples(self.learned, self.model))
+        fitted, judges = parted(self.learned, self.model, judging, self.seed) if judging >= LEAST_JUDGES else (self.learned, self.learned)
+        return fitted, judges, list(Session(scored(self.model)).batches(judges.feeds))
 
     def _once(self, stage: str, plan: Plan, make) -> Pruned:
         key = (stage, *plan.pruned.items())
@@ -60,9 +75,9 @@ class Sparsifier:
             self.done[key] = make(plan)
         return self.done[key]
 
-    def _prune(self, plan: Plan, pruner: Pruner) -> Pruned:
+    def _prune(self, plan: Plan, pruner: Pruner, data: Calibration | None) -> Pruned:
         choices = plan.pruned
-        return prune(self.model, choices, self.learned, pruner, self.seed, self.progress, self.rows) if choices else Pruned(self.model, {})
+        return prune(self.model, choices, data, pruner, self.seed, self.progress, self.rows) if choices else Pruned(self.model, {})
 
     def _recover(self, plan: Plan) -> Pruned:
         from spcompile.training import recover, state_folder

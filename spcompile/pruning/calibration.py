@@ -3,7 +3,7 @@
 import hashlib
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,30 @@ def random_calibration(model: ir.Model, seed: int = 0, samples: int = RANDOM_SAM
         full = (samples * (shape[0] if shape else 1), *shape[1:])
         feeds[name] = rng.standard_normal(full).astype(dtype) if dtype.kind == "f" else rng.integers(0, 2, full).astype(dtype)
     return Calibration(feeds, "random", ("calibrated with random numbers, which are nothing like real inputs: expect a worse network than with --calib",))
+
+
+def samples(calibration: Calibration, model: ir.Model) -> int:
+    """How many batches of the model's own size there are."""
+    name, array = next(iter(calibration.feeds.items()))
+    return len(array) // _batch(model, name)
+
+
+def parted(calibration: Calibration, model: ir.Model, count: int, seed: int) -> tuple[Calibration, Calibration]:
+    """-> all samples but `count` drawn by chance, and those."""
+    order = np.random.default_rng(seed).permutation(samples(calibration, model))
+    rest, drawn = (
+        replace(calibration, feeds={name: _picked(array, _batch(model, name), part) for name, array in calibration.feeds.items()})
+        for part in (np.sort(order[count:]), np.sort(order[:count]))
+    )
+    return rest, drawn
+
+
+def _batch(model: ir.Model, name: str) -> int:
+    return next(value.shape.numpy()[0] for value in model.graph.inputs if value.name == name)
+
+
+def _picked(array: np.ndarray, batch: int, chosen: np.ndarray) -> np.ndarray:
+    return array.reshape(-1, batch, *array.shape[1:])[chosen].reshape(-1, *array.shape[1:])
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from spcompile.pruning.algebra import solve
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.curves import Curve, curves, weight_curves
 from spcompile.pruning.distortion import distortion
-from spcompile.pruning.evidence import DAMPING, Evidence
+from spcompile.pruning.evidence import Evidence
 from spcompile.pruning.row_weights import RowWeights, row_weights
 from spcompile.pruning.scores import scored
 from spcompile.pruning.solvers import LeastSquares
@@ -24,7 +24,7 @@ SAMPLES = 64  # of the calibration data, the first ones
 JUDGING_SHARE = 0.25  # of them; errors are read on these, weights are fitted to the others
 ABSORBERS = 3  # layers behind a pruned one that make up for it while its sensitivity is measured; more change little
 PROBED_ERROR = 0.05  # of the layer's output: large beside rounding, small enough that errors still add up
-QUICK = Wanda(solver=LeastSquares(damping=DAMPING, tolerance=1e-2))  # ranks what is pruned as the best pruner does, in a fraction of its time
+QUICK = Wanda(solver=LeastSquares(tolerance=1e-2))  # ranks what is pruned as the best pruner does, in a fraction of its time
 BLIND = "no calibration data: errors are the share of squared weight that is lost, every layer as sensitive as the others"
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from spcompile.compiler import sparsifier
 from spcompile.compiler.planning import problem_of
 from spcompile.compiler.sparsifier import Sparsifier
 from spcompile.compiler.trust import POWERS, tempered, trusted
@@ -61,7 +62,20 @@ def test_the_plan_that_harms_least_decides():
 def test_more_pruned_harms_more(pruner):
     random = np.random.default_rng(0)
     given = {value.name: random.normal(size=(16, *value.shape.numpy()[1:])).astype(np.float32) for value in MODEL.graph.inputs}
-    sparsifier = Sparsifier.of(MODEL, calibration_from(given, MODEL), pruner, 0, None, Silent())
-    little, much = (sparsifier.harm(choose(PROBLEM, PROBLEM.dense_s / speedup)) for speedup in (1.1, 2.0))
+    whole = Sparsifier.of(MODEL, calibration_from(given, MODEL), pruner, 0, None, Silent())
+    little, much = (whole.harm(choose(PROBLEM, PROBLEM.dense_s / speedup)) for speedup in (1.1, 2.0))
     assert 0 < little < much
-    assert sparsifier.harm(choose(PROBLEM, None)) == pytest.approx(0, abs=1e-9)
+    assert whole.harm(choose(PROBLEM, None)) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("count", "fitted"), [(32, 24), (8, 8)])
+def test_samples_that_judge_were_not_fitted_to(monkeypatch, count, fitted):
+    given = np.random.default_rng(0).normal(size=(count, *next(iter(MODEL.graph.inputs)).shape.numpy()[1:])).astype(np.float32)
+    seen, original = [], sparsifier.prune
+    monkeypatch.setattr(sparsifier, "prune", lambda model, choices, data, *rest: seen.append(data) or original(model, choices, data, *rest))
+    whole = Sparsifier.of(MODEL, calibration_from(given, MODEL), PRUNERS[-1], 0, None, Silent())
+    assert whole.harm(choose(PROBLEM, HALF_S)) > 0
+    _, judges, dense = whole._trial
+    learned, judging = ({row.tobytes() for row in next(iter(data.feeds.values()))} for data in (seen[0], judges))
+    assert len(learned) == fitted and len(judging) == len(dense)
+    assert learned | judging == {row.tobytes() for row in given} and (count == fitted or not learned & judging)
