@@ -12,14 +12,17 @@ import onnx_ir as ir
 
 from spcompile.compiler.inputs import Evaluation
 from spcompile.ir.layers import find_layers, weight
+from spcompile.plan import Plan
 from spcompile.pruning import Calibration
-from spcompile.report.facts import Accuracy, Environment, LayerWeights, ModelFacts, Package, TargetFacts, Tensor, Verification
+from spcompile.report.facts import Accuracy, Environment, LayerWeights, Measurement, ModelFacts, Package, TargetFacts, Tensor, Verification
 from spcompile.report.facts import Calibration as CalibrationFacts
 from spcompile.runtime import host
 from spcompile.runtime.verify import Comparison
 from spcompile.targets import ALIASES, Device, explain_target
 from spcompile.verdict import Verdict
 
+NOTHING_TO_PRUNE = "the model has no layer that can be pruned: it was compiled dense"
+DISTURBED = "other work disturbed the measurements, see their quartiles: measure again on an idle machine"
 NO_CALIBRATION = "no calibration data were given: weights were chosen by magnitude and not corrected, errors estimated from weights alone"
 
 
@@ -100,3 +103,10 @@ def manifest_facts(choices: Mapping, seed: int, calibration: Calibration | None,
 def peak_memory_bytes() -> int:
     """The most this process ever held; Linux counts in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def warnings(plan: Plan, measured: Measurement | Verdict) -> tuple[str, ...]:
+    found = [] if any(len(entry.options) > 1 for entry in plan.layers) else [NOTHING_TO_PRUNE]
+    if isinstance(measured, Measurement) and measured.disturbed:
+        found.append(DISTURBED)
+    return tuple(found)

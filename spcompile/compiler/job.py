@@ -1,10 +1,7 @@
 """One compilation, from the network as given to the written artifact."""
 
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -12,24 +9,23 @@ import onnx_ir as ir
 
 from spcompile.budget import Budget
 from spcompile.compiler import facts
-from spcompile.compiler.inputs import Evaluation, calibration_of, evaluation_of, prepared
+from spcompile.compiler.inputs import calibration_of, evaluation_of, prepared
+from spcompile.compiler.loaded import Loaded
 from spcompile.compiler.planning import curve, fastest, limit_s, problem_of, uniform_points
 from spcompile.compiler.sparsifier import Sparsifier
+from spcompile.compiler.stages import Stages
 from spcompile.compiler.toolchains import Toolchain
 from spcompile.compiler.toolchains.toolchain import Timer
 from spcompile.compiler.trust import trusted
 from spcompile.compiler.writing import write
 from spcompile.plan import Plan
 from spcompile.progress import Progress
-from spcompile.pruning import Calibration, Pruned, Pruner, permuted
+from spcompile.pruning import Pruned, Pruner, permuted
 from spcompile.pruning.errors import ErrorModel, measure_errors
-from spcompile.report.facts import Measurement, Request, Stage
+from spcompile.report.facts import Request
 from spcompile.report.report import Report
 from spcompile.runtime import artifact
 from spcompile.search import Problem, choose
-from spcompile.verdict import Verdict
-
-NOTHING_TO_PRUNE = "the model has no layer that can be pruned: it was compiled dense"
 
 
 @dataclass(frozen=True)
@@ -39,16 +35,6 @@ class Result:
     plan: Plan
     report: Report
     artifact: Path
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """The network and its data, as every stage works on them."""
-
-    model: ir.Model
-    data: Calibration | None
-    evaluation: Evaluation | None
-    sparsifier: Sparsifier
 
 
 @dataclass
@@ -67,15 +53,7 @@ class Job:
     seed: int
     measure: bool
     progress: Progress
-
-    def __post_init__(self):
-        self.stages: list[Stage] = []
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.stages.append(Stage(name, time.perf_counter() - started))
+    stage: Stages = field(default_factory=Stages, init=False)
 
     def run(self, request: Request, input_shapes, example_inputs, calibration, evaluate, finetune, folder: Path) -> Result:
         with self.stage("load"), self.progress.stage("load"):
@@ -84,14 +62,14 @@ class Job:
         with self.stage("plan"):
             errors = measure_errors(loaded.model, loaded.data, self.patterns, self.seed, self.progress, loaded.sparsifier.rows)
             problem, notes = self._problem(loaded.model, errors, timer)
-        before = loaded.evaluation.score(loaded.model) if loaded.evaluation is not None else None
+        before = loaded.dense_score()
         with self.stage("search"):
             problem, plan = self._search(loaded, problem, errors, timer, before)
         pruned, between = self._pruned(loaded, plan)
         if finetune is not None:
             with self.stage("finetune"):
                 pruned = self._finetune(pruned, plan, finetune, input_shapes, example_inputs)
-        accuracy = facts.accuracy_facts(loaded.evaluation, before, between, self._score(loaded, pruned))
+        accuracy = facts.accuracy_facts(loaded.evaluation, before, between, loaded.score(pruned))
         with artifact.staged(folder) as stage:
             built, checked, measured = self._build(loaded, pruned, timer, stage)
             report = Report(
@@ -107,11 +85,11 @@ class Job:
                 verification=facts.verification_facts(checked),
                 frontier=curve(problem),
                 uniform=uniform_points(problem),
-                stages=tuple(self.stages),
+                stages=self.stage.done,
                 peak_memory_bytes=facts.peak_memory_bytes(),
                 files=(),
                 environment=facts.environment(self.toolchain.threads),
-                warnings=self._warnings(plan, measured),
+                warnings=facts.warnings(plan, measured),
                 notes=(*pruned.notes, *notes),
                 **self.toolchain.facts(built),
             )
@@ -126,13 +104,13 @@ class Job:
         if not in_order and any(pattern.block_rows > 1 for pattern in self.patterns):
             model = permuted(model, data)
         evaluation = evaluation_of(evaluate, model, os.cpu_count() or 1)
-        return Loaded(model, data, evaluation, Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress))
+        return Loaded(model, data, evaluation, Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress), self.toolchain)
 
     def _search(self, loaded: Loaded, problem: Problem, errors: ErrorModel, timer: Timer, before: float | None) -> tuple[Problem, Plan]:
         """The plan, and the problem that it is the answer to."""
         limit = limit_s(self.budget, problem)
         if limit is None and self.drop is not None:
-            return problem, fastest(problem, loaded.sparsifier, lambda model: self._deployed_score(loaded, model), before, self.drop)
+            return problem, fastest(problem, loaded.sparsifier, loaded.deployed_score, before, self.drop)
         if limit is not None and loaded.data is not None:
             problem = trusted(problem, errors.sensitivities, limit, loaded.sparsifier.harm)
         if limit is not None and self.measure and timer.verdict:
@@ -145,16 +123,9 @@ class Job:
             pruned = loaded.sparsifier.pruned(plan)
         if self.recover_s is None:
             return pruned, None
-        between = self._score(loaded, pruned)
+        between = loaded.score(pruned)
         with self.stage("recover"):
             return loaded.sparsifier.recovered(plan), between
-
-    def _score(self, loaded: Loaded, pruned: Pruned) -> float | None:
-        return self._deployed_score(loaded, pruned.model) if loaded.evaluation is not None else None
-
-    def _deployed_score(self, loaded: Loaded, model: ir.Model) -> float:
-        """As the target computes it."""
-        return loaded.evaluation.score(self.toolchain.deployed(model, loaded.data))
 
     def _build(self, loaded: Loaded, pruned: Pruned, timer: Timer, stage: Path):
         """-> what was built, how it compares with the reference, and how long it takes."""
@@ -182,9 +153,3 @@ class Job:
         from spcompile.training import finetuned
 
         return finetuned(self.source, lambda: prepared(self.source, input_shapes, example_inputs), pruned, plan, finetune)
-
-    def _warnings(self, plan: Plan, measured: Measurement | Verdict) -> tuple[str, ...]:
-        found = [] if any(len(entry.options) > 1 for entry in plan.layers) else [NOTHING_TO_PRUNE]
-        if isinstance(measured, Measurement) and measured.disturbed:
-            found.append("other work disturbed the measurements, see their quartiles: measure again on an idle machine")
-        return tuple(found)
