@@ -22,6 +22,7 @@ from spcompile.ir.layers import find_layers
 from spcompile.ir.session import Session
 from spcompile.patterns import GENERAL, Choice
 from spcompile.pruning import calibration_from, measure_errors, permuted, prune
+from spcompile.pruning.row_weights import row_weights
 
 MOBILENET, LITE = {"background": 1}, {"shift": 127, "scale": 128}
 SCORED = {  # labelled samples: the loader's name, its options, and how many of the first to pass over because they calibrate
@@ -67,13 +68,14 @@ def judge(name: str, plans: int, samples: int, scored: int) -> None:
     model = permuted(dense_model, calibration)
     layers = find_layers(model)
     started = time.perf_counter()
-    errors = measure_errors(model, calibration)
+    counts = row_weights(model, calibration)
+    errors = measure_errors(model, calibration, rows=counts)
     print(f"{name}: error table in {time.perf_counter() - started:.0f} s, {samples} calibration samples", flush=True)
     x, labels = labelled(name, scored)
     dense, rng, rows = outputs(model, x), np.random.default_rng(0), []
     for number in range(plans):
         plan = random_plan(layers, rng)
-        sparse = outputs(prune(model, plan, calibration).model, x)
+        sparse = outputs(prune(model, plan, calibration, rows=counts).model, x)
         predicted = sum(errors.error(layer, plan[layer.name]) for layer in layers if layer.name in plan)
         true = ((sparse - dense) ** 2).sum() / ((dense - dense.mean(axis=0)) ** 2).sum()
         lost = (dense.argmax(1) == labels).mean() - (sparse.argmax(1) == labels).mean()

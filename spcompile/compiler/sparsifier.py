@@ -11,12 +11,11 @@ from spcompile.progress import Progress
 from spcompile.pruning import Calibration, Pruned, Pruner, prune
 from spcompile.pruning.calibration import parted, samples
 from spcompile.pruning.distortion import distortion
-from spcompile.pruning.errors import QUICK
+from spcompile.pruning.errors import JUDGING_SHARE, QUICK
 from spcompile.pruning.row_weights import RowWeights, row_weights
 from spcompile.pruning.scores import scored
 
-JUDGING_SHARE = 0.25  # of the samples, which judge what a plan does to the outputs when the others fit the weights
-LEAST_JUDGES = 4  # or else all do both
+LEAST_JUDGES = 4  # of the samples; where a share of them is fewer, all both fit the weights and judge them
 
 
 @dataclass(frozen=True)
