@@ -1,7 +1,7 @@
 """One compilation, from the network as given to the written artifact."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from spcompile.report.facts import Request
 from spcompile.report.report import Report
 from spcompile.runtime import artifact
 from spcompile.search import Problem, choose
+
+RECOVERY_LOST = "recovery brought this plan below what pruning alone had left of its accuracy: the weights are those before it"
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,10 @@ class Job:
             return pruned, None
         between = loaded.score(pruned)
         with self.stage("recover"):
-            return loaded.sparsifier.recovered(plan), between
+            recovered = loaded.sparsifier.recovered(plan)
+        if self.drop is not None and loaded.score(recovered) < between:
+            return replace(pruned, notes=(*pruned.notes, RECOVERY_LOST)), between
+        return recovered, between
 
     def _build(self, loaded: Loaded, pruned: Pruned, timer: Timer, stage: Path):
         """-> what was built, how it compares with the reference, and how long it takes."""

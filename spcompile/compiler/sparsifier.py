@@ -23,7 +23,8 @@ class Sparsifier:
     """Prunes a plan, and recovers it where time was given for that; each plan once, however often it is asked for."""
 
     model: ir.Model
-    learned: Calibration | None  # samples that weights may be fitted to
+    data: Calibration | None
+    learned: Calibration | None  # of them, samples that a recovery may fit weights to
     judged: Calibration | None  # samples that judge a recovery
     pruner: Pruner
     seed: int
@@ -35,22 +36,22 @@ class Sparsifier:
     def of(cls, model: ir.Model, data: Calibration | None, pruner: Pruner, seed: int, recover_s: float | None, progress: Progress) -> "Sparsifier":
         """DataError when the data are too few to recover with."""
         if recover_s is None:
-            return cls(model, data, None, pruner, seed, None, progress)
+            return cls(model, data, data, None, pruner, seed, None, progress)
         from spcompile.training import held_out
 
-        return cls(model, *held_out(data, model, seed), pruner, seed, recover_s, progress)
+        return cls(model, data, *held_out(data, model, seed), pruner, seed, recover_s, progress)
 
     @cached_property
     def rows(self) -> RowWeights | None:
         """Measured once for all plans."""
-        return None if self.learned is None else row_weights(self.model, self.learned, self.seed)
+        return None if self.data is None else row_weights(self.model, self.data, self.seed)
 
     def pruned(self, plan: Plan) -> Pruned:
-        return self._once("pruned", plan, lambda plan: self._prune(plan, self.pruner, self.learned))
+        return self._once("pruned", plan, lambda plan: self._prune(plan, self.pruner, self.data))
 
     def recovered(self, plan: Plan) -> Pruned:
-        """As pruned, where no time for recovery was given."""
-        return self.pruned(plan) if self.recover_s is None else self._once("recovered", plan, self._recover)
+        """There must be time for it. From weights that the samples that judge had no part in; `pruned` has all samples."""
+        return self._once("recovered", plan, self._recover)
 
     def harm(self, plan: Plan) -> float:
         """Relative squared error of the outputs; pruned quickly, together and in order, so nothing is added up. There must be calibration data.
@@ -81,5 +82,5 @@ class Sparsifier:
     def _recover(self, plan: Plan) -> Pruned:
         from spcompile.training import recover, state_folder
 
-        pruned = self.pruned(plan)
+        pruned = self._prune(plan, self.pruner, self.learned)
         return recover(self.model, pruned, plan.pruned, self.learned, self.judged, self.recover_s, self.seed, self.progress, state_folder())

@@ -153,14 +153,14 @@ def test_recovery_keeps_the_plan_and_is_told(demo, tmp_path, monkeypatch):
     assert not any((tmp_path / "cache").rglob("*.pt")), "a recovery that has ended leaves nothing behind"
 
 
-def test_recovery_keeps_the_accuracy_of_a_faster_plan(demo, tmp_path, monkeypatch):
-    """How fast, chance has a say in: accuracies of plans nearly alike differ by a point. That recovery never costs speed: tests/compiler/test_fastest.py."""
+def test_recovery_lets_a_faster_plan_keep_the_accuracy(demo, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     words = ["--target", "arm", "--max-drop", "1%", "--calib", demo.calibration, "--eval", demo.test, "--quiet"]
+    assert main([demo.model, *words, "-o", str(tmp_path / "pruned")]) == 0
     assert main([demo.model, *words, "-o", str(tmp_path / "recovered"), "--recover", "4s"]) == 0
-    recovered = from_json(json.loads((tmp_path / "recovered/report.json").read_text()))
+    pruned, recovered = (from_json(json.loads((tmp_path / name / "report.json").read_text())) for name in ("pruned", "recovered"))
     assert recovered.accuracy.before - recovered.accuracy.after <= 0.01 + 1e-9
-    assert 1.5 * recovered.plan.latency.expected_s <= recovered.plan.dense_latency.expected_s
+    assert recovered.plan.latency.expected_s <= pruned.plan.latency.expected_s
 
 
 def test_model_without_a_prunable_layer_compiles_dense_and_says_so(build, tmp_path):
