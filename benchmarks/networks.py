@@ -36,6 +36,7 @@ class Network:
     score: Score | None = None
     input_shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     example_inputs: Callable[[], object] | None = None
+    classifies: bool = False  # its one output is a score per class
 
     def prepared(self) -> ir.Model:
         """As the compiler sees it."""
@@ -63,7 +64,7 @@ def classification(name: str, file: str, samples: Callable[..., Pairs], calibrat
         scores = np.concatenate([batch[output] for batch in Session(model, threads=2).batches({model.graph.inputs[0].name: x})])
         return float((scores.reshape(len(labels), -1).argmax(1) == labels).mean())
 
-    return Network(name, lambda: ASSETS / file, calibrate, score)
+    return Network(name, lambda: ASSETS / file, calibrate, score, classifies=True)
 
 
 def ocr() -> Network:

@@ -132,8 +132,8 @@ class Emitter:
                 return self.compact(shape, ordered(shape, view.strides))
         return self.compact(shape)
 
-    def border(self, image: Image, view: View, columns: bool, written: int | None = None) -> None:
-        """Fill an image's border after its inside was written; `columns` False where a kernel has masked them."""
+    def border(self, image: Image, view: View, columns: bool, written: int | None = None, layer: str | None = None) -> None:
+        """Fill an image's border after its inside was written; `columns` False where a kernel has masked them. layer: whose choice of kernel asks for it."""
         if not image.bordered:
             return
         written = image.positions if written is None else written
@@ -141,7 +141,7 @@ class Emitter:
         front = image.border_rows * image.pitch + image.border_columns
         kernel = Border(image.channels, image.channel_stride, front, image.height, image.width, image.pitch, written, columns, image.fill)
         for n in range(image.batch):
-            self.call(kernel, Argument(view.buffer, view.offset + n * image.batch_stride - front))
+            self.call(kernel, Argument(view.buffer, view.offset + n * image.batch_stride - front), layer=layer)
 
     def mask(self, image: Image) -> View:
         """[run] 1 at positions inside the image, 0 at border columns between rows and behind the last."""

@@ -43,7 +43,7 @@ def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
         for n in range(out.batch)
     ]
     pixels_only = isinstance(_product(emitter, site, layer, matrix_of(task.node, layer), offsets, runs), OffsetGemm)
-    emitter.border(out, view, columns=pixels_only, written=out.positions if pixels_only else out.run)
+    emitter.border(out, view, columns=pixels_only, written=out.positions if pixels_only else out.run, layer=layer.name if pixels_only else None)
     emitter.views[task.output] = view
 
 

@@ -7,6 +7,8 @@ from operator import add
 from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
+from spcompile.kernels.cpu.border import Border
+from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_spmm import BYTES
 from spcompile.kernels.kernel import Kernel
 from spcompile.lowering.lower import Lowered
@@ -26,8 +28,12 @@ class Predictor:
         self._workspace_bytes = BYTES * lowered.program.workspace_elements
         self._weight_bytes = BYTES * sum(site.rows * site.columns for site in lowered.sites.values())
         self._present: dict[str | None, Latency] = {None: NOTHING}
+        self._borders: dict[str, Latency] = {}  # that layers' kernels of pixels leave to be filled; the others fill theirs
         for step in lowered.program.steps:
-            self._present[step.layer] = self._present.get(step.layer, NOTHING) + self._time(step.kernel, lowered.program.bytes)
+            latency = self._time(step.kernel, lowered.program.bytes)
+            self._present[step.layer] = self._present.get(step.layer, NOTHING) + latency
+            if step.layer is not None and isinstance(step.kernel, Border):
+                self._borders[step.layer] = self._borders.get(step.layer, NOTHING) + latency
 
     @property
     def fixed(self) -> Latency:
@@ -52,7 +58,8 @@ class Predictor:
         widest = BLOCK_ROWS[-1] if whole_rows else 2 * choice.pattern.block_rows
         kernel, rows, _ = fastest(site, lambda rows: expected_blocks(site, choice, rows), self._target, self._threads, widest, whole_rows)
         listed = 1.0 if rows is None else expected_blocks(site, choice, rows) * (rows + 1) / (site.rows * site.columns)  # an offset for each block
-        return self._time(kernel, self._workspace_bytes + self._weight_bytes * min(1.0, listed)).scaled(site.calls)
+        latency = self._time(kernel, self._workspace_bytes + self._weight_bytes * min(1.0, listed)).scaled(site.calls)
+        return latency + self._borders.get(layer.name, NOTHING) if isinstance(kernel, OffsetGemm) else latency
 
     def _time(self, kernel: Kernel, network_bytes: float) -> Latency:
         """Of one call in the midst of a network, whose data it shares the caches with."""

@@ -16,6 +16,7 @@ from spcompile.errors import DataError
 from spcompile.kernels.kernel import Kernel
 from spcompile.lowering.site import Product
 from spcompile.targets.target import Target
+from spcompile.user_cache import user_cache
 
 Pick = Callable[[str, Product, Kernel], Kernel]  # layer's name, its product, the kernel predicted fastest -> the one to take
 VARIABLE = "SPCOMPILE_TUNING"  # a file to use in place of the one in the user's cache folder
@@ -65,7 +66,7 @@ def user_store() -> TuningStore:
     """The file that the variable SPCOMPILE_TUNING names, else tuning.jsonl in the user's cache folder."""
     if given := os.environ.get(VARIABLE):
         return TuningStore(Path(given))
-    return TuningStore(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spcompile" / "tuning.jsonl")
+    return TuningStore(user_cache() / "tuning.jsonl")
 
 
 def key(product: Product, target: Target, threads: int) -> str:

@@ -1,14 +1,18 @@
 """A program as one shared library: a C function per kernel, and an entry that calls them in order.
 
-Kernels and entry are separate objects on purpose. Inlined into one function, the loads and stores of different kernels would meet,
-and TVM tells LLVM that buffers of different names never alias, while here they share one workspace: LLVM then reorders them.
+Kernels and entry are objects of their own on purpose: so a kernel is compiled once for all networks (object_store.py). And inlined into one
+function, the loads and stores of different kernels would meet, and TVM tells LLVM that buffers of different names never alias, while here they
+share one workspace: LLVM then reorders them.
 """
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
+from spcompile.kernels.kernel import Kernel
 from spcompile.lowering.program import Argument, Program
 from spcompile.runtime.link import shared_library
+from spcompile.runtime.object_store import stored, trim
 from spcompile.targets.target import Target
 
 ENTRY = "spcompile_run"
@@ -21,16 +25,28 @@ C_FUNCTION = 1  # TVM's calling_conv of a function that is lowered already: it k
 
 def build_library(program: Program, target: Target, threads: int, path: str | Path) -> None:
     """Write the shared library whose entry takes (workspace, values, indices, inputs..., outputs...)."""
-    import tvm
-
-    kernels = tvm.IRModule({kernel.name: _c_function(kernel.emit(threads), kernel.name) for kernel in program.kernels})
-    entry = tvm.IRModule({ENTRY: _entry(program)})
+    compiled = [stored(kernel, target, threads, partial(_compiled_kernel, kernel, target, threads)) for kernel in program.kernels]
     with tempfile.TemporaryDirectory() as folder:
         objects = []
-        for name, module in (("kernels", kernels), ("entry", entry)):
-            objects.append(Path(folder) / f"{name}.o")
-            compile_module(module, target).mod.write_to_file(str(objects[-1]))
+        for number, content in enumerate([*compiled, _compiled({ENTRY: _entry(program)}, target)]):
+            objects.append(Path(folder) / f"{number}.o")
+            objects[-1].write_bytes(content)
         shared_library(path, objects, target.triple)
+    trim()
+
+
+def _compiled_kernel(kernel: Kernel, target: Target, threads: int) -> bytes:
+    return _compiled({kernel.name: _c_function(kernel.emit(threads), kernel.name)}, target)
+
+
+def _compiled(functions: dict, target: Target) -> bytes:
+    """One object file."""
+    import tvm
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "functions.o"
+        compile_module(tvm.IRModule(functions), target).mod.write_to_file(str(path))
+        return path.read_bytes()
 
 
 def compile_module(module, target: Target):

@@ -4,7 +4,6 @@ It is reached as a board is, over TVM RPC, so what runs here runs on a board wit
 board's time. `python -m spcompile.runtime.emulator_setup` sets it up once.
 """
 
-import os
 import secrets
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spcompile.errors import ToolError
+from spcompile.user_cache import user_cache
 from spcompile.verdict import Verdict
 
 SETUP = "python -m spcompile.runtime.emulator_setup"
@@ -23,8 +23,7 @@ ANY_CORE = "max"  # QEMU's core with every instruction it knows
 
 def folder() -> Path:
     """Where it is set up: under the user's cache folder, one for each version of TVM, whose two halves must agree."""
-    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache_home) / "spcompile" / f"emulator-aarch64-tvm-{version('apache-tvm')}"
+    return user_cache() / f"emulator-aarch64-tvm-{version('apache-tvm')}"
 
 
 def available() -> Verdict:

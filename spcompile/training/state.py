@@ -1,7 +1,6 @@
 """Recoveries that were interrupted, kept for the next time the same is asked."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -11,11 +10,12 @@ import torch
 
 from spcompile.patterns import Choice
 from spcompile.pruning import Calibration
+from spcompile.user_cache import user_cache
 
 
 def state_folder() -> Path:
     """Under the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spcompile" / "recovery"
+    return user_cache() / "recovery"
 
 
 def state_file(folder: Path, dense: ir.Model, choices: Mapping[str, Choice], calibration: Calibration, settings: str) -> Path:

@@ -11,6 +11,7 @@ from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
 from spcompile.lowering.site import _best_tile
 from spcompile.patterns import parse_choice
+from spcompile.pruning import Magnitude, prune
 from spcompile.targets import load_target
 from tests.costs.samples import chain, convolution
 
@@ -53,3 +54,14 @@ def test_equal_layers_are_worked_out_once():
         times.append([predictor(layer, choice).expected_s for choice in choices])
         assert len(times) == 1 or _best_tile.cache_info().misses == before
     assert times[0] == times[1] == times[2]
+
+
+@pytest.mark.parametrize("device", ["x86-avx512", "cortex-a72"])
+@pytest.mark.parametrize("notation", ["dense", "block2x1@0.75"])
+def test_parts_add_up_to_the_network_that_is_lowered(device, notation):
+    """What a layer's kernel asks of others goes where the choice is made: kernels of pixels leave a border to be filled, sparse ones do not."""
+    target, model, choice = load_target(device), passes.prepare(ir.from_proto(chain(4))), parse_choice(notation)
+    predictor, layers = Predictor(lower(model, target), target, 1), find_layers(model)
+    pruned = prune(model, {layer.name: choice for layer in layers if choice.sparsity}, None, Magnitude()).model
+    added_s = predictor.fixed.expected_s + sum(predictor(layer, choice).expected_s for layer in layers)
+    assert added_s == pytest.approx(Predictor(lower(pruned, target), target, 1).total.expected_s, rel=0.015)
