@@ -3,8 +3,8 @@
     python benchmarks/error_model.py [--only resnet20,dscnn] [--plans 40] [--samples 64] [--scored 300]
 
 Random plans (per plan a highest level between 0.3 and 0.85; per layer dense once in four, else any pattern at any level up to it) are pruned
-one-shot. Predicted: the sum of the layers' errors. True: relative squared error of the output, and accuracy lost, on labelled inputs that nobody
-has seen. Prints Spearman's rank correlation of each.
+one-shot. Predicted: the sum of the layers' errors. True: relative squared error of the output, answers that change, and accuracy lost, on labelled
+inputs that nobody has seen. Prints Spearman's rank correlation of each.
 """
 
 import argparse
@@ -78,14 +78,15 @@ def judge(name: str, plans: int, samples: int, scored: int) -> None:
         sparse = outputs(prune(model, plan, calibration, rows=counts).model, x)
         predicted = sum(errors.error(layer, plan[layer.name]) for layer in layers if layer.name in plan)
         true = ((sparse - dense) ** 2).sum() / ((dense - dense.mean(axis=0)) ** 2).sum()
+        changed = (dense.argmax(1) != sparse.argmax(1)).mean()
         lost = (dense.argmax(1) == labels).mean() - (sparse.argmax(1) == labels).mean()
-        rows.append((predicted, true, lost))
-        print(f"  plan {number}: predicted {predicted:.4f}, true {true:.4f}, accuracy lost {lost:.2%}", flush=True)
-    predicted, true, lost = zip(*rows, strict=True)
-    print(
-        f"{name}: Spearman {spearmanr(predicted, true)[0]:.3f} with the true error, {spearmanr(predicted, lost)[0]:.3f} with accuracy lost, {plans} plans",
-        flush=True,
-    )
+        rows.append((predicted, true, changed, lost))
+        print(f"  plan {number}: predicted {predicted:.4f}, true {true:.4f}, answers changed {changed:.2%}, accuracy lost {lost:.2%}", flush=True)
+    predicted, *truths = zip(*rows, strict=True)
+    found = (spearmanr(predicted, truth)[0] for truth in truths)
+    words = ("the true error", "answers changed", "accuracy lost")
+    told = ", ".join(f"{rank:.3f} with {word}" for rank, word in zip(found, words, strict=True))
+    print(f"{name}: Spearman {told}, {plans} plans", flush=True)
 
 
 def main() -> None:
