@@ -11,20 +11,20 @@ thousand labels cannot tell networks apart that differ by a point.
 import argparse
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import Network, networks
+from networks import Network, answers, networks
 
 from spcompile.compiler.building import build
 from spcompile.compiler.inputs import calibration_of
 from spcompile.compiler.planning import problem_of
 from spcompile.compiler.sparsifier import Sparsifier
 from spcompile.compiler.trust import trusted
-from spcompile.ir.session import Session
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
 from spcompile.patterns import GENERAL
@@ -75,19 +75,22 @@ def share_of_time(search: ir.Model, uniform: ir.Model, target: Target) -> float:
     return samples["search"].over(samples["uniform"])
 
 
-def agreement(network: Network, dense: ir.Model, models: dict[str, ir.Model], samples: int) -> str:
-    """How often each model answers unseen samples as the dense one does; "" where there are none, or no classes."""
-    feeds = {name: array[samples:] for name, array in network.calibration(samples + UNSEEN).items()} if network.classifies else {}
-    count = len(next(iter(feeds.values()), ()))
-    if not count:
-        return ""
-    same = {name: float((answers(model, feeds) == answers(dense, feeds)).mean()) for name, model in models.items()}
-    return f"; as dense on {count} unseen: " + ", ".join(f"{name} {share:.2%}" for name, share in same.items())
+@dataclass(frozen=True)
+class Unseen:
+    """Samples that nothing was fitted to, and the dense network's answers to them."""
 
+    feeds: dict[str, np.ndarray]
+    expected: np.ndarray
 
-def answers(model: ir.Model, feeds: dict[str, np.ndarray]) -> np.ndarray:
-    """The best class of every sample."""
-    return np.concatenate([scores.reshape(len(scores), -1).argmax(1) for batch in Session(model).batches(feeds) for scores in batch.values()])
+    @classmethod
+    def of(cls, network: Network, dense: ir.Model, samples: int) -> "Unseen | None":
+        """Those behind the first `samples`; None where there are none, or no classes."""
+        feeds = {name: array[samples:] for name, array in network.calibration(samples + UNSEEN).items()} if network.classifies else {}
+        return cls(feeds, answers(dense, feeds)) if any(map(len, feeds.values())) else None
+
+    def agreement(self, models: dict[str, ir.Model]) -> str:
+        shares = {name: (answers(model, self.feeds) == self.expected).mean() for name, model in models.items()}
+        return f"; as dense on {len(self.expected)} unseen: " + ", ".join(f"{name} {share:.2%}" for name, share in shares.items())
 
 
 def main() -> None:
@@ -107,7 +110,7 @@ def main() -> None:
         errors = measure_errors(model, data, rows=sparsifier.rows)
         problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, GENERAL, errors.error, Silent())
         dense_s = choose(problem, None).dense_latency.expected_s
-        before = network.score(model)
+        before, unseen = network.score(model), Unseen.of(network, model, args.samples)
         for speedup in map(float, args.speedups.split(",")):
             uniform = choose_uniform(problem, dense_s / speedup)
             limit_s = uniform.latency.expected_s
@@ -119,7 +122,7 @@ def main() -> None:
             timing = f", search takes {share_of_time(**models, target=target):.3f} of uniform's measured time" if here else ""
             print(
                 f"{name} {dense_s / uniform.latency.expected_s:.2f}x predicted: dense {before:.2%}, uniform {level} {accuracy['uniform']:.2%}, "
-                f"search {accuracy['search']:.2%}{timing}{agreement(network, model, models, args.samples)}",
+                f"search {accuracy['search']:.2%}{timing}{unseen.agreement(models) if unseen else ''}",
                 flush=True,
             )
 

@@ -60,11 +60,15 @@ def classification(name: str, file: str, samples: Callable[..., Pairs], calibrat
 
     def score(model: ir.Model) -> float:
         x, labels = labelled()
-        output = model.graph.outputs[0].name
-        scores = np.concatenate([batch[output] for batch in Session(model, threads=2).batches({model.graph.inputs[0].name: x})])
-        return float((scores.reshape(len(labels), -1).argmax(1) == labels).mean())
+        return float((answers(model, {model.graph.inputs[0].name: x}) == labels).mean())
 
     return Network(name, lambda: ASSETS / file, calibrate, score, classifies=True)
+
+
+def answers(model: ir.Model, feeds: dict[str, np.ndarray]) -> np.ndarray:
+    """A classifier's best class of every sample."""
+    output = model.graph.outputs[0].name
+    return np.concatenate([batch[output].reshape(len(batch[output]), -1).argmax(1) for batch in Session(model, threads=2).batches(feeds)])
 
 
 def ocr() -> Network:

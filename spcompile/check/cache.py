@@ -3,13 +3,13 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 import spcompile
 from spcompile.check.model import Model
 from spcompile.check.snapshot import folder_of
+from spcompile.digest import files_digest
 from spcompile.errors import ArtifactError
 from spcompile.runtime import host
 from spcompile.runtime.artifact import read_manifest
@@ -60,17 +60,10 @@ def _key(model: Model) -> str:
     """Digest of all that the artifact depends on."""
     asked = [model.target, model.budget, model.max_drop, model.threads, model.patterns, sorted((model.input_shapes or {}).items())]
     here = [host.cpu_model(), host.flags_digest()] if model.target == "host" else []
-    code = _digest(path for path in Path(spcompile.__file__).parent.rglob("*") if path.suffix in (".py", ".toml"))
-    data = [_digest(path.rglob("*") if path.is_dir() else [path]) if path is not None else None for path in (model.calib, model.eval)]
+    code = files_digest(path for path in Path(spcompile.__file__).parent.rglob("*") if path.suffix in (".py", ".toml"))
+    data = [files_digest(path.rglob("*") if path.is_dir() else [path]) if path is not None else None for path in (model.calib, model.eval)]
     form = [asked, here, asdict(load_target(model.target)), code, data, _weights(model), host.packages()]
     return hashlib.sha256(json.dumps(form).encode()).hexdigest()
-
-
-def _digest(files: Iterable[Path]) -> str:
-    found = hashlib.sha256()
-    for path in sorted(path for path in files if path.is_file()):
-        found.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
 
 
 def _weights(model: Model) -> str:

@@ -6,13 +6,11 @@ share one workspace: LLVM then reorders them.
 """
 
 import tempfile
-from functools import partial
 from pathlib import Path
 
-from spcompile.kernels.kernel import Kernel
 from spcompile.lowering.program import Argument, Program
 from spcompile.runtime.link import shared_library
-from spcompile.runtime.object_store import stored, trim
+from spcompile.runtime.object_store import objects_of
 from spcompile.targets.target import Target
 
 ENTRY = "spcompile_run"
@@ -25,18 +23,13 @@ C_FUNCTION = 1  # TVM's calling_conv of a function that is lowered already: it k
 
 def build_library(program: Program, target: Target, threads: int, path: str | Path) -> None:
     """Write the shared library whose entry takes (workspace, values, indices, inputs..., outputs...)."""
-    compiled = [stored(kernel, target, threads, partial(_compiled_kernel, kernel, target, threads)) for kernel in program.kernels]
+    kernels = objects_of(program.kernels, target, threads, lambda kernel: _compiled({kernel.name: _c_function(kernel.emit(threads), kernel.name)}, target))
     with tempfile.TemporaryDirectory() as folder:
         objects = []
-        for number, content in enumerate([*compiled, _compiled({ENTRY: _entry(program)}, target)]):
+        for number, content in enumerate([*kernels, _compiled({ENTRY: _entry(program)}, target)]):
             objects.append(Path(folder) / f"{number}.o")
             objects[-1].write_bytes(content)
         shared_library(path, objects, target.triple)
-    trim()
-
-
-def _compiled_kernel(kernel: Kernel, target: Target, threads: int) -> bytes:
-    return _compiled({kernel.name: _c_function(kernel.emit(threads), kernel.name)}, target)
 
 
 def _compiled(functions: dict, target: Target) -> bytes:

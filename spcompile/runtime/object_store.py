@@ -2,13 +2,15 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 import spcompile.kernels
+from spcompile.digest import files_digest
+from spcompile.ir.save import write_whole
 from spcompile.kernels.kernel import Kernel
 from spcompile.targets.target import Target
 from spcompile.user_cache import user_cache
@@ -20,39 +22,42 @@ def store_folder() -> Path:
     return user_cache() / "objects"
 
 
-def stored(kernel: Kernel, target: Target, threads: int, compiled: Callable[[], bytes]) -> bytes:
-    """The kernel's object file; `compiled` makes it where it is not in the store. A store that cannot be written is done without."""
-    path = store_folder() / f"{_digest(kernel, target, threads)}.o"
-    try:
+def objects_of(kernels: Iterable[Kernel], target: Target, threads: int, compiled: Callable[[Kernel], bytes]) -> list[bytes]:
+    """Every kernel's object file, in their order; `compiled` makes those that are not in the store. A store that cannot be written is done without."""
+    places = {store_folder() / f"{_digest(kernel, target, threads)}.o": kernel for kernel in kernels}
+    known = [_known(path) for path in places]
+    objects = [found or _kept(path, compiled(kernel)) for found, (path, kernel) in zip(known, places.items(), strict=True)]
+    if not all(known):
+        trim()
+    return objects
+
+
+def _known(path: Path) -> bytes | None:
+    """What the store has there, marked as used now."""
+    with suppress(OSError):
         found = path.read_bytes()
         os.utime(path)
-    except OSError:
-        found = compiled()
-        _keep(path, found)
-    return found
+        return found
+    return None
 
 
-def _keep(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    part = path.with_suffix(f".{os.getpid()}")
-    try:
+def _kept(path: Path, content: bytes) -> bytes:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        write_whole(path, content)
+    return content
 
 
 def trim(limit_bytes: float = LIMIT_BYTES) -> None:
-    """Delete what was not used for longest, as long as the store is larger than this."""
-    files = [(entry.stat(), Path(entry)) for entry in os.scandir(store_folder())] if store_folder().is_dir() else []
-    excess = sum(stat.st_size for stat, _ in files) - limit_bytes
-    for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
-        if excess <= 0:
-            break
-        path.unlink(missing_ok=True)
-        excess -= stat.st_size
+    """Delete what was not used for longest, as long as the store is larger than this. Files that go meanwhile are another compilation's doing: it trims too."""
+    with suppress(OSError):
+        files = [(path.stat(), path) for path in store_folder().iterdir()]
+        excess = sum(stat.st_size for stat, _ in files) - limit_bytes
+        for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
+            if excess <= 0:
+                break
+            path.unlink()
+            excess -= stat.st_size
 
 
 def _digest(kernel: Kernel, target: Target, threads: int) -> str:
@@ -64,5 +69,4 @@ def _digest(kernel: Kernel, target: Target, threads: int) -> str:
 @cache
 def _sources() -> str:
     """Digest of the code that emits kernels and of the options they are compiled with."""
-    files = [*Path(spcompile.kernels.__file__).parent.rglob("*.py"), Path(__file__).with_name("build.py")]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
+    return files_digest([*Path(spcompile.kernels.__file__).parent.rglob("*.py"), Path(__file__).with_name("build.py")])

@@ -1,6 +1,7 @@
 """Kernels are compiled once."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +66,10 @@ def test_what_was_not_used_for_longest_goes_first(monkeypatch, tmp_path):
         os.utime(store_folder() / f"{name}.o", (1e9 - age, 1e9 - age))
     trim(limit_bytes=250)
     assert {path.stem for path in store_folder().iterdir()} == {"new", "used"}
+
+
+def test_files_that_another_compilation_removes_meanwhile_do_no_harm(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    store_folder().mkdir(parents=True)
+    monkeypatch.setattr(Path, "iterdir", lambda folder: [folder / "gone.o"])
+    trim(limit_bytes=0)
