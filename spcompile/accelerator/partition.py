@@ -122,6 +122,8 @@ def _channels_side_by_side(node: ir.Node) -> Verdict:
 def _whole_image(node: ir.Node) -> Verdict:
     source, result = (tuple(value.shape.numpy()) for value in (node.inputs[0], node.outputs[0]))
     image = len(source) == 4 and math.prod(result) == source[0] * source[1] and not any(node.attributes.get_ints("pads", ()))
+    if node.op_type == "AveragePool":
+        image = image and tuple(node.attributes.get_ints("kernel_shape")) == source[2:] and set(node.attributes.get_ints("dilations", ())) <= {1}
     axes = constant(node.inputs[1]) if len(node.inputs) > 1 and node.inputs[1] is not None else None
     spatial = node.op_type != "ReduceMean" or sorted(int(axis) % 4 for axis in (axes if axes is not None else node.attributes.get_ints("axes", ()))) == [2, 3]
     return Verdict.yes() if image and spatial else Verdict.no("the vector unit averages whole images only")

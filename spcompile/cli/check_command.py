@@ -30,8 +30,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Compare, show what came out, and say by the exit code whether anything got worse."""
-    if args.update and (args.against is not None or args.tolerance is not None):
-        raise UsageError("--update compares nothing; leave out --against and --tolerance")
+    if args.update and (args.against is not None or args.tolerance is not None or args.output is not None or args.format != "text"):
+        raise UsageError("--update compares nothing; leave out --against, --tolerance, --format and --output")
     if args.artifact is None:
         from spcompile.cli.check_project import run as run_all
 

@@ -2,7 +2,6 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from spcompile.cli.arguments import Command, UsageError, add_model, model_on_target, whole
 from spcompile.cli.screen import console, print_json
@@ -35,33 +34,24 @@ def run(args: Namespace) -> int:
         raise UsageError("--max-drop needs labelled data to measure the drop with: --eval DATA.npz")
     if args.recover is not None and args.calib is None:
         raise UsageError("--recover needs typical inputs to learn from, no labels: --calib FILE.npz or a folder of images")
-    output = Path(args.output or default_output(args.model, args.target))
-    report = _compile(args, given, output)
-    _show(args, report, output)
+    result = _compile(args, given)
+    report = result.report
+    _show(args, report, result.artifact)
     if not report.outcome:
         print(f"spcompile: {report.outcome.reason}", file=sys.stderr)
     return 0 if report.outcome else 1
 
 
-def default_output(model: str, target: str) -> str:
-    """
-    >>> default_output("nets/model.onnx", "boards/my_board.toml")
-    'model-my_board.spc'
-    """
-    return f"{Path(model).stem}-{Path(target).stem if target.endswith('.toml') else target}.spc"
-
-
-def _compile(args: Namespace, given: dict, output: Path):
+def _compile(args: Namespace, given: dict):
     from spcompile.compiler import compile as compile_model
     from spcompile.progress import speaker
 
     data = {"calibration": args.calib, "evaluate": args.eval, "recover": args.recover}
     goal = {"budget": args.budget, "max_drop": args.max_drop, "prune": args.pruner, "measure": args.measure, "seed": args.seed}
-    result = compile_model(args.model, **given, **data, **goal, output=output, force=args.force, progress=speaker(quiet=args.quiet))
-    return result.report
+    return compile_model(args.model, **given, **data, **goal, output=args.output, force=args.force, progress=speaker(quiet=args.quiet))
 
 
-def _show(args: Namespace, report, output: Path) -> None:
+def _show(args: Namespace, report, artifact) -> None:
     if args.json:
         from spcompile.report.json_form import to_json
 
@@ -70,7 +60,7 @@ def _show(args: Namespace, report, output: Path) -> None:
 
     screen = console()
     (show_headline if args.quiet else show)(report, screen)
-    return screen.print(f"{'' if args.quiet else chr(10)}{output / 'report.html'}", soft_wrap=True, markup=False)
+    return screen.print(f"{'' if args.quiet else chr(10)}{artifact / 'report.html'}", soft_wrap=True, markup=False)
 
 
 SUMMARY = "prune a trained network to a latency budget on a named device, and compile it for that device"

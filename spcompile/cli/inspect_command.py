@@ -19,15 +19,16 @@ def run(args: Namespace) -> int:
     from spcompile.compiler import inspect
 
     inspection = inspect(args.model, **given)
-    from spcompile.report.inspection_view import show_layers, show_summary, to_json
+    from spcompile.report.inspection_view import narrowed, show_layers, show_summary, to_json
 
-    if args.json:
-        print_json(to_json(inspection))
-    elif args.layer is None:
-        show_summary(inspection, console())
-    elif not show_layers(inspection, args.layer, console()):
+    chosen = inspection if args.layer is None else narrowed(inspection, args.layer)
+    if args.layer is not None and not chosen.layers:
         names = ", ".join(entry.layer.name for entry in inspection.layers)
         raise UsageError(f"no layer is called '{args.layer}'; there are {names or 'none that can be pruned'}")
+    if args.json:
+        print_json(to_json(chosen))
+    else:
+        (show_summary if args.layer is None else show_layers)(chosen, console())
     return 0
 
 

@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
     if args.output is not None:
         _write(args.output, outputs)
     if args.json:
-        print_json({"outputs": {name: _facts(array) for name, array in outputs.items()}, "times_s": times_s})
+        print_json({"outputs": {name: _strict(_facts(array)) for name, array in outputs.items()}, "times_s": times_s})
     else:
         _show(outputs, times_s)
     return 0
@@ -81,6 +81,13 @@ def _write(path: str, outputs: dict) -> None:
 
 def _facts(array) -> dict:
     return {"shape": list(array.shape), "type": str(array.dtype), "least": float(array.min()), "most": float(array.max()), "mean": float(array.mean())}
+
+
+def _strict(facts: dict) -> dict:
+    """As JSON can hold them: null for what is no number."""
+    from math import isfinite
+
+    return {key: None if isinstance(value, float) and not isfinite(value) else value for key, value in facts.items()}
 
 
 def _show(outputs: dict, times_s: list[float]) -> None:

@@ -84,9 +84,12 @@ class Host:
         factor = measure({"dense": self._dense_call})["dense"].fastest_s / problem.dense_s
         return problem.scaled(factor), f"predicted times were multiplied by {factor:.3g}: what the dense network took here over what it was predicted to"
 
-    def tune(self, progress: Progress) -> None:
-        """The dense network's kernels, for all that is measured from now on."""
-        self._tune(filled(self.model), progress)
+    def tune_dense(self, progress: Progress) -> None:
+        """Before anything is measured beside it."""
+        self.tune(filled(self.model), progress)
+
+    def tune(self, model: ir.Model, progress: Progress) -> None:
+        tune(model, self.target, self.threads, user_store(), progress)
 
     def search(self, problem: Problem, limit_s: float, pruned: Callable[[Plan], ir.Model], progress: Progress) -> Plan:
         """The least harmful plan whose measured time, its kernels tuned, keeps the budget; the dense network must be tuned and `problem` anchored.
@@ -121,11 +124,8 @@ class Host:
                 aim_s = plan.latency.expected_s * MARGIN * limit_s / measured_s
         return kept if kept is not None else replace(fastest[1], feasible=False)
 
-    def _tune(self, model: ir.Model, progress: Progress) -> None:
-        tune(model, self.target, self.threads, user_store(), progress)
-
     def _share_of_dense(self, model: ir.Model, progress: Progress) -> float:
-        self._tune(model, progress)
+        self.tune(model, progress)
         with tempfile.TemporaryDirectory() as folder:
             built = build(model, self.target, self.threads, Path(folder) / "plan.so")
             samples = measure({"dense": self._dense_call, "plan": built.call(self.threads)}, SEARCH_S)

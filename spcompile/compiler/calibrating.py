@@ -100,7 +100,10 @@ def calibrate(device_file: str | Path, *, rpc: str | None = None, threads: int =
     Raises TargetError: no device file, or one for another machine than this host; ToolError: no server to be reached.
     """
     path, progress = own_device_file(device_file), progress or Silent()
-    target = AS_GIVEN.on(load_target(path))
+    device = load_target(path)
+    if device.family != "cpu":
+        raise TargetError(f"{path} describes a device of the family '{device.family}'; only those of CPUs are calibrated")
+    target = AS_GIVEN.on(device)
     if rpc is None and not (verdict := host.runs_here(target.triple, target.lanes_fp32)):
         raise TargetError(f"{path} does not describe this host: {verdict.reason}; a board is reached with --rpc HOST:PORT")
     with _device(rpc, threads) as (machine, timed), tempfile.TemporaryDirectory() as folder:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spcompile.budget import parse_budget, parse_drop, parse_duration
-from spcompile.compiler.inputs import chosen_patterns, chosen_pruner, model_name
+from spcompile.compiler.inputs import chosen_patterns, chosen_pruner, model_name, output_name
 from spcompile.compiler.job import Job, Result
 from spcompile.compiler.toolchains import toolchain_for
-from spcompile.errors import DataError
+from spcompile.errors import DataError, ModelError
+from spcompile.ir.frontend import is_torch_module
 from spcompile.progress import Progress, Silent
 from spcompile.pruning import Pruner
 from spcompile.report.facts import Request
@@ -45,7 +46,8 @@ def compile(  # noqa: A001 - the name users expect
     calibration: .npz, image folder, or arrays by input name. evaluate: a labelled .npz, or a function model -> score.
     prune: a pruner, or the name of one (`spcompile.pruning.PRUNERS`); the best one known unless given.
     recover: "10min", how long to train the pruned network towards the dense one's outputs, without labels; needs `calibration`.
-        Interrupted, it goes on where it was when the same is asked again. With max_drop up to three plans are recovered, so long each.
+        Interrupted, it goes on where it was when the same is asked again. With max_drop up to three plans are recovered, so long each, and where none of
+        them keeps the accuracy, the fastest that pruning alone keeps.
     finetune: finetune(module, masks, plan) for a torch module; masks are proved intact afterwards.
     measure: measure on this host and search again until the measured time keeps the budget.
     Raises SpcompileError subclasses for everything that is wrong with what was given; nothing is written then.
@@ -58,10 +60,12 @@ def compile(  # noqa: A001 - the name users expect
     recover_s = parse_duration(recover) if recover is not None else None
     if recover is not None and calibration is None:
         raise DataError("recover needs typical inputs to learn from, no labels: give calibration")
+    if finetune is not None and not is_torch_module(source):
+        raise ModelError(f"finetune trains a torch.nn.Module; this model is given as {type(source).__name__}: leave finetune out, or use recover")
     toolchain = toolchain_for(device, threads, dtype)
     offered, how = chosen_patterns(patterns, toolchain.offered), chosen_pruner(prune)
     name = model_name(source)
-    folder = artifact.check_output(output or f"{name}-{target}.spc", force)
+    folder = artifact.check_output(output or output_name(name, target), force)
     job = Job(source, name, target, toolchain, wanted, drop, offered, how, recover_s, seed, measure, progress or Silent())
     request = Request(budget, max_drop, tuple(pattern.notation for pattern in offered), how.name, measure, seed, recover)
     return job.run(request, input_shapes, example_inputs, calibration, evaluate, finetune, folder)

@@ -11,17 +11,19 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.compiler.inputs import Evaluation
+from spcompile.digest import files_digest
 from spcompile.ir.layers import find_layers, weight
 from spcompile.plan import Plan
 from spcompile.pruning import Calibration
 from spcompile.report.facts import Accuracy, Environment, LayerWeights, Measurement, ModelFacts, Package, TargetFacts, Tensor, Verification
 from spcompile.report.facts import Calibration as CalibrationFacts
-from spcompile.runtime import host
+from spcompile.runtime import artifact, host
 from spcompile.runtime.verify import Comparison
 from spcompile.targets import ALIASES, Device, explain_target
 from spcompile.verdict import Verdict
 
 NOTHING_TO_PRUNE = "the model has no layer that can be pruned: it was compiled dense"
+NOTHING_PAYS = "no pattern asked for is faster than dense in any layer: it was compiled dense"
 DISTURBED = "other work disturbed the measurements, see their quartiles: measure again on an idle machine"
 NO_CALIBRATION = "no calibration data were given: weights were chosen by magnitude and not corrected, errors estimated from weights alone"
 
@@ -48,9 +50,11 @@ def model_facts(name: str, source, dense: ir.Model, pruned: ir.Model) -> ModelFa
 
 
 def source_digest(source, model: ir.Model) -> str:
-    """Of the file that was given, else of the model as prepared."""
+    """Of the file that was given, and of the files its weights lie in after it; else of the model as prepared."""
     if isinstance(source, (str, os.PathLike)):
-        return hashlib.sha256(Path(source).read_bytes()).hexdigest()
+        tensors = [value.const_value for value in ir.load(source).graph.initializers.values()]
+        outside = sorted({Path(tensor.path) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)})
+        return files_digest([Path(source), *outside]) if outside else artifact.digest(Path(source))
     return hashlib.sha256(ir.to_proto(model).SerializeToString()).hexdigest()
 
 
@@ -58,9 +62,10 @@ def layer_weights(pruned: ir.Model) -> tuple[LayerWeights, ...]:
     return tuple(LayerWeights(layer.name, layer.rows * layer.columns, int(np.count_nonzero(weight(pruned, layer)))) for layer in find_layers(pruned))
 
 
-def calibration_facts(calibration: Calibration | None) -> CalibrationFacts | Verdict:
+def calibration_facts(calibration: Calibration | None, without: str = "") -> CalibrationFacts | Verdict:
+    """without: what else the target did for want of data."""
     if calibration is None:
-        return Verdict.no(NO_CALIBRATION)
+        return Verdict.no(NO_CALIBRATION + without)
     return CalibrationFacts(calibration.source, len(next(iter(calibration.feeds.values()))), calibration.digest)
 
 
@@ -77,10 +82,10 @@ def verification_facts(checked: Comparison | Verdict) -> Verification | Verdict:
     return Verification(checked.reference, checked.random_inputs, checked.real_inputs, checked.worst_relative_difference, checked.limit, checked.where)
 
 
-def environment(threads: int) -> Environment:
+def environment() -> Environment:
     packages = tuple(Package(name, version) for name, version in host.packages().items())
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
-    return Environment(host.cpu_model(), host.flags_digest(), system, platform.python_version(), threads, packages)
+    return Environment(host.cpu_model(), host.flags_digest(), system, platform.python_version(), host.cores(), packages)
 
 
 def manifest_facts(choices: Mapping, seed: int, calibration: Calibration | None, source_sha256: str, env: Environment) -> dict:
@@ -106,7 +111,8 @@ def peak_memory_bytes() -> int:
 
 
 def warnings(plan: Plan, measured: Measurement | Verdict) -> tuple[str, ...]:
-    found = [] if any(len(entry.options) > 1 for entry in plan.layers) else [NOTHING_TO_PRUNE]
+    choice = any(len(entry.options) > 1 for entry in plan.layers)
+    found = [] if choice else [NOTHING_PAYS if plan.layers else NOTHING_TO_PRUNE]
     if isinstance(measured, Measurement) and measured.disturbed:
         found.append(DISTURBED)
     return tuple(found)

@@ -1,5 +1,6 @@
 """Whatever a user hands in -> the values that compilation works on. Everything wrong is found here, before anything long starts."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
-from spcompile.errors import NotationError, PatternError
+from spcompile.errors import DataError, NotationError, PatternError
 from spcompile.ir.frontend import load
 from spcompile.passes import prepare
 from spcompile.patterns import Pattern, parse_patterns
@@ -37,6 +38,14 @@ def model_name(source) -> str:
     if isinstance(source, (str, os.PathLike)):
         return Path(source).stem
     return getattr(source, "name", None) or getattr(getattr(source, "graph", None), "name", None) or type(source).__name__
+
+
+def output_name(name: str, target: str) -> str:
+    """
+    >>> output_name("model", "boards/my_board.toml")
+    'model-my_board.spc'
+    """
+    return f"{name}-{Path(target).stem if target.endswith('.toml') else target}.spc"
 
 
 def chosen_patterns(patterns, offered: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
@@ -73,13 +82,20 @@ def evaluation_of(given, model: ir.Model, threads: int) -> Evaluation | None:
     if given is None:
         return None
     if callable(given):
-        return Evaluation(given, "score", "score", 1, getattr(given, "__name__", "a function"))
+        return Evaluation(lambda pruned: _number(given(pruned)), "score", "score", 1, getattr(given, "__name__", "a function"))
     labelled = given if isinstance(given, Labelled) else load_labelled(given, model)
     return Evaluation(lambda pruned: top1(pruned, labelled, threads), "top-1", "share", len(labelled.labels), labelled.inputs.source)
 
 
-def samples_of(calibration: Calibration) -> int:
-    return len(next(iter(calibration.feeds.values())))
+def _number(score) -> float:
+    """What a user's own function returned; DataError unless it is one finite number."""
+    try:
+        number = float(score)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"evaluate returned {type(score).__name__}; it must return one number, the higher the better") from error
+    if not math.isfinite(number):
+        raise DataError(f"evaluate returned {number}; it must return a finite number, the higher the better")
+    return number
 
 
 def real_inputs(calibration: Calibration | None) -> Mapping[str, np.ndarray] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from spcompile.compiler.blame import blamed
 from spcompile.compiler.facts import target_facts
 from spcompile.compiler.inputs import chosen_patterns, model_name, prepared
 from spcompile.compiler.toolchains import toolchain_for
@@ -25,9 +26,10 @@ def inspect(
     device = load_target(target)
     toolchain = toolchain_for(device, threads, dtype)
     offered = chosen_patterns(patterns, toolchain.offered)
-    model = prepared(source, input_shapes, example_inputs)
-    toolchain.check(model)
-    predictor = toolchain.predictor(model)
+    with blamed(source, input_shapes, example_inputs):
+        model = prepared(source, input_shapes, example_inputs)
+        toolchain.check(model)
+        predictor = toolchain.predictor(model)
     found = []
     for layer in find_layers(model):
         choices, refusals = timed_choices(layer, offered, predictor, lambda l, pattern: pattern.present(weight(model, l)), toolchain.takes)

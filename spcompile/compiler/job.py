@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from spcompile.budget import Budget
 from spcompile.compiler import facts
+from spcompile.compiler.blame import blamed
 from spcompile.compiler.inputs import calibration_of, evaluation_of, prepared
 from spcompile.compiler.loaded import Loaded
 from spcompile.compiler.planning import curve, fastest, limit_s, problem_of, uniform_points
@@ -58,10 +59,11 @@ class Job:
     stage: Stages = field(default_factory=Stages, init=False)
 
     def run(self, request: Request, input_shapes, example_inputs, calibration, evaluate, finetune, folder: Path) -> Result:
-        with self.stage("load"), self.progress.stage("load"):
+        given = (self.source, input_shapes, example_inputs)
+        with blamed(*given), self.stage("load"), self.progress.stage("load"):
             loaded = self._load(input_shapes, example_inputs, calibration, evaluate, in_order=finetune is not None)
         timer = self.toolchain.timer(loaded.model)
-        with self.stage("plan"):
+        with blamed(*given), self.stage("plan"):
             errors = measure_errors(loaded.model, loaded.data, self.patterns, self.seed, self.progress, loaded.sparsifier.rows)
             problem, notes = self._problem(loaded.model, errors, timer)
         before = loaded.dense_score()
@@ -83,14 +85,14 @@ class Job:
                 weights=facts.layer_weights(pruned.model),
                 measured=measured,
                 accuracy=accuracy,
-                calibration=facts.calibration_facts(loaded.data),
+                calibration=facts.calibration_facts(loaded.data, self.toolchain.without_data),
                 verification=facts.verification_facts(checked),
                 frontier=curve(problem),
                 uniform=uniform_points(problem),
                 stages=self.stage.done,
                 peak_memory_bytes=facts.peak_memory_bytes(),
                 files=(),
-                environment=facts.environment(self.toolchain.threads),
+                environment=facts.environment(),
                 warnings=facts.warnings(plan, measured),
                 notes=(*pruned.notes, *notes),
                 **self.toolchain.facts(built),
@@ -116,7 +118,7 @@ class Job:
         if limit is not None and loaded.data is not None:
             problem = trusted(problem, errors.sensitivities, limit, loaded.sparsifier.harm)
         if limit is not None and self.measure and timer.verdict:
-            return problem, timer.search(problem, limit, lambda plan: loaded.sparsifier.pruned(plan).model, self.progress)
+            return problem, timer.search(problem, limit, lambda plan: loaded.sparsifier.masked(plan).model, self.progress)
         return problem, choose(problem, limit)
 
     def _pruned(self, loaded: Loaded, plan: Plan) -> tuple[Pruned, float | None]:
@@ -134,6 +136,8 @@ class Job:
 
     def _build(self, loaded: Loaded, pruned: Pruned, timer: Timer, stage: Path):
         """-> what was built, how it compares with the reference, and how long it takes."""
+        if self.measure and timer.verdict:
+            timer.tune(pruned.model, self.progress)
         with self.stage("build"), self.progress.stage("build"):
             built = self.toolchain.build(pruned.model, loaded.data, stage)
         with self.stage("verify"), self.progress.stage("verify"):
@@ -149,7 +153,7 @@ class Job:
         if not timer.verdict or not (timer.is_target or self.measure):
             return problem, ()
         if self.measure:
-            timer.tune(self.progress)
+            timer.tune_dense(self.progress)
         with self.progress.stage("measure dense"):
             problem, note = timer.anchored(problem)
         return problem, (note,)

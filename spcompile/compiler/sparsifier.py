@@ -53,6 +53,10 @@ class Sparsifier:
         """There must be time for it. From weights that the samples that judge had no part in; `pruned` has all samples."""
         return self._once("recovered", plan, self._recover)
 
+    def masked(self, plan: Plan) -> Pruned:
+        """With the zeros that the plan ends with: recovery keeps those it begins with."""
+        return self.pruned(plan) if self.recover_s is None else self._once("learned", plan, lambda plan: self._prune(plan, self.pruner, self.learned))
+
     def harm(self, plan: Plan) -> float:
         """Relative squared error of the outputs; pruned quickly, together and in order, so nothing is added up. There must be calibration data.
 
@@ -82,5 +86,4 @@ class Sparsifier:
     def _recover(self, plan: Plan) -> Pruned:
         from spcompile.training import recover, state_folder
 
-        pruned = self._prune(plan, self.pruner, self.learned)
-        return recover(self.model, pruned, plan.pruned, self.learned, self.judged, self.recover_s, self.seed, self.progress, state_folder())
+        return recover(self.model, self.masked(plan), plan.pruned, self.learned, self.judged, self.recover_s, self.seed, self.progress, state_folder())

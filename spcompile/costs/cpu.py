@@ -27,18 +27,26 @@ LOW, HIGH = 0.8, 1.35  # truth / prediction, 9 times of 10
 
 
 def predict(work: Work, target: Target, threads: int, loop_cycles: float | None = None, network_bytes: float = 0.0) -> Latency:
-    """Latency of one call on `threads` threads (at least 1), basis "analytic".
+    """Latency of one call on `threads` threads (at least 1), or on one where `worth` says so, basis "analytic".
 
     loop_cycles: of the inner loops' code on one core out of L1, where someone knows them better than the counts tell.
     network_bytes: weights, offsets and workspace of the whole network, among which a call finds its cold streams; 0 for a call repeated alone.
     """
     assert threads >= 1, threads
+    seconds = _cycles(work, target, worth(work, target, threads), loop_cycles, network_bytes) / target.clock_hz
+    return Latency(seconds, seconds * LOW, seconds * HIGH, "analytic")
+
+
+def worth(work: Work, target: Target, threads: int) -> int:
+    """How many threads a call is split among: all, or one where handing work on takes longer than it saves."""
+    return threads if threads > 1 and work.units > 1 and _cycles(work, target, threads) < _cycles(work, target, 1) else 1
+
+
+def _cycles(work: Work, target: Target, threads: int, loop_cycles: float | None = None, network_bytes: float = 0.0) -> float:
     used = min(threads, target.cores, work.units)
     share = -(-work.units // used) / work.units  # of the thread that gets the most
     core, memory = core_cycles(work, target, loop_cycles) * target.measured_core, memory_cycles(work, target, used, network_bytes)
-    cycles = _overlap(MEMORY[target.out_of_order], core, memory) * share
-    seconds = (cycles + CALL_CYCLES + LAUNCH_CYCLES * math.log2(min(threads, target.cores))) / target.clock_hz
-    return Latency(seconds, seconds * LOW, seconds * HIGH, "analytic")
+    return _overlap(MEMORY[target.out_of_order], core, memory) * share + CALL_CYCLES + LAUNCH_CYCLES * math.log2(min(threads, target.cores))
 
 
 def core_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:

@@ -20,14 +20,14 @@ def load(source, input_shapes: Mapping[str, tuple[int, ...]] | None = None, exam
     """
     if isinstance(source, (str, os.PathLike, onnx.ModelProto)):
         return load_onnx(source, input_shapes)
-    if not isinstance(source, ir.Model) and not _is_torch_module(source):
+    if not isinstance(source, ir.Model) and not is_torch_module(source):
         raise ModelError(f"cannot compile a {type(source).__name__}; give an ONNX path, an onnx.ModelProto, an onnx_ir.Model or a torch.nn.Module")
     model = source.clone() if isinstance(source, ir.Model) else load_torch(source, example_inputs)
     fix_input_shapes(model, input_shapes)
     return model
 
 
-def _is_torch_module(source) -> bool:
+def is_torch_module(source) -> bool:
     """Whoever holds a module has imported torch, so we need not."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(source, torch.nn.Module)

@@ -58,6 +58,8 @@ def read_proto(path: Path) -> onnx.ModelProto:
 def _check_whole(proto: onnx.ModelProto, name: str) -> None:
     if not proto.HasField("graph"):
         raise ModelError(f"{name} is not an ONNX model: it holds no graph")
+    if sparse := [tensor.values.name for tensor in proto.graph.sparse_initializer]:
+        raise ModelError(f"{name} holds sparse initializers ({', '.join(sparse)}); store them as dense tensors, zeros in these are found and used")
     if not _is_text(proto):
         raise ModelError(f"{name} is damaged: it holds names that are not text; fetch or export it again")
     if not proto.opset_import:

@@ -117,7 +117,7 @@ def check_operators(model: ir.Model) -> None:
             raise UnsupportedOperator(f"input '{value.name}' is {value.dtype.name.lower()}; known are {', '.join(DTYPES.values())}: convert the model")
     for node in model.graph:
         if reason := _refusal_of_values(node) or ("" if node.name in layers else _refusal(node)):
-            raise UnsupportedOperator(f"node '{node.name}' ({node.op_type}) cannot be compiled: {reason}; supported operators: see README")
+            raise UnsupportedOperator(f"node '{node.name}' ({node.op_type}) cannot be compiled: {reason}; docs/main-job.md lists the operators that can")
     for value in model.graph.outputs:
         if value.dtype != ir.DataType.FLOAT:
             raise UnsupportedOperator(f"output '{value.name}' is {value.dtype.name.lower()}; only float32 outputs can be compiled")
@@ -170,8 +170,14 @@ def _lower_task(emitter: Emitter, task: Task, layers: dict) -> None:
         (lower_conv if node.op_type == "Conv" else lower_linear)(emitter, task, layers[node.name])
     else:
         OPERATORS[node.op_type](emitter, task)
-        if node.op_type in MOVES and emitter.views[task.output].dtype != DTYPES[task.output.dtype]:
-            raise UnsupportedOperator(f"node '{task.name}' ({node.op_type}) cannot be compiled: it copies {DTYPES[task.output.dtype]}, only float32 is copied")
+        refuse_copies_of_whole_numbers(emitter, task)
+
+
+def refuse_copies_of_whole_numbers(emitter: Emitter, task: Task) -> None:
+    """UnsupportedOperator where an operator that moves numbers, lowered already, had to write others than fractions: workspace holds nothing else."""
+    if task.node.op_type in MOVES and emitter.views[task.output].dtype != DTYPES[task.output.dtype]:
+        kind = DTYPES[task.output.dtype]
+        raise UnsupportedOperator(f"node '{task.name}' ({task.node.op_type}) cannot be compiled: it copies {kind}, only float32 is copied")
 
 
 def _lower_elementwise(emitter: Emitter, task: Task) -> None:

@@ -1,5 +1,7 @@
 """Operators that move no data, or only copy: reshape, transpose, slice, split, concatenate, pad, expand, resize."""
 
+import math
+
 import numpy as np
 import onnx_ir as ir
 
@@ -104,9 +106,18 @@ def resizes_by_copy(node: ir.Node) -> bool:
     nearest = "mode" not in node.attributes or node.attributes["mode"].as_string() == "nearest"
     mode = node.attributes["coordinate_transformation_mode"].as_string() if "coordinate_transformation_mode" in node.attributes else "half_pixel"
     rounding = node.attributes["nearest_mode"].as_string() if "nearest_mode" in node.attributes else "round_prefer_floor"
-    whole = all(wide % extent == 0 for extent, wide in zip(shape_of(node.inputs[0]), shape_of(node.outputs[0]), strict=True))
+    factors = [wide / extent for extent, wide in zip(shape_of(node.inputs[0]), shape_of(node.outputs[0]), strict=True)]
+    whole = all(factor.is_integer() for factor in factors) and _asked_factors(node) in ([], factors)
     plain = (mode, rounding) in {("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil")}
     return nearest and whole and plain
+
+
+def _asked_factors(node: ir.Node) -> list[float]:
+    """A size rounds down what its scale asked for; the scale, where there is one, decides which pixel is read."""
+    scales = node.inputs[2] if len(node.inputs) > 2 else None
+    if scales is None or (scales.const_value is not None and not scales.const_value.size):
+        return []
+    return [float(scale) for scale in scales.const_value.numpy()] if scales.const_value is not None else [math.nan]
 
 
 def lower_depth_to_space(emitter: Emitter, task: Task) -> None:

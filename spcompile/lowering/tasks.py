@@ -13,7 +13,8 @@ import onnx_ir as ir
 from spcompile.kernels.expression import ACCUMULATOR, Expression, constant, operand, operations, substitute
 from spcompile.lowering.elementwise_ops import expression_of, scalar_of
 
-EPILOGUE_ANCHORS = ("Conv", "Gemm", "MatMul", "AveragePool", "MaxPool")
+IMAGE_ANCHORS = ("Conv", "AveragePool", "MaxPool")  # their rows are channels, axis 1; a product's are its last axis
+EPILOGUE_ANCHORS = (*IMAGE_ANCHORS, "Gemm", "MatMul")
 MOST_OPERATIONS = 120  # in one expression: a value that is used twice is computed twice
 
 
@@ -101,11 +102,12 @@ def _joins(task: Task, node: ir.Node, values: dict, ready: set) -> bool:
     others = [value for value in node.inputs if value is not None and value not in values]
     if task.node is None:
         return all(value in ready for value in others)
-    return all(value in ready and _fits_epilogue(value, task.shape) for value in others)
+    rows = 1 if task.node.op_type in IMAGE_ANCHORS else len(task.shape) - 1
+    return all(value in ready and _fits_epilogue(value, task.shape, rows) for value in others)
 
 
-def _fits_epilogue(value: ir.Value, shape: tuple[int, ...]) -> bool:
-    """Constants by row, whole tensors, one number per channel of an image: what an epilogue's strides can express."""
+def _fits_epilogue(value: ir.Value, shape: tuple[int, ...], row_axis: int) -> bool:
+    """One number, one for each row, whole tensors: what an epilogue's strides can express."""
     if scalar_of(value) is not None:
         return True
     own = shape_of(value)
@@ -113,7 +115,6 @@ def _fits_epilogue(value: ir.Value, shape: tuple[int, ...]) -> bool:
         return False
     if own == shape:
         return True
-    row_axis = 1 if len(shape) == 4 else len(shape) - 1
     padded = (1,) * (len(shape) - len(own)) + own
     return padded[row_axis] == shape[row_axis] and math.prod(padded) == shape[row_axis]
 

@@ -3,6 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
+from spcompile.errors import ModelError
 from spcompile.ir.constants import constant
 from spcompile.ir.rewiring import bypass
 from spcompile.passes.base import NodePass, nodes_of
@@ -34,7 +35,9 @@ def _is_no_op(node: ir.Node) -> bool:
         return True
     if node.op_type == "Dropout":
         training = node.inputs[2] if len(node.inputs) > 2 else None
-        return training is None or (constant(training) is not None and not constant(training))
+        if training is not None and (constant(training) is None or constant(training)):
+            raise ModelError(f"node '{node.name or node.outputs[0].name}' (Dropout) is in training mode; export the model in evaluation mode")
+        return True
     return _same_type(node) and _TESTS.get(node.op_type, lambda node: True)(node)
 
 

@@ -52,11 +52,12 @@ def _affine(reader: ir.Node, value: ir.Value, shape: tuple[int, ...]) -> tuple[n
 
 
 def _per_channel(array: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    """float64 [out channels] if the constant, broadcast over the layer's output shape, varies along the channel axis alone."""
+    """float64 [out channels] if the constant, broadcast over the layer's output shape, varies along the channel axis alone, and makes no more
+    channels of one."""
     if array is None or array.dtype != np.float32 or array.ndim > len(shape):
         return None
     padded = (1,) * (len(shape) - array.ndim) + array.shape
-    if any(size != 1 for axis, size in enumerate(padded) if axis != 1):
+    if any(size != 1 for axis, size in enumerate(padded) if axis != 1) or array.size not in (1, shape[1]):
         return None
     return np.broadcast_to(array.reshape(-1).astype(np.float64), (shape[1],))
 

@@ -8,6 +8,8 @@ from spcompile.errors import ModelError, UnsupportedOperator
 from spcompile.ir.input_shapes import notation
 from spcompile.passes.base import Pass
 
+WINDOWS = ("Conv", "AveragePool", "MaxPool", "LpPool", "ConvTranspose")
+
 
 class InferShapes(Pass):
     """Before: y of shape [1, ?, 56] -> after: y of shape [1, 64, 56]. Raises ModelError where inputs do not fit together or a shape depends on the data."""
@@ -17,11 +19,20 @@ class InferShapes(Pass):
         for node in model.graph:
             if not all(_is_known(value) for value in node.outputs if value.name):
                 raise _refusal(node, model.graph.opset_imports.get(node.domain, 0))
+            if any(size < 0 for value in node.outputs if value.name for size in value.shape.numpy()) or _too_small(node):
+                given = ", ".join(f"{value.name} {notation(value.shape)}" for value in node.inputs if value is not None)
+                raise ModelError(f"node '{node.name or node.outputs[0].name}' ({node.op_type}): the input is too small for it, {given}; check the input shape")
         return changed
 
     def ensures(self, model: ir.Model) -> None:
         values = [*model.graph.inputs, *model.graph.initializers.values(), *(value for node in model.graph for value in node.outputs if value.name)]
         assert all(_is_known(value) for value in values), [value.name for value in values if not _is_known(value)]
+
+
+def _too_small(node: ir.Node) -> bool:
+    """A window that finds no place in an image that has pixels."""
+    empty = node.op_type in WINDOWS and any(0 in value.shape.numpy() for value in node.outputs if value.name)
+    return empty and 0 not in node.inputs[0].shape.numpy()
 
 
 def _is_known(value: ir.Value) -> bool:

@@ -62,7 +62,7 @@ def random_calibration(model: ir.Model, seed: int = 0, samples: int = RANDOM_SAM
     for name, (shape, dtype) in _inputs(model).items():
         full = (samples * (shape[0] if shape else 1), *shape[1:])
         feeds[name] = rng.standard_normal(full).astype(dtype) if dtype.kind == "f" else rng.integers(0, 2, full).astype(dtype)
-    return Calibration(feeds, "random", ("calibrated with random numbers, which are nothing like real inputs: expect a worse network than with --calib",))
+    return Calibration(feeds, "random")
 
 
 def samples(calibration: Calibration, model: ir.Model) -> int:

@@ -30,7 +30,8 @@ def load_labelled(path: str | Path, model: ir.Model, limit: int | None = None) -
     if not keys:
         raise DataError(f"{path} has no labels; give them as an array named {' or '.join(LABEL_KEYS)} beside {', '.join(sorted(names))}")
     labels, inputs = arrays[keys[0]], load_calibration(path, model, limit=limit)
-    samples = max(len(array) for key, array in arrays.items() if key not in keys)
+    read = names if names <= arrays.keys() else arrays.keys() - {*keys}  # what `load_calibration` took
+    samples = max(len(arrays[name]) for name in read)
     if labels.shape not in ((samples,), (samples, 1)) or labels.dtype.kind not in "iu":
         raise DataError(f"{path}: labels must be {samples} integers, one per sample; they are {labels.dtype.name} {list(labels.shape)}")
     return Labelled(inputs, labels.reshape(-1)[: len(next(iter(inputs.feeds.values())))].astype(np.int64))

@@ -48,7 +48,7 @@ def prune(
             walk.run(calibration, advance)
             return Pruned(with_weights(model, walk.matrices, walk.biases), walk.masks, (*calibration.notes, *walk.notes))
         chosen = Magnitude() if pruner.needs_data else pruner
-        evidence = {layer.name: Evidence(layer, weight(model, layer)) for layer in layers if layer.name in choices}
+        evidence = {layer.name: Evidence(layer, weight(model, layer), seed=seed) for layer in layers if layer.name in choices}
         masks = {name: _mask(chosen, known, choices[name]) for name, known in evidence.items()}
         matrices = {name: chosen.solver.solve(known, masks[name]) for name, known in evidence.items()}
         advance(len(layers))
@@ -109,7 +109,7 @@ class _Walk:
                     if self._has_work(layer, streams):
                         moments = streams.moments(layer, at, self.rng)
                         evidence = moments.evidence_with_halves(weight(self.model, layer), self.rows.get(layer.name))
-                        self._solve(replace(evidence, fisher=fisher.get(layer.name)))
+                        self._solve(replace(evidence, fisher=fisher.get(layer.name), seed=self.seed))
                         self.thin += [layer.name] * (moments.count < layer.columns)
                         streams.weights.update({name: torch.from_numpy(array) for name, array in self._written(layer).items()})
                     advance()

@@ -243,5 +243,5 @@ class Environment:
     cpu_flags_sha256: str
     system: str
     python: str
-    threads: int  # that pruning and compiling were allowed
+    cores: int  # that pruning and compiling could use
     packages: tuple[Package, ...]

@@ -1,6 +1,6 @@
 """An Inspection on a terminal and as JSON."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 
 from rich.console import Console
@@ -33,14 +33,17 @@ def show_summary(inspection: Inspection, console: Console) -> None:
         console.print(_whole(inspection))
 
 
-def show_layers(inspection: Inspection, wanted: str, console: Console) -> int:
-    """Every level of every pattern for the layers whose names match the shell pattern `wanted`; -> how many there are."""
-    chosen = [entry for entry in inspection.layers if fnmatchcase(entry.layer.name, wanted)]
-    for entry in chosen:
+def narrowed(inspection: Inspection, wanted: str) -> Inspection:
+    """To the layers whose names match the shell pattern `wanted`."""
+    return replace(inspection, layers=tuple(entry for entry in inspection.layers if fnmatchcase(entry.layer.name, wanted)))
+
+
+def show_layers(inspection: Inspection, console: Console) -> None:
+    """Every level of every pattern."""
+    for entry in inspection.layers:
         console.print(Text(f"\n{entry.layer.name}, {shape(entry.layer)}: {milliseconds(entry.dense.expected_s)} dense ({entry.dense.basis})", style="bold"))
         console.print(_levels(entry))
         section(console, "refused", tuple(f"{refusal.pattern}: {refusal.reason}" for refusal in entry.refusals))
-    return len(chosen)
 
 
 def to_json(inspection: Inspection) -> dict:

@@ -75,12 +75,19 @@ class Report:
         return self.plan.feasible and not self.over_budget and not self.over_drop
 
     @property
+    def _nearest(self) -> str:
+        """What the plan takes, by the clock where the clock judged it."""
+        if self.request.measure and isinstance(self.measured, Measurement):
+            return f"{milliseconds(self.measured.plan.fastest_s)}, measured"
+        return f"{milliseconds(self.plan.latency.expected_s)}, predicted"
+
+    @property
     def outcome(self) -> Verdict:
         """Yes, or why the command line exits with 1: infeasible, wrong, or slower than promised."""
         plan, budget_s = self.plan, self.plan.budget_s
         if not plan.feasible:
             goal = f"budget of {milliseconds(budget_s)}" if budget_s is not None else f"allowed drop of {self.request.max_drop}"
-            return Verdict.no(f"no plan keeps the {goal}; the nearest one takes {milliseconds(plan.latency.expected_s)}, predicted")
+            return Verdict.no(f"no plan keeps the {goal}; the nearest one takes {self._nearest}")
         if self.over_drop:
             before, after = (score(value, self.accuracy.unit) for value in (self.accuracy.before, self.accuracy.after))
             return Verdict.no(f"{self.accuracy.metric} falls from {before} to {after}, by more than the {self.request.max_drop} allowed")

@@ -53,7 +53,8 @@ def check_output(folder: str | Path, force: bool) -> Path:
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """A temporary neighbour of `folder` that takes its place when the block ends well, and is gone when it does not."""
-    stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.resolve().parent))
+    folder = folder.resolve()  # what a link points to is replaced, the link stays
+    stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         stage.chmod(0o755)
         yield stage

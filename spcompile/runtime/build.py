@@ -8,6 +8,7 @@ share one workspace: LLVM then reorders them.
 import tempfile
 from pathlib import Path
 
+from spcompile.costs.cpu import worth
 from spcompile.lowering.program import Argument, Program
 from spcompile.runtime.link import shared_library
 from spcompile.runtime.object_store import objects_of
@@ -23,7 +24,11 @@ C_FUNCTION = 1  # TVM's calling_conv of a function that is lowered already: it k
 
 def build_library(program: Program, target: Target, threads: int, path: str | Path) -> None:
     """Write the shared library whose entry takes (workspace, values, indices, inputs..., outputs...)."""
-    kernels = objects_of(program.kernels, target, threads, lambda kernel: _compiled({kernel.name: _c_function(kernel.emit(threads), kernel.name)}, target))
+    kernels = objects_of(
+        [(kernel, worth(kernel.work(), target, threads)) for kernel in program.kernels],
+        target,
+        lambda kernel, used: _compiled({kernel.name: _c_function(kernel.emit(used), kernel.name)}, target),
+    )
     with tempfile.TemporaryDirectory() as folder:
         objects = []
         for number, content in enumerate([*kernels, _compiled({ENTRY: _entry(program)}, target)]):

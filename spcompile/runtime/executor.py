@@ -17,8 +17,7 @@ class Executor:
     def __init__(self, module, device, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], workspace_elements: int, values, indices, threads: int = 1):
         import tvm
 
-        if threads > 1:
-            _use_threads(threads)
+        use_threads(threads)
         self.inputs, self.outputs = inputs, outputs
         self._entry = module[ENTRY]
         self._device = device
@@ -72,7 +71,8 @@ class Executor:
         return np.ascontiguousarray(array.reshape(tensor.shape or (1,)))
 
 
-def _use_threads(count: int) -> None:
-    """TVM's pool is made at the first parallel call, with half as many workers as there are cores unless this variable says otherwise."""
+def use_threads(count: int) -> None:
+    """Before a library's first parallel call: then TVM's pool is made, with half as many workers as there are cores unless this variable says otherwise."""
     known = os.environ.get("TVM_NUM_THREADS", "")
-    os.environ["TVM_NUM_THREADS"] = str(max(count, int(known) if known.isdigit() else 0))
+    if count > 1:
+        os.environ["TVM_NUM_THREADS"] = str(max(count, int(known) if known.isdigit() else 0))

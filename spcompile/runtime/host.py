@@ -1,6 +1,7 @@
 """This machine: what it can run, and the fingerprint that makes measured times comparable."""
 
 import hashlib
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +28,11 @@ def cpu_flags() -> tuple[str, ...]:
 
 def cpu_model() -> str:
     return " ".join(_cpuinfo("model name")) or platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def flags_digest() -> str:

@@ -22,11 +22,14 @@ def store_folder() -> Path:
     return user_cache() / "objects"
 
 
-def objects_of(kernels: Iterable[Kernel], target: Target, threads: int, compiled: Callable[[Kernel], bytes]) -> list[bytes]:
-    """Every kernel's object file, in their order; `compiled` makes those that are not in the store. A store that cannot be written is done without."""
-    places = {store_folder() / f"{_digest(kernel, target, threads)}.o": kernel for kernel in kernels}
+def objects_of(kernels: Iterable[tuple[Kernel, int]], target: Target, compiled: Callable[[Kernel, int], bytes]) -> list[bytes]:
+    """The object file of every kernel, for as many threads as it comes with, in their order; `compiled` makes those that are not in the store.
+
+    A store that cannot be written is done without.
+    """
+    places = {store_folder() / f"{_digest(kernel, target, threads)}.o": (kernel, threads) for kernel, threads in kernels}
     known = [_known(path) for path in places]
-    objects = [found or _kept(path, compiled(kernel)) for found, (path, kernel) in zip(known, places.items(), strict=True)]
+    objects = [found or _kept(path, compiled(*wanted)) for found, (path, wanted) in zip(known, places.items(), strict=True)]
     if not all(known):
         trim()
     return objects

@@ -10,6 +10,7 @@ import numpy as np
 
 from spcompile.lowering.program import ALIGNMENT, Argument, Program, Step
 from spcompile.runtime.build import build_library
+from spcompile.runtime.executor import use_threads
 from spcompile.targets.target import Target
 
 LINE_BYTES = 4 * ALIGNMENT
@@ -21,6 +22,7 @@ class ProgramOnHost:
     def __init__(self, program: Program, target: Target, threads: int):
         import tvm
 
+        use_threads(threads)
         self.program = program
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "program.so"

@@ -33,7 +33,9 @@ class Comparison:
     limit: float = LIMIT  # of that difference
 
 
-def verify(program: Program, library: Path, model: ir.Model, target: Target, real: Mapping[str, np.ndarray] | None, seed: int) -> Comparison | Verdict:
+def verify(
+    program: Program, library: Path, model: ir.Model, target: Target, threads: int, real: Mapping[str, np.ndarray] | None, seed: int
+) -> Comparison | Verdict:
     """Run on this host, or in the emulator for ARM code on another machine; a Verdict says why neither could."""
     feeds = inputs_for(program, real, seed)
     reference = Session(model)
@@ -41,7 +43,7 @@ def verify(program: Program, library: Path, model: ir.Model, target: Target, rea
     given = len(feeds) - RANDOM_INPUTS
     name = f"ONNX Runtime {version('onnxruntime')}"
     if runs_here(target.triple, target.lanes_fp32):
-        worst = worst_difference(_runner(Executor.of_program(program, library)), feeds, expected)
+        worst = worst_difference(_runner(Executor.of_program(program, library, threads)), feeds, expected)
         return Comparison(name, RANDOM_INPUTS, given, worst, "this host")
     if not target.triple.startswith("aarch64"):
         return runs_here(target.triple, target.lanes_fp32)
@@ -81,11 +83,16 @@ def _runner(executor: Executor) -> Run:
 
 
 def worst_difference(run: Run, feeds: list[dict], expected: list[dict]) -> float:
-    """Of all outputs over all feeds, as in `Comparison`; 1e30 for what is no number."""
-    worst = 0.0
-    for feed, reference in zip(feeds, expected, strict=True):
-        for name, array in run(feed).items():
-            scale = max(float(np.abs(reference[name]).max()), np.finfo(np.float32).tiny)
-            difference = float(np.abs(array.astype(np.float64) - reference[name]).max()) / scale
-            worst = max(worst, difference if np.isfinite(difference) else 1e30)
-    return worst
+    """Of all outputs over all feeds, as in `Comparison`."""
+    return max((_difference(array, reference[name]) for feed, reference in zip(feeds, expected, strict=True) for name, array in run(feed).items()), default=0.0)
+
+
+def _difference(array: np.ndarray, reference: np.ndarray) -> float:
+    """1e30 where one of them alone is NaN or infinite: a network that gives such numbers must give the same ones compiled."""
+    finite = np.isfinite(reference)
+    if not np.array_equal(finite, np.isfinite(array)) or not np.array_equal(array[~finite], reference[~finite], equal_nan=True):
+        return 1e30
+    if not finite.any():
+        return 0.0
+    scale = max(float(np.abs(reference[finite]).max()), np.finfo(np.float32).tiny)
+    return float(np.abs(array[finite].astype(np.float64) - reference[finite]).max()) / scale

@@ -26,12 +26,12 @@ def _why_dense(layer: Candidates, price: float) -> str:
     if len(layer.options) == 1:
         return "dense: no pattern fits and is faster here"
     if not price:
-        return "dense: the budget is met without this layer"
+        return "dense: the goal is met without this layer"
     gentlest = min(layer.options[1:], key=lambda option: _rate(layer.dense, option))
     times = _rate(layer.dense, gentlest) / price
     saving = f"{_named(gentlest)} would save {_ms(_saved(layer.dense, gentlest))}"
     if times < 1:
-        return f"dense: {saving} more than the budget asks for"
+        return f"dense: {saving} more than the goal asks for"
     return f"dense: {saving} at {times:.1f} times the harm per ms that suffices elsewhere"
 
 
@@ -43,7 +43,7 @@ def _next_step(layer: Candidates, chosen: Option, price: float) -> str:
     gentlest = min(faster, key=lambda option: _rate(chosen, option))
     more = f"{_named(gentlest)} would save {_ms(_saved(chosen, gentlest))} more"
     times = _rate(chosen, gentlest) / price if price else 0.0
-    return f"; {more} at {times:.1f} times the harm per ms that suffices elsewhere" if times >= 1 else f"; {more}, which the budget does not ask for"
+    return f"; {more} at {times:.1f} times the harm per ms that suffices elsewhere" if times >= 1 else f"; {more}, which the goal does not ask for"
 
 
 def _named(option: Option) -> str:

@@ -27,12 +27,13 @@ def finetune(module, dense: ir.Model, pruned: Pruned, plan: Plan | None, hook: H
 
     before = {name: value.detach().clone() for name, value in module.state_dict().items()}
     try:
-        ties = [_tie(module, dense, layer) for layer in find_layers(dense) if layer.name in pruned.masks]
+        ties = _ties(module, dense, pruned)
         with torch.no_grad():
             _load(module, dense, pruned, ties)
-        masks = {tie.parameter: torch.from_numpy(tie.from_matrix(pruned.masks[tie.layer.name])) for tie in ties}
+        pruned_ties = [tie for tie in ties if tie.layer.name in pruned.masks]
+        masks = {tie.parameter: torch.from_numpy(tie.from_matrix(pruned.masks[tie.layer.name])) for tie in pruned_ties}
         hook(module, masks, plan)
-        for tie in ties:
+        for tie in pruned_ties:
             _prove(tie, _parameters(module)[tie.parameter], masks[tie.parameter])
     except BaseException:
         module.load_state_dict(before)
@@ -67,6 +68,18 @@ def _parameters(module) -> dict:
     return dict(module.named_parameters(remove_duplicate=False))
 
 
+def _ties(module, dense: ir.Model, pruned: Pruned) -> list[_Tie]:
+    """Of all layers that were pruned, and of those that were solved anew to make up for it, as far as the module has their weights as they are."""
+    found = []
+    for layer in find_layers(dense):
+        try:
+            found.append(_tie(module, dense, layer))
+        except ModelError:
+            if layer.name in pruned.masks:
+                raise
+    return found
+
+
 def _tie(module, dense: ir.Model, layer: Layer) -> _Tie:
     exported, parameters = weight(dense, layer), _parameters(module)
     if layer.weight not in parameters:
@@ -89,16 +102,45 @@ def _row_scale(exported: np.ndarray, own: np.ndarray) -> np.ndarray:
 
 
 def _load(module, dense: ir.Model, pruned: Pruned, ties: list[_Tie]) -> None:
-    """Pruned weights, and biases where the module has them as they were exported."""
+    """Pruned weights; and what biases gained, where the module has them or a batch norm that was folded into them."""
     import torch
 
     layers, parameters = {layer.name: layer for layer in find_layers(pruned.model)}, _parameters(module)
     for tie in ties:
         layer = layers[tie.layer.name]
         parameters[tie.parameter].copy_(torch.from_numpy(tie.from_matrix(weight(pruned.model, layer) / tie.scale)))
-        own = parameters.get(tie.layer.bias)
-        if own is not None and np.allclose(own.cpu().numpy(), bias(dense, tie.layer)):
-            own.copy_(torch.from_numpy(bias(pruned.model, layer)))
+        if tie.layer.bias is not None:
+            _shift(module, tie, bias(dense, tie.layer), bias(pruned.model, layer))
+
+
+def _shift(module, tie: _Tie, before: np.ndarray, after: np.ndarray) -> None:
+    """Let the module's exported bias [rows] become `after`."""
+    import torch
+
+    parameters, gained = _parameters(module), torch.from_numpy(after - before)
+    own = parameters.get(tie.layer.bias)
+    if own is not None and np.allclose(own.cpu().numpy(), before):
+        own.add_(gained)
+    elif (norm := _folded_norm(module, tie, before)) is not None:
+        if norm.bias is None:
+            norm.running_mean.sub_(gained / torch.from_numpy(tie.scale[:, 0]))
+        else:
+            norm.bias.add_(gained)
+
+
+def _folded_norm(module, tie: _Tie, folded: np.ndarray):
+    """The batch norm whose scale the exported rows carry and whose shift is the exported bias [rows]; None where there is none."""
+    import torch
+
+    own = _parameters(module).get(tie.parameter.removesuffix("weight") + "bias")
+    for norm in module.modules():
+        if isinstance(norm, torch.nn.modules.batchnorm._BatchNorm) and norm.running_var is not None and norm.num_features == len(folded):
+            scale = (norm.running_var + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
+            shift = (0 if own is None else own) - norm.running_mean
+            shift = shift * scale + (0 if norm.bias is None else norm.bias)
+            if np.allclose(scale.cpu().numpy(), tie.scale[:, 0], CLOSE, CLOSE) and np.allclose(shift.cpu().numpy(), folded, CLOSE, CLOSE):
+                return norm
+    return None
 
 
 def _prove(tie: _Tie, parameter, mask) -> None:

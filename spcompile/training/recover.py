@@ -47,7 +47,7 @@ def recover(
         return replace(pruned, notes=(*pruned.notes, NOTHING))
     recipe = recipe or Recipe()
     distillation = Distillation(dense, pruned, learned, judged, seed, recipe)
-    path = state_file(folder, dense, choices, learned, f"{seed} {duration_s} {recipe}") if folder is not None else None
+    path = state_file(folder, dense, pruned, choices, learned, f"{seed} {duration_s} {recipe}") if folder is not None else None
     with threads_restored() as threads:
         training = _Training(distillation, duration_s, recipe.most_steps, path, threads)
         _run(training, progress or Silent())

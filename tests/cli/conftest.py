@@ -50,7 +50,7 @@ def compiler(monkeypatch, samples):
         module.calls.append((model, given))
         if module.error is not None:
             raise module.error
-        return SimpleNamespace(report=module.report)
+        return SimpleNamespace(report=module.report, artifact=Path(given.get("output") or "net-arm.spc"))
 
     def inspect(model, **given):
         answer(model, **given)

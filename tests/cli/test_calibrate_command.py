@@ -133,3 +133,9 @@ def test_mistakes_are_one_line_and_write_nothing(cli, board, tmp_path, words, to
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
     assert re.search(told, outcome.err), outcome.err
     assert path.read_text() == before
+
+
+@pytest.mark.parametrize("base", ["a100", "zcu104"])
+def test_only_cpus_are_calibrated(cli, board, base):
+    outcome = cli("calibrate", "--target", board(base))
+    assert outcome.code == 2 and "only those of CPUs are calibrated" in outcome.err

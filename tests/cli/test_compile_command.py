@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from spcompile.cli.compile_command import default_output
 from spcompile.progress import Lines, Silent
 from spcompile.report import from_json
 from spcompile.report.headline import headline
@@ -32,7 +31,7 @@ def test_the_shortest_form(cli, compiler, model):
         "seed": 0,
         "measure": False,
         "prune": None,
-        "output": Path("net-arm.spc"),
+        "output": None,
         "force": False,
     }
 
@@ -57,7 +56,7 @@ def test_every_option_arrives(cli, compiler, model):
         "seed": 7,
         "measure": True,
         "prune": "magnitude",
-        "output": Path("out"),
+        "output": "out",
         "force": True,
     }
 
@@ -108,11 +107,3 @@ def test_a_regression_exits_with_1(cli, compiler, model, samples):
     outcome = cli(model, *PLAIN)
     assert outcome.code == 1
     assert "slower than dense" in outcome.err
-
-
-@pytest.mark.parametrize(
-    ("model", "target", "folder"),
-    [("net.onnx", "arm", "net-arm.spc"), ("a/b.c.onnx", "host", "b.c-host.spc"), ("n.onnx", "boards/x.toml", "n-x.spc"), ("n", "x86", "n-x86.spc")],
-)
-def test_where_the_artifact_goes(model, target, folder):
-    assert default_output(model, target) == folder

@@ -30,6 +30,12 @@ def test_json(cli, compiler, model):
     assert json.loads(cli("inspect", model, *ARM, "--json").out) == json.loads(json.dumps(to_json(compiler.inspection)))
 
 
+def test_json_of_one_layer(cli, compiler, model):
+    (layer,) = json.loads(cli("inspect", model, *ARM, "--json", "--layer", "/conv1/*").out)["layers"]
+    assert layer in json.loads(json.dumps(to_json(compiler.inspection)))["layers"]
+    assert "no layer is called 'nothing'" in cli("inspect", model, *ARM, "--json", "--layer", "nothing").err
+
+
 def test_what_is_missing(cli, model):
     assert "no model given" in cli("inspect").err
     assert "no target given" in cli("inspect", model).err

@@ -95,3 +95,9 @@ def test_mistakes_are_one_line(cli, artifact, tmp_path, monkeypatch, words, said
     assert said in outcome.err
     assert outcome.err.count("\n") == 1
     assert artifact.seen == []
+
+
+def test_json_has_null_for_what_is_no_number(cli, artifact, tmp_path):
+    np.savez(tmp_path / "in.npz", x=np.full((1, 3, 4, 4), np.inf, np.float32))
+    facts = json.loads(cli("run", "net-x86.spc", "--input", tmp_path / "in.npz", "--json").out)["outputs"]["y"]
+    assert (facts["least"], facts["most"], facts["mean"], facts["shape"]) == (None, None, None, [1, 3, 4, 4])

@@ -1,8 +1,11 @@
-"""What the host times."""
+"""What the host times, and the search by the clock; the clock itself is made up."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from spcompile.compiler import building
 from spcompile.compiler.building import STAND_IN, Host, filled
 from spcompile.compiler.planning import problem_of
 from spcompile.ir.layers import find_layers, weight
@@ -10,7 +13,9 @@ from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
 from spcompile.patterns import PATTERNS
 from spcompile.progress import Silent
+from spcompile.search import choose
 from spcompile.targets import load_target
+from tests.compiler.test_trust import PROBLEM
 from tests.pruning.samples import network
 
 
@@ -36,3 +41,39 @@ def test_predictions_are_scaled_by_what_they_foretell(monkeypatch):
     predicted_s = Predictor(lower(filled(model), target, 1), target, 1).total.expected_s
     monkeypatch.setattr("spcompile.compiler.building.measure", lambda calls: {name: type("Timed", (), {"fastest_s": 3 * predicted_s}) for name in calls})
     assert host.anchored(problem)[0].dense_s == pytest.approx(3 * problem.dense_s, rel=0.02)
+
+
+BUDGET_S = PROBLEM.dense_s / 1.5
+
+
+@pytest.fixture
+def searched(monkeypatch):
+    """searched(stand_in, final) -> the plan, with networks that take so many times what was predicted: with masks by magnitude, with final weights."""
+
+    def search(stand_in: float, final: float, budget_s: float = BUDGET_S):
+        def predicted_s(choices) -> float:
+            return PROBLEM.fixed.expected_s + sum(
+                next(o.latency.expected_s for o in entry.options if o.choice == choices.get(entry.layer.name, entry.dense.choice)) for entry in PROBLEM.layers
+            )
+
+        monkeypatch.setattr(building, "prune", lambda model, choices, *_: SimpleNamespace(model=(stand_in, choices)))
+        monkeypatch.setattr(Host, "_share_of_dense", lambda self, model, progress: model[0] * predicted_s(model[1]) / PROBLEM.dense_s)
+        return Host(load_target("host"), 1, None).search(PROBLEM, budget_s, lambda plan: (final, plan.pruned), Silent())
+
+    return search
+
+
+@pytest.mark.parametrize(("stand_in", "final"), [(1.0, 1.0), (1.2, 1.2), (0.8, 0.8), (1.0, 1.1), (1.1, 1.0)])
+def test_the_plan_keeps_the_budget_by_the_clock(searched, stand_in, final):
+    plan = searched(stand_in, final)
+    assert plan.feasible and plan.budget_s == BUDGET_S
+    assert final * plan.latency.expected_s <= BUDGET_S
+
+
+def test_time_that_the_clock_leaves_is_used(searched):
+    assert searched(0.8, 0.8).error < choose(PROBLEM, BUDGET_S).error < searched(1.2, 1.2).error
+
+
+def test_what_the_clock_never_allows_is_infeasible(searched):
+    assert not searched(1.0, 1.0, PROBLEM.dense_s / 1000).feasible
+    assert not searched(1.0, 3.0).feasible, "confirmed three times, over the budget each time"

@@ -31,6 +31,7 @@ REACH = Reach(16, 64, 1, 1, 8)
 KERNELS: dict[str, Kernel] = {
     "border": Border(3, 64, 16, 5, 6, 8, 40, True),
     "elementwise": Elementwise.over((3, 5, 16), (80, 16, 1), [(80, 16, 1), (0, 1, 0)], ("mul", operand(0), ("sigmoid", operand(1))), 8),
+    "elementwise of one axis": Elementwise.over((4, 25), (25, 1), [(25, 1)], ("relu", operand(0)), 8),
     "elementwise of one number": Elementwise.over((), (), [], constant(1), 8),
     "gather": Gather(((3, 4), (2, 1)), 12, 20, (12, 1)),
     "matmul": Matmul(2, 6, 17, 5, (30, 5, 1), (85, 17), (102, 17), 3, 2, 8, BIAS, (Operand(0, 1, 17),)),
@@ -154,10 +155,10 @@ def test_work_is_counted(kernel):
 @each
 @pytest.mark.parametrize("threads", [1, 2])
 def test_code_is_emitted(kernel, threads):
-    """A function of pointers that gives a status; no loop in parallel unless there are threads."""
+    """A function of pointers that gives a status; a loop in parallel where there are threads and units to hand them."""
     import tvm
 
     function = kernel.emit(threads)
     assert isinstance(function, tvm.tirx.PrimFunc) and function.params
     assert all("handle" in str(parameter.ty) for parameter in function.params)
-    assert threads > 1 or "T.parallel" not in function.script()
+    assert ("T.parallel" in function.script()) == (threads > 1 and kernel.work().units > 1)

@@ -117,9 +117,17 @@ def test_threads_share_units_and_no_more():
 
 
 def test_handing_work_on_costs_a_step_each_time_the_threads_double():
-    nothing, orin = Work(units=64), load_target("neoverse-n2")
-    one, two, four, sixteen = (seconds(nothing, orin, threads) * orin.clock_hz for threads in (1, 2, 4, 16))
-    assert (two - one, four - one, sixteen - one) == pytest.approx((cpu.LAUNCH_CYCLES, 2 * cpu.LAUNCH_CYCLES, 4 * cpu.LAUNCH_CYCLES))
+    much, target = Work(fma=1e8, units=64), load_target("neoverse-n2")
+    cycles = {threads: seconds(much, target, threads) * target.clock_hz - cpu.CALL_CYCLES for threads in (1, 2, 4, 16)}
+    handing = {threads: taken - cycles[1] / threads for threads, taken in cycles.items()}
+    assert handing == pytest.approx({1: 0, 2: cpu.LAUNCH_CYCLES, 4: 2 * cpu.LAUNCH_CYCLES, 16: 4 * cpu.LAUNCH_CYCLES}, rel=1e-3, abs=1)
+
+
+def test_short_calls_and_whole_ones_stay_on_one_thread():
+    target = load_target("neoverse-n2")
+    for work in (Work(fma=1e3, units=64), Work(fma=1e8, units=1)):
+        assert cpu.worth(work, target, 4) == 1 and seconds(work, target, 4) == seconds(work, target, 1)
+    assert cpu.worth(Work(fma=1e8, units=2), target, 4) == 4
 
 
 @pytest.mark.parametrize(

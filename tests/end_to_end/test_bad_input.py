@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 
 from spcompile.cli import main
@@ -122,15 +123,52 @@ def test_output_folder_not_empty(demo, complain, tmp_path):
 
 def test_unsupported_operator_is_named(build, complain, demo, tmp_path):
     model = build("g (float[1,3,8,8] x) => (float[1,3,8,8] y) { y = Mish(x) }")
-    import onnx_ir as ir
-
     ir.save(model, tmp_path / "odd.onnx")
     assert "Mish" in complain(*compile_words(demo, model="odd.onnx"))
 
 
-def test_dynamic_shape_asks_for_one(build, complain, demo, tmp_path):
-    import onnx_ir as ir
+ODD = {  # a model that does not hold together, or does not fit what is asked of it -> what is said
+    "a bias of another size": ("g (float[1,3] x) => (float[1,4] y) { y = Gemm(x,w,b) }", {"w": (3, 4), "b": (5,)}, "cannot run the model"),
+    "slopes of another size": ("g (float[1,4] x) => (float[1,4] y) { y = PRelu(x,s) }", {"s": (5,)}, "ONNX Runtime"),
+    "scales of another size": ("g (float[1,3] x) => (float[1,3] y) { y = LayerNormalization(x,s) }", {"s": (4,)}, "ONNX Runtime"),
+    "another kernel shape": ("g (float[1,3,8,8] x) => (float[1,2,N,M] y) { y = Conv<kernel_shape=[2,2]>(x,w) }", {"w": (2, 3, 3, 3)}, "ONNX Runtime"),
+    "an image too small": (
+        "g (float[1,3,4,4] x) => (float[1,2] y) { a = Conv(x,w) p = GlobalAveragePool(a) f = Flatten(p) y = Gemm(f,v) }",
+        {"w": (8, 3, 5, 5), "v": (8, 2)},
+        "too small",
+    ),
+    "an image far too small": (
+        "g (float[1,3,2,2] x) => (float[1,8,N,M] y) { a = MaxPool<kernel_shape=[5,5]>(x) y = Conv(a,w) }",
+        {"w": (8, 3, 1, 1)},
+        "too small",
+    ),
+    "training mode": (
+        "g (float[1,3] x) => (float[1,3] y) { r = Constant<value=float {0.5}>() t = Constant<value=bool {1}>() y = Dropout(x,r,t) }",
+        {},
+        "(Dropout) is in training mode",
+    ),
+}
 
+
+@pytest.mark.parametrize("name", ODD)
+def test_models_that_do_not_hold_together(build, complain, demo, tmp_path, name):
+    text, shapes, said = ODD[name]
+    ir.save(build(text, **{key: np.ones(shape, np.float32) for key, shape in shapes.items()}), tmp_path / "odd.onnx")
+    assert said in complain(*compile_words(demo, model="odd.onnx"))
+
+
+def test_sparse_initializers(complain, demo, tmp_path):
+    values = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [1], [1.0])
+    places = onnx.helper.make_tensor("w_places", onnx.TensorProto.INT64, [1], [0])
+    info = onnx.helper.make_tensor_value_info
+    ends = [info("x", onnx.TensorProto.FLOAT, [1, 2])], [info("y", onnx.TensorProto.FLOAT, [1, 2])]
+    nodes = [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])]
+    graph = onnx.helper.make_graph(nodes, "g", *ends, sparse_initializer=[onnx.helper.make_sparse_tensor(values, places, [2, 2])])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10), tmp_path / "odd.onnx")
+    assert "sparse initializers (w)" in complain(*compile_words(demo, model="odd.onnx"))
+
+
+def test_dynamic_shape_asks_for_one(build, complain, demo, tmp_path):
     ir.save(build("g (float[1,3,H,W] x) => (float[1,3,H,W] y) { y = Relu(x) }"), tmp_path / "open.onnx")
     assert "--input-shape x=" in complain(*compile_words(demo, model="open.onnx"))
 

@@ -1,6 +1,7 @@
 """The table of operators, and what is refused, by name, before anything long starts."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,3 +113,10 @@ def test_equal_kernels_are_compiled_once(build, lowered):
     layers = [step for step in program.steps if step.layer]
     assert len({step.kernel.name for step in layers}) == 2  # with and without the relu
     assert layers[0].arguments[1] == layers[2].arguments[1] != layers[1].arguments[1]  # equal weights are stored once
+
+
+def test_the_list_of_operators_that_errors_point_to_is_whole():
+    text = (Path(__file__).parents[2] / "docs/main-job.md").read_text().partition("## What can be compiled")[2].partition("## ")[0]
+    listed = set(re.findall(r"`([A-Z]\w+)`", text))
+    assert listed >= {*OPERATORS, *BUILDERS, "Conv", "Gemm"}
+    assert listed <= {*OPERATORS, *BUILDERS, "Conv", "Gemm", "BatchNormalization", "Constant", "Dropout"}

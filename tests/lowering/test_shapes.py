@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 
+from spcompile.errors import UnsupportedOperator
+from spcompile.lowering.lower import check_operators
+from spcompile.passes import prepare
+
 
 def ints(*numbers: int) -> np.ndarray:
     return np.array(numbers, np.int64)
@@ -116,6 +120,15 @@ def test_nearest_neighbour(build, assert_compiles):
     arrays = {f"s{i}": np.array([1, 1, a, b], np.float32) for i, (_, a, b) in enumerate(RESIZES)}
     text = f"g (float[1,3,4,5] x) => ({outputs}, float[1,2,8,10] z) {{ c = Conv<pads=[1,1,1,1]>(x, w)  {nodes}  z = Conv<pads=[1,1,1,1]>(y3, v) }}"
     assert_compiles(build(text, w=normal(3, 3, 3, 3), v=normal(2, 3, 3, 3), **arrays))
+
+
+def test_a_scale_that_the_size_hides_is_refused(build):
+    """2 pixels at 2.4 give 4, which is no plain doubling: the first is read three times."""
+    modes = 'mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"'
+    with pytest.raises(UnsupportedOperator, match="whole factors"):
+        check_operators(
+            prepare(build(f"g (float[1,1,2,2] x) => (float[1,1,4,4] y) {{ y = Resize<{modes}>(x, , s) }}", s=np.array([1, 1, 2.4, 2.4], np.float32)))
+        )
 
 
 @pytest.mark.parametrize("mode", ["DCR", "CRD"])

@@ -87,3 +87,9 @@ def test_a_shared_weight_keeps_its_value_for_the_other(build, assert_equal_outpu
     prepared = prepare(model)
     assert [node.op_type for node in prepared.graph] == ["Conv", "Conv"]
     assert_equal_outputs(model, prepared)
+
+
+@pytest.mark.parametrize("text", ["y = Mul(c, k)", "m = Mul(c, one)  y = Add(m, k)"])
+def test_one_channel_that_becomes_several_is_left_alone(build, assert_equal_outputs, text):
+    model = build(f"g (float[1,3,5,5] x) => (float[1,4,5,5] y) {{ c = Conv(x, w)  {text} }}", w=_random(1, 3, 1, 1), k=_random(4, 1, 1), one=_random(1))
+    assert_equal_outputs(model, prepare(model))

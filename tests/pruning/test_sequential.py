@@ -12,7 +12,7 @@ from spcompile.ir.layers import find_layers, weight
 from spcompile.ir.session import run
 from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
-from spcompile.pruning import Admm, Calibration, Evidence, LeastSquares, Magnitude, Pruner, calibration_from, prune, streams
+from spcompile.pruning import Admm, Calibration, Evidence, LeastSquares, Magnitude, Pruner, Random, calibration_from, prune, streams
 from spcompile.pruning.sequential import BLIND
 from tests.pruning.samples import images, network
 
@@ -100,6 +100,13 @@ def test_zeros_of_a_sparse_network_are_kept_and_used():
 
 
 def test_the_seed_decides():
+    model = network()
+    one, again, other = (prune(model, choices(model), pruner=Random(), seed=seed) for seed in (3, 3, 4))
+    assert all(np.array_equal(one.masks[name], again.masks[name]) for name in one.masks)
+    assert any(not np.array_equal(one.masks[name], other.masks[name]) for name in one.masks)
+
+
+def test_the_same_seed_gives_the_same_weights():
     model = network()
     weights = [
         [weight(pruned.model, layer) for layer in find_layers(pruned.model)]

@@ -7,7 +7,7 @@ from rich.console import Console
 from spcompile.costs.latency import Latency
 from spcompile.patterns import parse_choice
 from spcompile.report import LayerInspection, WhatIf
-from spcompile.report.inspection_view import show_layers, show_summary, to_json
+from spcompile.report.inspection_view import narrowed, show_layers, show_summary, to_json
 
 
 def what_if(notation, expected_s):
@@ -81,7 +81,7 @@ def test_a_refused_pattern_says_so_in_its_cell(inspection):
 
 
 def test_one_layer_with_every_level(inspection):
-    text = printed(lambda console: show_layers(inspection, "*layer1.0/conv1*", console), 80)
+    text = printed(lambda console: show_layers(narrowed(inspection, "*layer1.0/conv1*"), console), 80)
     entry = inspection.layers[1]
     assert f"{entry.layer.name}, 16x144 @ 1024" in text
     for option in entry.options:
@@ -89,10 +89,8 @@ def test_one_layer_with_every_level(inspection):
     assert inspection.layers[2].layer.name not in text
 
 
-def test_how_many_layers_were_shown(inspection):
-    console = Console(file=io.StringIO())
-    assert show_layers(inspection, "*conv1*", console) == 4
-    assert show_layers(inspection, "nothing", console) == 0
+def test_some_layers_by_name(inspection):
+    assert len(narrowed(inspection, "*conv1*").layers) == 4 and not narrowed(inspection, "nothing").layers
 
 
 def test_json_holds_every_option_and_crossover(inspection):

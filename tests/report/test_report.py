@@ -16,6 +16,11 @@ def test_an_infeasible_budget_names_budget_and_fastest(infeasible):
     assert "0.443 ms" in infeasible.outcome.reason
 
 
+def test_the_clock_s_word_counts_where_it_judged(infeasible, samples):
+    asked = replace(infeasible, request=replace(infeasible.request, measure=True), measured=samples.measurement(0.001, 0.0009))
+    assert asked.outcome.reason == "no plan keeps the budget of 0.1 ms; the nearest one takes 0.9 ms, measured"
+
+
 def test_an_infeasible_drop_is_named_when_there_is_no_budget(samples, small):
     plan = replace(small.plan, feasible=False, budget_s=None)
     changed = replace(small, plan=plan, request=replace(small.request, budget=None, max_drop="1%"))

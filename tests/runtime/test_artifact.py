@@ -190,3 +190,11 @@ class TestOutputFolder:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(ArtifactError, match="is the one you are in"):
             check_output(".", False)
+
+
+def test_a_link_to_an_artifact_stays_and_points_to_the_new_one(network, folder):
+    link = folder.parent / "link"
+    link.symlink_to(folder.name)
+    check_output(link, force=True)
+    write(link, network, seed=8)
+    assert link.is_symlink() and read_manifest(folder)["seed"] == 8 and {path.name for path in folder.parent.iterdir()} == {"link", folder.name}

@@ -14,7 +14,7 @@ from spcompile.targets import load_target
 
 
 def compared(network, program=None, real=None, library=None) -> Comparison:
-    return verify.verify(program or network.program, library or network.library, network.model, network.target, real, seed=0)
+    return verify.verify(program or network.program, library or network.library, network.model, network.target, 1, real, seed=0)
 
 
 def places(network, name: str) -> np.ndarray:
@@ -59,6 +59,22 @@ def test_a_result_that_is_not_a_number_is_beyond_any_limit(network):
     assert np.isfinite(found.worst_relative_difference) and found.worst_relative_difference > 1e20
 
 
+@pytest.mark.parametrize(
+    ("found", "expected", "difference"),
+    [
+        ([1.0, np.nan], [1.0, np.nan], 0.0),
+        ([1.1, np.inf], [1.0, np.inf], 0.1),
+        ([1.0, -np.inf], [1.0, np.inf], 1e30),
+        ([1.0, 2.0], [1.0, np.nan], 1e30),
+        ([np.nan, 2.0], [1.0, 2.0], 1e30),
+        ([np.nan], [np.nan], 0.0),
+    ],
+)
+def test_what_the_reference_makes_no_number_must_be_none_either(found, expected, difference):
+    worst = verify.worst_difference(lambda feed: {"y": np.array(found, np.float32)}, [{}], [{"y": np.array(expected, np.float32)}])
+    assert worst == pytest.approx(difference, rel=1e-6)
+
+
 def test_real_inputs_come_in_whole_batches(network):
     rng = np.random.default_rng(0)
     real = {tensor.name: rng.standard_normal((7, *tensor.shape[1:])).astype(np.float32) for tensor in network.program.inputs}
@@ -94,7 +110,7 @@ def test_arm_code_without_the_emulator_is_said_to_be_unchecked(network, monkeypa
     monkeypatch.setattr(host.platform, "machine", lambda: "x86_64")
     assert not emulator.available()
     target = load_target("cortex-a72")
-    verdict = verify.verify(network.program, network.library, network.model, target, None, 0)
+    verdict = verify.verify(network.program, network.library, network.model, target, 1, None, 0)
     assert not verdict and "compiled but not executed" in verdict.reason and emulator.SETUP in verdict.reason
 
 
@@ -105,8 +121,8 @@ def test_arm_code_runs_in_the_emulator(network, tmp_path, name):
     program = lower(network.model, target).program
     library = tmp_path / "library.so"
     build_library(program, target, 1, library)
-    found = verify.verify(program, library, network.model, target, None, 0)
+    found = verify.verify(program, library, network.model, target, 1, None, 0)
     assert 0 < found.worst_relative_difference < LIMIT / 10 and found.where == f"aarch64 emulator, core {name}"
     values = program.values.copy()
     values[values.argmax()] *= -1
-    assert verify.verify(replace(program, values=values), library, network.model, target, None, 0).worst_relative_difference > LIMIT
+    assert verify.verify(replace(program, values=values), library, network.model, target, 1, None, 0).worst_relative_difference > LIMIT

@@ -30,7 +30,7 @@ def test_a_sparse_layer_names_its_saving_and_the_next_step(problem):
 
 def test_a_step_cheaper_than_the_going_rate_was_not_asked_for(problem):
     layer = problem.layers[0]
-    assert weighed(layer, option(layer, "block4x1@0.8"), price=1e9).endswith("more, which the budget does not ask for")
+    assert weighed(layer, option(layer, "block4x1@0.8"), price=1e9).endswith("more, which the goal does not ask for")
 
 
 def test_the_fastest_option_says_so(problem):
@@ -42,11 +42,11 @@ def test_the_fastest_option_says_so(problem):
 def test_dense_layers(problem):
     layer, depthwise = problem.layers[0], problem.layers[1]
     assert weighed(depthwise, depthwise.dense, price=1.0) == "dense: no pattern fits and is faster here"
-    assert weighed(layer, layer.dense, price=0.0) == "dense: the budget is met without this layer"
+    assert weighed(layer, layer.dense, price=0.0) == "dense: the goal is met without this layer"
     assert re.fullmatch(
         r"dense: \S+ at [\d.]+ % would save [\d.]+ ms at [\d.]+ times the harm per ms that suffices elsewhere", weighed(layer, layer.dense, 1e-3)
     )
-    assert weighed(layer, layer.dense, price=1e9).endswith("more than the budget asks for")
+    assert weighed(layer, layer.dense, price=1e9).endswith("more than the goal asks for")
 
 
 def test_plans_that_miss_their_budget_say_so(problem):

@@ -3,11 +3,12 @@
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from spcompile.patterns import parse_choice
-from spcompile.pruning import calibration_from
+from spcompile.pruning import Pruned, calibration_from
 from spcompile.training.state import load_state, save_state, state_file, state_folder
 from tests.pruning.samples import images, network
 
@@ -33,13 +34,14 @@ def test_a_file_that_would_run_something_is_not_read(tmp_path):
     assert load_state(tmp_path / "bad.pt") is load_state(tmp_path / "worse.pt") is None
 
 
-@pytest.mark.parametrize("changed", ["model", "choices", "calibration", "settings"])
+@pytest.mark.parametrize("changed", ["model", "masks", "choices", "calibration", "settings"])
 def test_everything_that_decides_names_the_file(tmp_path, changed):
     def path(mark: str) -> Path:
         model = network(seed=1 if mark == "model" else 0)
         choices = {"point": parse_choice("unstructured@0.6" if mark == "choices" else "unstructured@0.5")}
         data = calibration_from(images(4, seed=2 if mark == "calibration" else 1), model)
-        return state_file(tmp_path, model, choices, data, "1 min" if mark == "settings" else "2 min")
+        masks = {"point": np.arange(8).reshape(2, 4) % 2 == (mark == "masks")}
+        return state_file(tmp_path, model, Pruned(model, masks), choices, data, "1 min" if mark == "settings" else "2 min")
 
     assert path("") == path("") != path(changed)
 

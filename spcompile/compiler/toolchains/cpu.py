@@ -31,7 +31,7 @@ class Cpu(Toolchain):
         return build(model, self.target, self.threads, stage / artifact.LIBRARY)
 
     def verify(self, built: Built, model: ir.Model, data: Calibration | None, stage: Path, seed: int) -> Comparison | Verdict:
-        return verify(built.program, built.library, model, self.target, real_inputs(data), seed)
+        return verify(built.program, built.library, model, self.target, self.threads, real_inputs(data), seed)
 
     def write(self, built: Built, stage: Path) -> None:
         artifact.write_program(stage, built.program)

@@ -49,6 +49,7 @@ class Fpga(Toolchain):
     """The array runs what it can; the rest runs on its host, at the cost that the device file states."""
 
     target: Accelerator
+    without_data = "; the ranges of whole numbers were taken from random inputs, which are nothing like real ones"
 
     def __init__(self, target: Accelerator, threads: int, dtype: str | None = None):
         if threads != 1:

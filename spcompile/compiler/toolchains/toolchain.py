@@ -38,8 +38,11 @@ class Timer(Protocol):
     verdict: Verdict
     is_target: bool  # is this machine itself the target, and not one like it?
 
-    def tune(self, progress: Progress) -> None:
+    def tune_dense(self, progress: Progress) -> None:
         """Fit the dense network's kernels to this machine, before anything is measured."""
+
+    def tune(self, model: ir.Model, progress: Progress) -> None:
+        """Fit a pruned network's kernels to this machine, before it is built or measured."""
 
     def anchored(self, problem: Problem) -> tuple[Problem, str]:
         """The problem with its times scaled by one measurement, of the dense network; and a note that says so."""
@@ -70,6 +73,8 @@ class Toolchain(ABC):
     """
 
     offered: tuple[Pattern, ...] = GENERAL  # what is weighed unless the user names patterns
+
+    without_data = ""  # what is made up where no data were given, for the report; goes on from a sentence
 
     dtypes: tuple[str, ...] = ()  # of numbers that a user may choose between; the first one unless told; (): the family has its own
 

@@ -45,7 +45,7 @@ class Border(Kernel):
             stores=self.channels * (-(-after // 4) + columns) + self.front / 4,
             scalar=self.channels * (self.height * 2 if self.columns else 2),
             streams=(Stream((self.front + self.channels * lines * LINE) * BYTES, self.channels * self.channel_stride * BYTES),),
-            units=self.channels,
+            units=1,  # never split among threads
         )
 
     def emit(self, threads: int):

@@ -78,6 +78,11 @@ class Elementwise(Kernel):
             return 1, extent, len(self.x_strides)
         return self.lanes, extent // self.lanes + (extent % self.lanes).bit_count(), sum(max(1, stride) for stride in strides)
 
+    @property
+    def _pieces(self) -> int:
+        """Of the innermost axis, as the code walks over it."""
+        return -(-self.shape[-1] // self.register_lanes) if self.shape else 1
+
     def work(self) -> Work:
         """Loops of constant length: branch predictors learn them."""
         lanes, pieces, loads = self._registers
@@ -95,17 +100,19 @@ class Elementwise(Kernel):
                 *(Stream(bytes_out * every, elements * BYTES * every) for elements, every in zip(distinct, skipped, strict=True)),
                 Stream(bytes_out, bytes_out, cold=True),
             ),
-            units=self.shape[0] if self.shape else 1,
+            units=self._pieces if len(self.shape) < 2 else self.shape[0],
         )
 
     def emit(self, threads: int):
         from tvm import tirx
         from tvm.tirx.script.builder import ir as T
 
-        from spcompile.kernels.script import kernel_function, nest
+        from spcompile.kernels.script import kernel_function, nest, outer_loop
 
         lanes = self.register_lanes
         extent = self.shape[-1] if self.shape else 1
+        parts = min(threads, self._pieces) if len(self.shape) == 1 else 1  # a single axis is split itself; neighbours may write the same numbers twice
+        each = -(-self._pieces // parts)
 
         def body(y, **inputs):
             def cell(indices):
@@ -115,13 +122,13 @@ class Elementwise(Kernel):
                     loaded.append(value if dtype == "float32" else tirx.Cast("float32", value))
                 T.buffer_store(y, evaluate(self.expression, loaded), [sum(i * s for i, s in zip(indices, self.y_strides, strict=True))])
 
-            with nest(self.shape[:-1], threads) as outer:
+            with nest(self.shape[:-1], threads) as outer, outer_loop(parts, threads) as part, T.serial(0, each) as step:
+                piece = part * each + step
                 if lanes == 1:
-                    with T.serial(0, extent) as i:
-                        cell([*outer, i] if self.shape else [])
+                    cell([*outer, T.min(piece, extent - 1) if parts > 1 else piece] if self.shape else [])
                 else:
-                    with T.serial(0, -(-extent // lanes)) as t, T.vectorized(0, lanes) as i:
-                        cell([*outer, T.min(t * lanes, extent - lanes) + i])
+                    with T.vectorized(0, lanes) as i:
+                        cell([*outer, T.min(piece * lanes, extent - lanes) + i])
 
         pointers = {f"x{index}": dtype for index, dtype in enumerate(self.x_dtypes)}
         return kernel_function(self.name, {"y": "float32"} | pointers, body)

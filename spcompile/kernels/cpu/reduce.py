@@ -66,7 +66,7 @@ class Reduce(Kernel):
             scalar=cells * 2,
             loops=outside / self.outer_lanes,
             streams=(Stream(outside * inside * BYTES, outside * inside * BYTES),),
-            units=self.outer[0][0] if self.outer else 1,
+            units=self.outer[0][0] if len(self.outer) > (self.outer_lanes > 1) else 1,
         )
 
     def emit(self, threads: int):

@@ -12,7 +12,10 @@ THREADS = 256
 
 @dataclass(frozen=True)
 class GridGather(GpuKernel):
-    """Pointers: table [entries, width], indices, y [all indices, width]. axes: (extent, stride) of the indices; negative ones count from the end."""
+    """Pointers: table [entries, width], indices, y [all indices, width]. axes: (extent, stride) of the indices.
+
+    Negative indices count from the end; those outside read the nearest entry.
+    """
 
     axes: tuple[tuple[int, int], ...]
     width: int
@@ -43,7 +46,7 @@ class GridGather(GpuKernel):
             with T.If(cell < self.cells), T.Then():
                 at = indices(cell // self.width, tuple(axis[0] for axis in self.axes))
                 entry = T.cast(index[offset(at, tuple(axis[1] for axis in self.axes))], "int32")
-                entry = T.if_then_else(entry < 0, entry + self.entries, entry)
+                entry = T.max(T.min(T.if_then_else(entry < 0, entry + self.entries, entry), self.entries - 1), 0)
                 T.buffer_store(y, table[entry * self.width + cell % self.width], [cell])
 
         pointers = {"table": self.dtype, "index": self.index_dtype, "y": self.dtype}

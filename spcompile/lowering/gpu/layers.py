@@ -20,7 +20,7 @@ from spcompile.lowering.geometry import window_of
 from spcompile.lowering.gpu.emitter import GpuEmitter
 from spcompile.lowering.linear import matrix_of
 from spcompile.lowering.program import Argument
-from spcompile.lowering.tasks import Task
+from spcompile.lowering.tasks import IMAGE_ANCHORS, Task
 from spcompile.lowering.view import View
 from spcompile.patterns import parse
 from spcompile.targets.gpu import Gpu
@@ -56,7 +56,7 @@ def lower_conv(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
         geometry.strides, geometry.dilations, geometry.pads[:2],
     )  # fmt: skip
     bias = task.node.inputs[2] if len(task.node.inputs) > 2 else None
-    _layer(emitter, task, layer, source, window, out, bias)
+    _layer(emitter, task, layer, source, window, out, out.strides[3], bias)
 
 
 def lower_linear(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
@@ -71,15 +71,15 @@ def lower_linear(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
     out = emitter.compact(task.shape)
     gemm_bias = task.node.op_type == "Gemm" and len(task.node.inputs) > 2
     stride = flat.strides[0] if positions > 1 else -(-layer.columns // CHUNK) * CHUNK
-    _layer(emitter, task, layer, flat, Window.linear(positions, layer.columns, stride), out, task.node.inputs[2] if gemm_bias else None)
+    _layer(emitter, task, layer, flat, Window.linear(positions, layer.columns, stride), out, layer.rows, task.node.inputs[2] if gemm_bias else None)
 
 
-def _layer(emitter: GpuEmitter, task: Task, layer: Layer, source: View, window: Window, out: View, bias) -> None:
+def _layer(emitter: GpuEmitter, task: Task, layer: Layer, source: View, window: Window, out: View, y_stride: int, bias) -> None:
+    """y_stride: from position to position of the result."""
     epilogue, operands, views = epilogue_of(emitter, task, out, bias)
     dtypes = tuple(emitter.dtype_of(view) for view in views)
     pointers = tuple(pointer(view) for view in views)
     matrix = matrix_of(task.node, layer)
-    y_stride = out.strides[3] if len(out.shape) == 4 else layer.rows
     small_groups = layer.groups > 1 and (layer.in_channels % CHUNK or (layer.rows // layer.groups) % CHUNK)
     if layer.depthwise or small_groups:
         kernel = GridWindow(
@@ -134,14 +134,14 @@ def epilogue_of(emitter: GpuEmitter, task: Task, out: View, bias=None):
     if bias is not None:
         expression = substitute(expression, {0: ("add", operand(0), operand(len(values) + 1))})
         view = emitter.view(bias)
-        views.append(View(view.buffer, view.offset, (*view.shape, 1, 1), (*view.strides, 0, 0)) if len(out.shape) == 4 else view)
-    placed = [_by_row_and_position(emitter, view.broadcast(task.shape), out) for view in views]
+        views.append(View(view.buffer, view.offset, (*view.shape, 1, 1), (*view.strides, 0, 0)) if task.node.op_type == "Conv" else view)
+    row_axis = 1 if task.node.op_type in IMAGE_ANCHORS else len(task.shape) - 1
+    placed = [_by_row_and_position(emitter, view.broadcast(task.shape), out, row_axis) for view in views]
     return expression, tuple(where for where, _ in placed), [view for _, view in placed]
 
 
-def _by_row_and_position(emitter: GpuEmitter, view: View, out: View) -> tuple[Operand, View]:
+def _by_row_and_position(emitter: GpuEmitter, view: View, out: View, axis: int) -> tuple[Operand, View]:
     """Strides of a row (channel) and of a position; a copy in the output's layout where positions do not follow one another evenly."""
-    axis = 1 if len(out.shape) == 4 else len(out.shape) - 1
     others = [at for at in range(len(out.shape)) if at != axis and out.shape[at] > 1]
     if not any(view.strides[at] for at in others):
         return Operand(view.strides[axis] if out.shape[axis] > 1 else 0, 0), view

@@ -51,6 +51,11 @@ NETWORKS = {
             r = Add(j,x) n = LayerNormalization<axis=-1>(r,scale,shift) h = MatMul(n,w1) hb = Add(h,b1) g1 = Tanh(hb) f = MatMul(g1,w2) y = Add(f,r) }""",
         {"wq": (24, 24), "wk": (24, 24), "wv": (24, 24), "scale": (24,), "shift": (24,), "w1": (24, 36), "b1": (36,), "w2": (36, 24)},
     ),
+    "linear layers on images": (
+        """g (float[1,3,5,8] x) => (float[1,3,5,8] y) {
+            a = MatMul(x,w) c = Add(a,b) d = Sigmoid(c) e = MatMul(d,w2) y = Add(e,x) }""",
+        {"w": (8, 6), "b": (6,), "w2": (6, 8)},
+    ),
     "classifier": (
         "g (float[3,20] x) => (float[3,7] y) { a = Gemm<transB=1>(x,w,b) y = LogSoftmax<axis=-1>(a) }",
         {"w": (7, 20), "b": (7,)},
@@ -84,6 +89,13 @@ def test_embeddings_are_gathered(build):
     feeds = {"i": np.array([[0, 10, 3], [-1, 5, 5]])}
     found = run(lower_for_gpu(model, A100, "float16")[0], feeds)["y"]
     np.testing.assert_allclose(found, reference(model, feeds)["y"], atol=2e-3)
+
+
+def test_embeddings_of_moved_indices_are_refused(build):
+    """Workspace holds 16-bit floats; whole numbers above 2048 would not survive in it."""
+    text = "g (int64[2,4] i) => (float[8,6] y) { t = Transpose(i) f = Reshape(t, s) y = Gather(table, f) }"
+    with pytest.raises(UnsupportedOperator, match="copies int64"):
+        lower_for_gpu(prepare(build(text, table=values(50, 6), s=np.array([8]))), A100, "float16")
 
 
 @pytest.fixture
