@@ -42,7 +42,7 @@ SHAPES = {  # and how many of ResNet-50's layers each is
     Shape(256, 1024, 14, 1): 6, Shape(1024, 256, 14, 1): 5, Shape(1024, 512, 14, 1): 1, Shape(512, 512, 14, 3, 2): 1, Shape(1024, 2048, 14, 1, 2): 1,
     Shape(512, 512, 7, 3): 2, Shape(512, 2048, 7, 1): 3, Shape(2048, 512, 7, 1): 2,
 }  # fmt: skip
-LINEAR = ((2048, 1000), (1536, 384), (4096, 4096))  # columns, rows: ResNet-50's, MiniLM's second, a large one
+LINEAR = ((2048, 1000), (1536, 384), (4096, 4096), (4096, 11008))  # columns, rows: ResNet-50's, MiniLM's second, of a language model of 7 G weights
 CHAINS, STEPS = 24, 2048  # independent registers of multiply-adds in the peak's loop, rounds of it
 
 
