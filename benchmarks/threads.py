@@ -16,7 +16,6 @@ from networks import networks
 
 from spcompile.compiler.building import build
 from spcompile.patterns import Choice, parse_choice
-from spcompile.runtime.executor import use_threads
 from spcompile.runtime.host import cpu_model
 from spcompile.runtime.measure import measure
 from spcompile.targets import load_target
@@ -38,7 +37,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of timing, a network and choice")
     parser.add_argument("--json", help="write the figures here too")
     args = parser.parse_args()
-    use_threads(args.threads)
     chosen = {name: network for name, network in networks().items() if args.only is None or name in args.only.split(",")}
     rows = []
     print(f"{cpu_model()}, {args.threads} threads against one")

@@ -8,11 +8,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from spcompile.errors import ToolError
+from spcompile.runtime import host
 
 
 def each(work: Callable, things: Sequence, jobs: int | None, advance: Callable[[], None]) -> list:
     """-> work(thing) for each, in order; at most `jobs` at once, as many as there are cores unless given. What runs is ended when the caller is."""
-    cores = len(os.sched_getaffinity(0))
+    cores = host.cores()
     jobs = min(jobs or cores, len(things))
     if jobs <= 1:
         return [_told(work(thing), advance) for thing in things]

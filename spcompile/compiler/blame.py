@@ -8,6 +8,8 @@ from spcompile.ir.frontend import load
 from spcompile.ir.session import Session
 from spcompile.pruning import random_calibration
 
+MISFITS = (AssertionError, ValueError, RuntimeError)  # what our passes, numpy and torch raise where sizes do not fit
+
 
 @contextmanager
 def blamed(source, input_shapes=None, example_inputs=None) -> Iterator[None]:
@@ -17,9 +19,7 @@ def blamed(source, input_shapes=None, example_inputs=None) -> Iterator[None]:
     """
     try:
         yield
-    except SpcompileError:
-        raise
-    except Exception as error:
+    except MISFITS as error:
         model = load(source, input_shapes, example_inputs)
         try:
             Session(model).run(random_calibration(model, samples=1).feeds)

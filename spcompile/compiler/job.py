@@ -1,6 +1,5 @@
 """One compilation, from the network as given to the written artifact."""
 
-import os
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,7 +24,7 @@ from spcompile.pruning import Pruned, Pruner, permuted
 from spcompile.pruning.errors import ErrorModel, measure_errors
 from spcompile.report.facts import Request
 from spcompile.report.report import Report
-from spcompile.runtime import artifact
+from spcompile.runtime import artifact, host
 from spcompile.search import Problem, choose
 
 RECOVERY_LOST = "recovery brought this plan below what pruning alone had left of its accuracy: the weights are those before it"
@@ -107,7 +106,7 @@ class Job:
         data = calibration_of(calibration, model)
         if not in_order and any(pattern.block_rows > 1 for pattern in self.patterns):
             model = permuted(model, data)
-        evaluation = evaluation_of(evaluate, model, os.cpu_count() or 1)
+        evaluation = evaluation_of(evaluate, model, host.cores())
         return Loaded(model, data, evaluation, Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress), self.toolchain)
 
     def _search(self, loaded: Loaded, problem: Problem, errors: ErrorModel, timer: Timer, before: float | None) -> tuple[Problem, Plan]:

@@ -13,7 +13,7 @@ import onnx_ir as ir
 from spcompile.kernels.expression import ACCUMULATOR, Expression, constant, operand, operations, substitute
 from spcompile.lowering.elementwise_ops import expression_of, scalar_of
 
-IMAGE_ANCHORS = ("Conv", "AveragePool", "MaxPool")  # their rows are channels, axis 1; a product's are its last axis
+IMAGE_ANCHORS = ("Conv", "AveragePool", "MaxPool")
 EPILOGUE_ANCHORS = (*IMAGE_ANCHORS, "Gemm", "MatMul")
 MOST_OPERATIONS = 120  # in one expression: a value that is used twice is computed twice
 
@@ -31,6 +31,11 @@ class Task:
     @property
     def shape(self) -> tuple[int, ...]:
         return shape_of(self.output)
+
+    @property
+    def row_axis(self) -> int:
+        """Of an anchor's result: channels of an image, the last axis of a product."""
+        return 1 if self.node.op_type in IMAGE_ANCHORS else len(self.shape) - 1
 
     @property
     def name(self) -> str:
@@ -102,8 +107,7 @@ def _joins(task: Task, node: ir.Node, values: dict, ready: set) -> bool:
     others = [value for value in node.inputs if value is not None and value not in values]
     if task.node is None:
         return all(value in ready for value in others)
-    rows = 1 if task.node.op_type in IMAGE_ANCHORS else len(task.shape) - 1
-    return all(value in ready and _fits_epilogue(value, task.shape, rows) for value in others)
+    return all(value in ready and _fits_epilogue(value, task.shape, task.row_axis) for value in others)
 
 
 def _fits_epilogue(value: ir.Value, shape: tuple[int, ...], row_axis: int) -> bool:

@@ -20,8 +20,7 @@ class InferShapes(Pass):
             if not all(_is_known(value) for value in node.outputs if value.name):
                 raise _refusal(node, model.graph.opset_imports.get(node.domain, 0))
             if any(size < 0 for value in node.outputs if value.name for size in value.shape.numpy()) or _too_small(node):
-                given = ", ".join(f"{value.name} {notation(value.shape)}" for value in node.inputs if value is not None)
-                raise ModelError(f"node '{node.name or node.outputs[0].name}' ({node.op_type}): the input is too small for it, {given}; check the input shape")
+                raise ModelError(f"{_named(node)}: the input is too small for it, {_given(node)}; check the input shape")
         return changed
 
     def ensures(self, model: ir.Model) -> None:
@@ -39,10 +38,19 @@ def _is_known(value: ir.Value) -> bool:
     return value.dtype is not None and value.shape is not None and value.shape.is_static()
 
 
+def _named(node: ir.Node) -> str:
+    return f"node '{node.name or node.outputs[0].name}' ({node.op_type})"
+
+
+def _given(node: ir.Node) -> str:
+    """Its inputs with their shapes."""
+    return ", ".join(f"{value.name} {notation(value.shape)}" for value in node.inputs if value is not None)
+
+
 def _refusal(node: ir.Node, opset: int) -> ModelError:
     """Why the shapes of this node's outputs, the first that are unknown, are so."""
     values = [value for value in node.inputs if value is not None]
-    what = f"node '{node.name or node.outputs[0].name}' ({node.op_type})"
+    what = _named(node)
     if not onnx.defs.has(node.op_type, opset, node.domain):
         return UnsupportedOperator(f"{what} is of the operator set '{node.domain}', which is not known here; export the model with ONNX's own operators")
     types = {value.name: onnx.helper.make_tensor_type_proto(int(value.dtype), value.shape.numpy()) for value in values}
@@ -50,6 +58,5 @@ def _refusal(node: ir.Node, opset: int) -> ModelError:
     try:
         onnx.shape_inference.infer_node_outputs(onnx.defs.get_schema(node.op_type, opset, node.domain), ir.to_proto(node), types, data)
     except onnx.shape_inference.InferenceError as error:
-        given = ", ".join(f"{value.name} {notation(value.shape)}" for value in values)
-        return ModelError(f"{what} does not fit its inputs {given}: {str(error).strip().splitlines()[0]}; check the input shape")
+        return ModelError(f"{what} does not fit its inputs {_given(node)}: {str(error).strip().splitlines()[0]}; check the input shape")
     return UnsupportedOperator(f"{what} has an output whose shape is known only when the model runs; only models of static shapes can be compiled")

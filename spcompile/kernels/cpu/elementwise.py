@@ -72,7 +72,7 @@ class Elementwise(Kernel):
         strides, too, the rest of a row in halves, quarters and so on."""
         extent = self.shape[-1] if self.shape else 1
         if self.register_lanes > 1:
-            return self.register_lanes, -(-extent // self.register_lanes), len(self.x_strides)
+            return self.register_lanes, self._pieces, len(self.x_strides)
         strides = [s[-1] for s in self.x_strides] if self.shape else []
         if not self.shape or self.y_strides[-1] != 1 or max(strides, default=0) > WIDEST_STRIDE or set(self.x_dtypes) - {"float32"}:
             return 1, extent, len(self.x_strides)

@@ -20,7 +20,7 @@ from spcompile.lowering.geometry import window_of
 from spcompile.lowering.gpu.emitter import GpuEmitter
 from spcompile.lowering.linear import matrix_of
 from spcompile.lowering.program import Argument
-from spcompile.lowering.tasks import IMAGE_ANCHORS, Task
+from spcompile.lowering.tasks import Task
 from spcompile.lowering.view import View
 from spcompile.patterns import parse
 from spcompile.targets.gpu import Gpu
@@ -135,8 +135,7 @@ def epilogue_of(emitter: GpuEmitter, task: Task, out: View, bias=None):
         expression = substitute(expression, {0: ("add", operand(0), operand(len(values) + 1))})
         view = emitter.view(bias)
         views.append(View(view.buffer, view.offset, (*view.shape, 1, 1), (*view.strides, 0, 0)) if task.node.op_type == "Conv" else view)
-    row_axis = 1 if task.node.op_type in IMAGE_ANCHORS else len(task.shape) - 1
-    placed = [_by_row_and_position(emitter, view.broadcast(task.shape), out, row_axis) for view in views]
+    placed = [_by_row_and_position(emitter, view.broadcast(task.shape), out, task.row_axis) for view in views]
     return expression, tuple(where for where, _ in placed), [view for _, view in placed]
 
 
