@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import networks
+from networks import names_among, networks
 
 from spcompile.budget import parse_duration
 from spcompile.compiler.inputs import chosen_pruner
@@ -131,7 +131,7 @@ def recovery_table(name: str, levels: tuple[str, ...], samples: int, recover: st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help="networks; default all")
+    parser.add_argument("--only", type=names_among(RECOVERED_LEVELS), help="networks; default all")
     parser.add_argument("--levels", help="such as 2:4,block4x1@0.5; default those of the tables in docs/accuracy.md")
     parser.add_argument("--recover", metavar="10min", help="a table of recovery instead")
     parser.add_argument("--samples", type=int, help="calibration samples, the same for every network")
@@ -141,7 +141,9 @@ def main() -> None:
     args = parser.parse_args()
     print(f"numpy {np.__version__}, {multiprocessing.cpu_count()} cores")
     known, samples = (RECOVERED_LEVELS, RECOVERY_SAMPLES) if args.recover else (LEVELS, SAMPLES)
-    for name in args.only.split(",") if args.only else known:
+    for name in args.only or known:
+        if name not in known and not (args.levels and args.samples):
+            parser.error(f"{name}: no levels of its own here; say --levels and --samples")
         levels, count = tuple(args.levels.split(",")) if args.levels else known[name], args.samples or samples[name]
         if args.recover:
             recovery_table(name, levels, count, args.recover)

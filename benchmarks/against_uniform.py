@@ -18,7 +18,7 @@ import numpy as np
 import onnx_ir as ir
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import Network, answers, networks
+from networks import Network, answers, names_among, networks
 
 from spcompile.compiler.building import build
 from spcompile.compiler.inputs import calibration_of
@@ -95,13 +95,13 @@ class Unseen:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=NETWORKS)
+    parser.add_argument("--only", type=names_among(networks()), default=NETWORKS)
     parser.add_argument("--speedups", default="1.5,2,2.5")
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--target", default="host")
     args = parser.parse_args()
     target, known, here = load_target(args.target), networks(), args.target == "host"
-    for name in args.only.split(","):
+    for name in args.only:
         network = known[name]
         given = network.prepared()
         data = calibration_of(network.calibration(args.samples), given)

@@ -2,17 +2,17 @@
 
 Layers: tuned direct convolutions of TVM's TopHub on RK3399 and Raspberry Pi 3, against our dense kernel; on RK3399 also against the kernel that was
 timed there: its tile is published, its instructions are counted like ours (the Raspberry Pi 3 ran 32-bit code). Networks: ncnn on four boards, layer
-by layer, with one engine-efficiency factor per kind of layer, fitted on the Raspberry Pi 4 alone. published/ holds tiles and layers, derived from
-tlc-pack/tophub@f05376ec tophub/arm_cpu_v0.08.log and Tencent/ncnn@a4d2ea1d benchmark/models.
+by layer as its own kernels compute them (ncnn.py), with one engine-efficiency factor per kind of layer, fitted on the Raspberry Pi 4 alone. published/
+holds tiles and layers, derived from tlc-pack/tophub@f05376ec tophub/arm_cpu_v0.08.log and Tencent/ncnn@a4d2ea1d benchmark/models.
 """
 
 import csv
 from collections import defaultdict
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
+from ncnn import KINDS, kind_of, steps
 from one_layer import Shape, summary
 from scipy.optimize import least_squares
 from scipy.stats import spearmanr
@@ -24,11 +24,8 @@ from spcompile.targets.target import Target
 
 CALIBRATION, PUBLISHED = Path(__file__).parents[2] / "shared" / "calibration", Path(__file__).parent / "published"
 BYTES = 4
-KINDS = ("3x3 stride 1", "other convolutions", "depthwise", "grouped", "fully connected", "moves")
-WIDE = ("depthwise", "moves")  # kinds that int8 networks compute in fp32: int8 there is of products, whose results are fp32 again
 SMALL = 0.03  # weight of "as predicted" against one network: a kind that few networks show keeps a plain factor
 DISTURBED = 0.1  # relative error from which on a network counts less in the fit
-NARROW = {"fp16": 2, "int8": 1}  # bytes of one number
 
 
 def rows_of(name: str, folder: Path = CALIBRATION) -> list[dict[str, str]]:
@@ -57,8 +54,8 @@ def judge_layers() -> Points:
         if any(key in tiles for key in keys):  # of 64-bit code
             works["equal work: the kernel that was timed"] = [spatial_pack(key[1], tiles[key]) for key in keys]
         print(f"{target.name}, {len(keys)} layers, {target.cores} threads")
-        for what, steps in works.items():
-            expected = np.array([sum(predict(work, target, target.cores).expected_s for work in layer) for layer in steps])
+        for what, layers in works.items():
+            expected = np.array([sum(predict(work, target, target.cores).expected_s for work in layer) for layer in layers])
             true = np.array([times[key] for key in keys])
             print(f"    {what}: {summary(expected / true)}; Spearman {spearmanr(expected, true).statistic:.3f}", flush=True)
             points += [(f"{target.name}: {what}", p, t) for p, t in zip(expected, true, strict=True)]
@@ -126,10 +123,9 @@ def judge_networks() -> Points:
         core, threads, dtype = row["core"], int(row["threads"]), row["dtype_effective"]
         parts = np.zeros(len(KINDS))
         for kind, numbers, count in layers[row["model_variant"].removesuffix("_int8")]:
-            name = kind_of(kind, numbers)
-            numbers_as = "fp32" if dtype == "int8" and name in WIDE else dtype
-            work = in_type(layer_work(kind, numbers, devices[core]), devices[core], numbers_as)
-            parts[KINDS.index(name)] += count * predict(work, devices[core], threads).expected_s * 1e3
+            works = steps(kind, numbers, devices[core], dtype, row["line_date"])
+            expected_s = sum(predict(work, devices[core], threads).expected_s for work in works)
+            parts[KINDS.index(kind_of(kind, numbers))] += count * expected_s * 1e3
         found["int8" if dtype == "int8" else "fp32 and fp16"].append((core, threads, float(row["ms_min"]), parts))
     for what, entries in found.items():
         factors = efficiencies([entry for entry in entries if entry[0] == "Cortex-A72"])
@@ -144,38 +140,6 @@ def judge_networks() -> Points:
         points += [(core, parts @ factors / 1e3, ms / 1e3) for core, _, ms, parts in entries if what != "int8"]
     print(f"both: {len(apart)} networks x threads: median error {np.median(apart):.1%}")
     return {"ncnn networks": points}
-
-
-@cache
-def layer_work(kind: str, numbers: tuple[int, ...], target: Target) -> Work:
-    if kind == "move":  # numbers read, numbers written
-        read, written = numbers[:2]
-        total = BYTES * (read + written)
-        return Work(
-            lanes=4, loads=read / 4, arithmetic=written / 4, stores=written / 4, streams=(Stream(BYTES * read, total), Stream(BYTES * written, total)), units=64
-        )
-    return Shape(*numbers).dense_work(target, target.cores)
-
-
-def kind_of(kind: str, numbers: tuple[int, ...]) -> str:
-    in_channels, _, _, kernel, stride, groups = numbers
-    if kind != "conv":
-        return {"dense": "fully connected", "move": "moves"}[kind]
-    if groups > 1:
-        return "depthwise" if groups == in_channels else "grouped"
-    return "3x3 stride 1" if (kernel, stride) == (3, 1) and in_channels >= 16 else "other convolutions"  # ncnn: Winograd
-
-
-def in_type(work: Work, target: Target, dtype: str) -> Work:
-    """The same layer on narrower numbers: as many more of them in each register and line, multiply-adds at the device's rate for them."""
-    if dtype == "fp32":
-        return work
-    width = NARROW[dtype] / BYTES
-    rate = {"fp16": target.fp16_flop_per_cycle, "int8": target.int8_op_per_cycle}[dtype]
-    fields = ("arithmetic", "loads", "broadcasts", "stores", "scalar", "crossing", "steps")
-    streams = tuple(replace(s, bytes_moved=s.bytes_moved * width, footprint_bytes=s.footprint_bytes * width) for s in work.streams)
-    fma = work.fma * target.peak_flops / target.clock_hz / rate
-    return replace(work, fma=fma, streams=streams, **{name: getattr(work, name) * width for name in fields})
 
 
 def efficiencies(entries: list) -> np.ndarray:

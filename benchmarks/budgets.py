@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import networks
+from networks import names_among, networks
 
 from spcompile import compile as compile_network
 
@@ -22,12 +22,12 @@ SLACK = 1.05
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=NETWORKS)
+    parser.add_argument("--only", type=names_among(networks()), default=NETWORKS)
     parser.add_argument("--measure", action="store_true")
     parser.add_argument("--samples", type=int, default=64)
     args = parser.parse_args()
     known, kept, asked = networks(), 0, 0
-    for name in args.only.split(","):
+    for name in args.only:
         network = known[name]
         for share in SHARES:
             with tempfile.TemporaryDirectory() as folder:

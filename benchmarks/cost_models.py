@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from arm_published import CALIBRATION, Points, judge_layers, judge_networks
 from network_predictions import judge_networks_here
-from networks import networks
+from networks import names_among, networks
 from one_layer import Shape, layer_step, summary
 from scipy.stats import spearmanr
 
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--layers", type=int, default=16, help=f"of the part `host`: {CHOICES + 1} kernels each, on {len(THREADS)} counts of threads")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", help="networks of the part `networks`, by commas")
+    parser.add_argument("--only", type=lambda names: names_among(networks())(names), help="networks of the part `networks`, by commas")
     parser.add_argument("--json", type=Path, help="where all points go, for plot_predictions.py")
     args = parser.parse_args()
     os.environ["TVM_NUM_THREADS"] = str(max(THREADS))  # of the pool, which TVM makes when the first kernel hands work on
@@ -160,7 +160,7 @@ def main() -> None:
     if "host" in parts:
         points |= judge_host(load_target("host"), args.layers, args.seed)
     if "networks" in parts:
-        points |= judge_networks_here(args.only.split(",") if args.only else list(networks()))
+        points |= judge_networks_here(args.only or list(networks()))
     if "machine-code" in parts:
         judge_machine_code(CORES)
     if "arm" in parts:

@@ -24,7 +24,7 @@ import onnx
 import onnx.version_converter
 import onnx_ir as ir
 from engine_worker import CLOCKS
-from networks import Network, networks
+from networks import Network, names_among, networks
 
 from spcompile.compiler.building import build
 from spcompile.ir.layers import find_layers
@@ -143,7 +143,7 @@ def compare(network: Network, choices: list[Choice], threads: int, clock: str, s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help="names, by commas")
+    parser.add_argument("--only", type=names_among(networks()), help="names, by commas")
     parser.add_argument("--choices", default="dense,block4x1@0.5,block4x1@0.8,block4x1@0.9,unstructured@0.8,unstructured@0.9")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
@@ -153,7 +153,7 @@ def main() -> None:
     known, results = networks(), {}
     choices = [parse_choice(text) for text in args.choices.split(",")]
     print(f"{cpu_model()}, {args.threads} thread(s), {args.clock} clock; fastest rounds in ms, in brackets times faster than the fastest dense engine")
-    for name in args.only.split(",") if args.only else known:
+    for name in args.only or known:
         samples = compare(known[name], choices, args.threads, args.clock, args.seconds)
         best = min((samples[engine] for engine in DENSE_ENGINES if engine in samples), key=lambda sample: sample.fastest_s)
         results[name] = {

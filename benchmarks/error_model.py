@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import assets_module, networks
+from networks import assets_module, names_among, networks
 
 from spcompile.ir.layers import find_layers
 from spcompile.ir.session import Session
@@ -91,12 +91,12 @@ def judge(name: str, plans: int, samples: int, scored: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(SCORED))
+    parser.add_argument("--only", type=names_among(SCORED), default=",".join(SCORED))
     parser.add_argument("--plans", type=int, default=40)
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--scored", type=int, default=300)
     args = parser.parse_args()
-    for name in args.only.split(","):
+    for name in args.only:
         judge(name, args.plans, args.samples, args.scored)
 
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import Network, networks
+from networks import Network, names_among, networks
 
 from spcompile import compile as compile_network
 from spcompile.report.facts import Accuracy, Measurement, Verification
@@ -56,13 +56,13 @@ def main() -> None:
     parser.add_argument("--targets", default="host,arm")
     parser.add_argument("--budget", default="2x")
     parser.add_argument("--samples", type=int, default=64)
-    parser.add_argument("--only", help="names, by commas")
+    parser.add_argument("--only", type=names_among(networks()), help="names, by commas")
     parser.add_argument("--json", help="write the rows here too")
     args = parser.parse_args()
     known = networks()
     rows = []
     print(" | ".join(COLUMNS), flush=True)
-    for name in args.only.split(",") if args.only else known:
+    for name in args.only or known:
         for target in args.targets.split(","):
             rows.append(row(known[name], target, args.budget, args.samples))
             print(" | ".join(shown(rows[-1][column]) for column in COLUMNS), flush=True)

