@@ -1,6 +1,6 @@
 """Whole networks beside other engines on this host: pattern and level imposed (magnitude masks), times taken in turns, of the fastest rounds.
 
-    python benchmarks/engines.py [--only resnet50_random] [--choices dense,block4x1@0.9,unstructured@0.9] [--threads 1] [--json FILE]
+    python benchmarks/engines.py [--only resnet50_random] [--choices dense,block4x1@0.9,unstructured@0.9] [--threads 1] [--batch 8] [--json FILE]
 
 Other engines, each in a process and environment of its own (setup_engines.sh), run the dense network: ONNX Runtime always, OpenVINO where it is
 installed; DeepSparse, where it is installed, the pruned ones. No accuracy is claimed here.
@@ -23,6 +23,7 @@ import numpy as np
 import onnx
 import onnx.version_converter
 import onnx_ir as ir
+from batches import with_batch
 from engine_worker import CLOCKS
 from networks import Network, names_among, networks
 
@@ -123,10 +124,10 @@ def repeated(call: Callable[[], object], clock: str) -> Callable[[int], float]:
     return run
 
 
-def compare(network: Network, choices: list[Choice], threads: int, clock: str, seconds: float) -> dict[str, Sample]:
+def compare(network: Network, choices: list[Choice], threads: int, clock: str, seconds: float, batch: int) -> dict[str, Sample]:
     """-> sample by engine or choice."""
     target = load_target("host")
-    model = network.prepared()
+    model = with_batch(network.prepared(), batch)
     pruned = {choice.notation: imposed(model, choice) for choice in choices}
     calls: dict[str, Callable[[int], float]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -146,15 +147,17 @@ def main() -> None:
     parser.add_argument("--only", type=names_among(networks()), help="names, by commas")
     parser.add_argument("--choices", default="dense,block4x1@0.5,block4x1@0.8,block4x1@0.9,unstructured@0.8,unstructured@0.9")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=1, help="inputs in one call")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--seconds", type=float, default=20.0, help="of timing, a network")
     parser.add_argument("--json", help="write the figures here too")
     args = parser.parse_args()
     known, results = networks(), {}
     choices = [parse_choice(text) for text in args.choices.split(",")]
-    print(f"{cpu_model()}, {args.threads} thread(s), {args.clock} clock; fastest rounds in ms, in brackets times faster than the fastest dense engine")
+    setting = {"cpu": cpu_model(), "threads": args.threads, "batch": args.batch, "clock": args.clock}
+    print(f"{setting}; fastest rounds in ms, in brackets times faster than the fastest dense engine")
     for name in args.only or known:
-        samples = compare(known[name], choices, args.threads, args.clock, args.seconds)
+        samples = compare(known[name], choices, args.threads, args.clock, args.seconds, args.batch)
         best = min((samples[engine] for engine in DENSE_ENGINES if engine in samples), key=lambda sample: sample.fastest_s)
         results[name] = {
             key: {"fastest_s": sample.fastest_s, "quartiles_s": sample.quartiles_s, "times_faster": best.over(sample)} for key, sample in samples.items()
@@ -165,7 +168,7 @@ def main() -> None:
         if ratios:
             print(f"{key}: geometric mean {np.exp(np.mean(np.log(ratios))):.2f}x over {len(ratios)} networks, least {min(ratios):.2f}x")
     if args.json:
-        Path(args.json).write_text(json.dumps({"cpu": cpu_model(), "threads": args.threads, "clock": args.clock, "networks": results}, indent=1) + "\n")
+        Path(args.json).write_text(json.dumps(setting | {"networks": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
