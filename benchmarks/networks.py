@@ -7,7 +7,9 @@ labels are those of the folder's own evaluate.py. MiniLM needs safetensors and t
 import argparse
 import importlib.util
 import itertools
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,15 +23,22 @@ from random_resnet50 import random_resnet50
 
 from spcompile.compiler.inputs import prepared
 from spcompile.ir.session import Session
+from spcompile.lowering.tuning_store import VARIABLE
+
+os.environ.setdefault(VARIABLE, str(Path(tempfile.gettempdir()) / f"spcompile-benchmark-{os.getpid()}.jsonl"))  # what was tuned before does not count
 
 ASSETS = Path(__file__).parents[2] / "shared" / "assets"
 Pairs = Iterator[tuple[np.ndarray, object]]
+Samples = Callable[[], Pairs]
 Score = Callable[[ir.Model], float]
 
 
 @dataclass(frozen=True)
 class Network:
-    """`source` is what `spcompile.compile` takes; `calibration(n)` gives arrays by input name; `score(model)` is None without labels."""
+    """`source` is what `spcompile.compile` takes; `calibration(n)` gives arrays by input name; `score(model)` is None without labels.
+
+    `more_labels`: a score by ten times as many samples, of another kind; what it says of one network alone is not the network's accuracy.
+    """
 
     name: str
     source: Callable[[], object]
@@ -38,6 +47,7 @@ class Network:
     input_shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     example_inputs: Callable[[], object] | None = None
     classifies: bool = False  # its one output is a score per class
+    more_labels: Score | None = None
 
     def prepared(self) -> ir.Model:
         """As the compiler sees it."""
@@ -50,10 +60,14 @@ def assets_module():
     return _module("assets_evaluate", ASSETS / "evaluate.py")
 
 
-def classification(name: str, file: str, samples: Callable[..., Pairs], calibration: Callable[[], Pairs], input_name: str = "input") -> Network:
+def classification(name: str, file: str, samples: Samples, calibration: Samples, more: Samples | None = None) -> Network:
     def calibrate(count: int) -> dict[str, np.ndarray]:
-        return {input_name: np.concatenate([x for x, _ in itertools.islice(calibration(), count)])}
+        return {"input": np.concatenate([x for x, _ in itertools.islice(calibration(), count)])}
 
+    return Network(name, lambda: ASSETS / file, calibrate, top_1(samples), classifies=True, more_labels=top_1(more) if more else None)
+
+
+def top_1(samples: Samples) -> Score:
     @lru_cache
     def labelled() -> tuple[np.ndarray, np.ndarray]:
         pairs = list(samples())
@@ -63,7 +77,7 @@ def classification(name: str, file: str, samples: Callable[..., Pairs], calibrat
         x, labels = labelled()
         return float((answers(model, {model.graph.inputs[0].name: x}) == labels).mean())
 
-    return Network(name, lambda: ASSETS / file, calibrate, score, classifies=True)
+    return score
 
 
 def answers(model: ir.Model, feeds: dict[str, np.ndarray]) -> np.ndarray:
@@ -147,7 +161,7 @@ def _example(tokens: int):
 def networks() -> dict[str, Network]:
     """All ten, by name."""
     evaluate = assets_module()
-    calib, cifar = ASSETS / "imagenet/calib512.npz", ASSETS / "cifar10/train4000_lossless.npz"
+    calib, cifar, jpeg = ASSETS / "imagenet/calib512.npz", ASSETS / "cifar10/train4000_lossless.npz", ASSETS / "cifar10/test_jpegbytes.npz"
     mobilenet = {"background": 1}
     squeeze = {"size": 227, "bgr": True, "shift": [104, 117, 123], "scale": 1}
     lite = {"shift": 127, "scale": 128}
@@ -160,8 +174,8 @@ def networks() -> dict[str, Network]:
         imagenet("mobilenet_v2", "mobilenet_v2_1.0_224.onnx", mobilenet),
         imagenet("efficientnet_lite0", "efficientnet_lite0.onnx", lite),
         imagenet("squeezenet10_sparse", "squeezenet10_sparse.onnx", squeeze),
-        classification("resnet20", "cifar10/resnet20.onnx", evaluate.cifar10, lambda: evaluate.cifar10(cifar)),
-        classification("resnet56", "cifar10/resnet56.onnx", evaluate.cifar10, lambda: evaluate.cifar10(cifar)),
+        classification("resnet20", "cifar10/resnet20.onnx", evaluate.cifar10, lambda: evaluate.cifar10(cifar), lambda: evaluate.cifar10(jpeg)),
+        classification("resnet56", "cifar10/resnet56.onnx", evaluate.cifar10, lambda: evaluate.cifar10(cifar), lambda: evaluate.cifar10(jpeg)),
         # The assets hold test samples only: the first 200 calibrate, without labels, and are left out of the score.
         classification("dscnn", "kws/dscnn.onnx", lambda: itertools.islice(evaluate.kws(), 200, None), lambda: itertools.islice(evaluate.kws(), 200)),
         ocr(),
