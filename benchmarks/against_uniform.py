@@ -119,7 +119,8 @@ def main() -> None:
             level = next((c.notation for c in uniform.choices.values() if c.sparsity > 0), "dense")
             models = {key: sparsifier.pruned(plan).model for key, plan in (("uniform", uniform), ("search", searched))}
             accuracy = {key: network.score(made) for key, made in models.items()}
-            timing = f", search takes {share_of_time(**models, target=target):.3f} of uniform's measured time" if here else ""
+            predicted = searched.latency.expected_s / limit_s
+            timing = f", search takes {share_of_time(**models, target=target):.3f} of uniform's measured time ({predicted:.4f} predicted)" if here else ""
             more = f"; of 10,000 as JPEG: {', '.join(f'{key} {network.more_labels(made):.2%}' for key, made in models.items())}" if network.more_labels else ""
             print(
                 f"{name} {dense_s / uniform.latency.expected_s:.2f}x predicted: dense {before:.2%}, uniform {level} {accuracy['uniform']:.2%}, "
