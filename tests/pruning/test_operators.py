@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from spcompile.pruning.network import Network
-from spcompile.pruning.operators import BATCHED, OPERATORS
+from spcompile.pruning.operators import BATCHED, OPERATORS, batched
 
 RNG = np.random.default_rng(0)
 
@@ -195,3 +195,14 @@ def test_gradients_of_clipping_are_torchs():
     (got,) = torch.autograd.grad(BATCHED["Clip"]({}, x, *bounds).sum(), x)
     (wanted,) = torch.autograd.grad(x.clamp(-0.5, 0.5).sum(), x)
     assert torch.equal(got, wanted)
+
+
+@pytest.mark.parametrize(("groups", "stride"), [(1, 1), (4, 1), (4, 2)])
+def test_convolutions_of_few_samples_at_a_time_are_those_of_all(groups, stride, monkeypatch):
+    x, weight = torch.from_numpy(normal(7, 4, 9, 9)), torch.from_numpy(normal(4, 4 // groups, 3, 3))
+    node = ir.node("Conv", [], attributes={"group": groups, "strides": [stride, stride], "pads": [1, 1, 1, 1]})
+    with torch.no_grad():
+        whole = BATCHED["Conv"](node.attributes, x, weight)
+        monkeypatch.setattr(batched, "PART_BYTES", 3 * x[0].numel() * x.element_size())
+        parts = BATCHED["Conv"](node.attributes, x, weight)
+    np.testing.assert_allclose(parts.numpy(), whole.numpy(), rtol=1e-5, atol=1e-6)

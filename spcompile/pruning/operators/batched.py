@@ -7,6 +7,8 @@ from spcompile.pruning.operators.elementwise import ELEMENTWISE
 from spcompile.pruning.operators.products import PRODUCTS
 from spcompile.pruning.operators.windows import WINDOWS, padded
 
+PART_BYTES = 8e6  # of the input of a convolution; memory blocks of 32 MB and more glibc takes from the system, and gives back, at every call
+
 
 class _StridedDepthwise(torch.autograd.Function):
     """A depthwise convolution with a stride. torch's own gradient of its input takes many times as long as the convolution; this one is a
@@ -40,7 +42,25 @@ def _spread(grad, weight, size, strides, pads):
     return F.conv2d(apart, weight.flip(2, 3), groups=len(weight))
 
 
+def _in_parts(function, x):
+    """function(x), of a few samples at a time, so that what it works in besides its result is small enough to be used again. At once where gradients
+    are wanted."""
+    count = max(1, int(PART_BYTES // (x[0].numel() * x.element_size())))
+    if count >= len(x) or torch.is_grad_enabled():
+        return function(x)
+    first = function(x[:count])
+    result = first.new_empty((len(x), *first.shape[1:]))
+    result[:count] = first
+    for start in range(count, len(x), count):
+        result[start : start + count] = function(x[start : start + count])
+    return result
+
+
 def _conv(attributes, x, weight, bias=None):
+    return _in_parts(lambda part: _convolved(attributes, part, weight, bias), x)
+
+
+def _convolved(attributes, x, weight, bias):
     strides, dilations = (tuple(attributes.get_ints(name, [1, 1])) for name in ("strides", "dilations"))
     depthwise = weight.dim() == 4 and attributes.get_int("group", 1) == len(weight) == x.shape[1]
     if not depthwise or set(strides) == {1} or set(dilations) != {1}:
