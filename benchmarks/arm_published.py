@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from ncnn import KINDS, kind_of, steps
+from ncnn import BYTES, KINDS, kind_of, steps
 from one_layer import Shape, summary
 from scipy.optimize import least_squares
 from scipy.stats import spearmanr
@@ -23,7 +23,6 @@ from spcompile.targets import Cache, load_target
 from spcompile.targets.target import Target
 
 CALIBRATION, PUBLISHED = Path(__file__).parents[2] / "shared" / "calibration", Path(__file__).parent / "published"
-BYTES = 4
 SMALL = 0.03  # weight of "as predicted" against one network: a kind that few networks show keeps a plain factor
 DISTURBED = 0.1  # relative error from which on a network counts less in the fit
 

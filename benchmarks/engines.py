@@ -142,21 +142,27 @@ def compare(network: Network, choices: list[Choice], threads: int, clock: str, s
         return samples
 
 
+def parser_of(description: str, choices: str, threads: int, seconds: float) -> argparse.ArgumentParser:
+    """What benchmarks ask that impose choices on networks; with these defaults."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", type=names_among(networks()), default=list(networks()), help="names, by commas; default all")
+    parser.add_argument("--choices", default=choices)
+    parser.add_argument("--threads", type=int, default=threads)
+    parser.add_argument("--seconds", type=float, default=seconds, help="of timing, a network")
+    parser.add_argument("--json", help="write the figures here too")
+    return parser
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", type=names_among(networks()), help="names, by commas")
-    parser.add_argument("--choices", default="dense,block4x1@0.5,block4x1@0.8,block4x1@0.9,unstructured@0.8,unstructured@0.9")
-    parser.add_argument("--threads", type=int, default=1)
+    parser = parser_of(__doc__, "dense,block4x1@0.5,block4x1@0.8,block4x1@0.9,unstructured@0.8,unstructured@0.9", threads=1, seconds=20.0)
     parser.add_argument("--batch", type=int, default=1, help="inputs in one call")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of timing, a network")
-    parser.add_argument("--json", help="write the figures here too")
     args = parser.parse_args()
     known, results = networks(), {}
     choices = [parse_choice(text) for text in args.choices.split(",")]
     setting = {"cpu": cpu_model(), "threads": args.threads, "batch": args.batch, "clock": args.clock}
     print(f"{setting}; fastest rounds in ms, in brackets times faster than the fastest dense engine")
-    for name in args.only or known:
+    for name in args.only:
         samples = compare(known[name], choices, args.threads, args.clock, args.seconds, args.batch)
         best = min((samples[engine] for engine in DENSE_ENGINES if engine in samples), key=lambda sample: sample.fastest_s)
         results[name] = {

@@ -1,8 +1,8 @@
 """What ncnn's kernels do on one layer, counted like ours, so that its published times can be predicted.
 
 From its sources at the days its boards were measured (Tencent/ncnn b5b8e727f of 2020-06, 224040e65 of 2021-08, 6125c9f47 of 2022-04, d9e45ec70
-of 2023-06; src/layer/arm/convolution*): 3x3 layers of stride 1 by Winograd's algorithm (Lavin and Gray 2015), inputs of other kernels copied into
-a border, those of 1x1 kernels into tiles. Products themselves are counted as our dense kernel's.
+of 2023-06; src/layer/arm/convolution*): 3x3 layers of stride 1 by Winograd's algorithm (Lavin and Gray 2015), inputs of 1x1 kernels copied into
+tiles, those of wider ones into a border. Products themselves are counted as our dense kernel's.
 """
 
 from dataclasses import replace
@@ -38,30 +38,29 @@ def kind_of(kind: str, numbers: Numbers) -> str:
 def steps(kind: str, numbers: Numbers, target: Target, dtype: str, date: str) -> tuple[Work, ...]:
     """Of one layer; dtype: fp32, fp16 or int8 of the network; date: of the measurement, as ISO."""
     name = kind_of(kind, numbers)
+    used = "fp32" if dtype == "int8" and name in WIDE else dtype
     if name == "moves":
-        return (in_type(_move(*numbers[:2]), target, "fp32" if dtype == "int8" else dtype),)
-    shape, used = Shape(*numbers), "fp32" if dtype == "int8" and name in WIDE else dtype
-    copies = tuple(in_type(copy, target, used) for copy in _copies(shape))
+        return (_in_type(_move(*numbers[:2]), used),)
+    shape = Shape(*numbers)
+    copies = tuple(_in_type(copy, used) for copy in _copies(shape))
     if name == "3x3 stride 1":
-        return *copies, *_winograd(shape, _tile(shape, dtype, date), target, dtype)
-    return *copies, in_type(_product(shape, target), target, used, _int8_rate(numbers, target, date))
+        return *copies, *_winograd(shape, _tile(shape, dtype, date), target, "int16" if dtype == "int8" else dtype)
+    dots = target.int8_op_per_cycle if numbers[3:5] == (1, 1) or date >= DOT_PRODUCTS else OP_PER_CYCLE_INT16
+    return *copies, _in_type(_multiplied(_product(shape, target), target, used, dots), used)
 
 
-def in_type(work: Work, target: Target, dtype: str, int8_op_per_cycle: float = 0.0) -> Work:
-    """The same work on narrower numbers: as many more of them in each register and line, multiply-adds at the device's rate for them."""
-    if dtype == "fp32":
-        return work
-    width = WIDTH[dtype]
-    rate = {"fp16": target.fp16_flop_per_cycle, "int16": OP_PER_CYCLE_INT16, "int8": int8_op_per_cycle}[dtype]
-    fields = ("arithmetic", "loads", "broadcasts", "stores", "scalar", "crossing", "steps")
+def _in_type(work: Work, dtype: str) -> Work:
+    """The same work on narrower numbers: as many more of them in each register and line."""
+    width, fields = WIDTH[dtype], ("arithmetic", "loads", "broadcasts", "stores", "scalar", "crossing", "steps")
     streams = tuple(replace(s, bytes_moved=s.bytes_moved * width, footprint_bytes=s.footprint_bytes * width) for s in work.streams)
-    fma = work.fma * target.peak_flops / target.clock_hz / rate if work.fma else 0.0
-    return replace(work, fma=fma, streams=streams, **{name: getattr(work, name) * width for name in fields})
+    return replace(work, streams=streams, **{name: getattr(work, name) * width for name in fields})
 
 
-def _int8_rate(numbers: Numbers, target: Target, date: str) -> float:
-    pointwise = numbers[3:5] == (1, 1)
-    return target.int8_op_per_cycle if pointwise or date >= DOT_PRODUCTS else OP_PER_CYCLE_INT16
+def _multiplied(work: Work, target: Target, dtype: str, int8_op_per_cycle: float) -> Work:
+    """Its multiply-adds at the rate for numbers of that type."""
+    fp32 = target.peak_flops / target.clock_hz
+    rates = {"fp32": fp32, "fp16": target.fp16_flop_per_cycle, "int16": OP_PER_CYCLE_INT16, "int8": int8_op_per_cycle}
+    return replace(work, fma=work.fma * fp32 / rates[dtype])
 
 
 @cache
@@ -69,10 +68,10 @@ def _product(shape: Shape, target: Target) -> Work:
     return shape.dense_work(target, target.cores)
 
 
-def _move(read: float, written: float, arithmetic: float = 1.0, units: int = 64) -> Work:
+def _move(read: float, written: float, arithmetic: float = 1.0) -> Work:
     """Numbers from one place to another; arithmetic: instructions per vector written."""
     streams = Stream(BYTES * read, BYTES * (read + written)), Stream(BYTES * written, BYTES * (read + written))
-    return Work(lanes=4, loads=read / 4, arithmetic=arithmetic * written / 4, stores=written / 4, streams=streams, units=units)
+    return Work(lanes=4, loads=read / 4, arithmetic=arithmetic * written / 4, stores=written / 4, streams=streams, units=64)
 
 
 def _copies(shape: Shape) -> list[Work]:
@@ -101,11 +100,11 @@ def _winograd(shape: Shape, tile: int, target: Target, dtype: str) -> tuple[Work
     x, y = (points * tiles**2 * channels for channels in (shape.in_channels, shape.out_channels))
     weights = (points - 1) * shape.in_channels * shape.out_channels * BYTES  # beside those of one product
     product = _product(Shape(shape.in_channels, shape.out_channels, (tile + 2) * tiles, 1), target)
-    product = replace(product, streams=(*product.streams, Stream(weights, weights)))
+    product = replace(_multiplied(product, target, dtype, OP_PER_CYCLE_INT16), streams=(*product.streams, Stream(weights, weights)))
     there, back = INSTRUCTIONS[tile]
     transform_x = _transform(shape.in_channels, shape.size, x, there, written=x)
     transform_y = _transform(shape.out_channels, shape.size, y, back, written=shape.out_channels * shape.size**2)
-    return tuple(in_type(work, target, "int16" if dtype == "int8" else dtype) for work in (transform_x, product, transform_y))
+    return tuple(_in_type(work, dtype) for work in (transform_x, product, transform_y))
 
 
 def _transform(channels: int, size: int, transformed: int, instructions: float, written: int) -> Work:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+from networks import names_among
 from random_resnet50 import random_resnet50
 from transformer import random_transformer
 
@@ -84,9 +85,9 @@ def plan(name: str, target_name: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--target", default="cortex-a76")
-    parser.add_argument("--only", default=",".join(MODELS), help="names, by commas")
+    parser.add_argument("--only", type=names_among(MODELS), default=",".join(MODELS), help="names, by commas")
     args = parser.parse_args()
-    seconds = {name: plan(name, args.target) for name in args.only.split(",")}
+    seconds = {name: plan(name, args.target) for name in args.only}
     if {"transformer12", "transformer24"} <= seconds.keys():
         print(f"twice the layers took {seconds['transformer24'] / seconds['transformer12']:.2f} times the processor time")
 

@@ -5,14 +5,13 @@
 Pattern and level are imposed by magnitude: no accuracy is claimed. Needs as many idle cores as threads.
 """
 
-import argparse
 import json
 import tempfile
 from pathlib import Path
 from statistics import geometric_mean
 
-from engines import imposed
-from networks import names_among, networks
+from engines import imposed, parser_of
+from networks import networks
 
 from spcompile.compiler.building import build
 from spcompile.patterns import Choice, parse_choice
@@ -30,18 +29,11 @@ def times_s(model, choice: Choice, threads: tuple[int, ...], seconds: float) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", type=names_among(networks()), help="names, by commas")
-    parser.add_argument("--choices", default="dense,block4x1@0.8")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of timing, a network and choice")
-    parser.add_argument("--json", help="write the figures here too")
-    args = parser.parse_args()
-    chosen = {name: network for name, network in networks().items() if args.only is None or name in args.only}
-    rows = []
+    args = parser_of(__doc__, "dense,block4x1@0.8", threads=2, seconds=10.0).parse_args()
+    known, rows = networks(), []
     print(f"{cpu_model()}, {args.threads} threads against one")
-    for name, network in chosen.items():
-        model = network.prepared()
+    for name in args.only:
+        model = known[name].prepared()
         for choice in map(parse_choice, args.choices.split(",")):
             found = times_s(model, choice, (1, args.threads), args.seconds)
             rows.append({"network": name, "choice": choice.notation, "seconds": found, "speedup": found[1] / found[args.threads]})

@@ -29,7 +29,7 @@ def step_seconds(loaded: ProgramOnHost, rounds: int) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network")
+    parser.add_argument("network", choices=networks())
     parser.add_argument("--choice", default="dense")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--top", type=int, default=30, help="steps shown, the longest first")

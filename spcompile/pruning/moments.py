@@ -11,7 +11,7 @@ from spcompile.pruning.evidence import Evidence
 POSITIONS_PER_COLUMN = 64  # enough that the moments' noise is small beside the damping of the solvers
 LEAST_POSITIONS = 16384
 NOISE = 1e-5  # relative, of sums of float32 products
-CHUNK_BYTES = 16e6  # of windows unrolled at one time; memory blocks of 32 MB and more glibc takes from the system, and gives back, every time
+CHUNK_BYTES = 16e6  # of windows unrolled at one time: small enough for memory to be used again, see operators/batched.py
 
 
 def windows(layer: Layer, x: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
