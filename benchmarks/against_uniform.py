@@ -107,7 +107,7 @@ def main() -> None:
         data = calibration_of(network.calibration(args.samples), given)
         model = permuted(given, data)
         sparsifier = Sparsifier.of(model, data, PRUNERS[-1], 0, None, Silent())
-        errors = measure_errors(model, data, rows=sparsifier.rows)
+        errors = measure_errors(model, sparsifier.data, rows=sparsifier.rows)
         problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, GENERAL, errors.error, Silent())
         dense_s = choose(problem, None).dense_latency.expected_s
         before, unseen = network.score(model), Unseen.of(network, model, args.samples)

@@ -22,7 +22,7 @@ from spcompile.ir.layers import find_layers
 from spcompile.ir.session import Session
 from spcompile.patterns import GENERAL, Choice
 from spcompile.pruning import calibration_from, measure_errors, permuted, prune
-from spcompile.pruning.row_weights import row_weights
+from spcompile.pruning.influence import influence
 
 MOBILENET, LITE = {"background": 1}, {"shift": 127, "scale": 128}
 SCORED = {  # labelled samples: the loader's name, its options, and how many of the first to pass over because they calibrate
@@ -68,7 +68,7 @@ def judge(name: str, plans: int, samples: int, scored: int) -> None:
     model = permuted(dense_model, calibration)
     layers = find_layers(model)
     started = time.perf_counter()
-    counts = row_weights(model, calibration)
+    counts, calibration = influence(model, calibration)
     errors = measure_errors(model, calibration, rows=counts)
     print(f"{name}: error table in {time.perf_counter() - started:.0f} s, {samples} calibration samples", flush=True)
     x, labels = labelled(name, scored)

@@ -107,7 +107,8 @@ class Job:
         if not in_order and any(pattern.block_rows > 1 for pattern in self.patterns):
             model = permuted(model, data)
         evaluation = evaluation_of(evaluate, model, host.cores())
-        return Loaded(model, data, evaluation, Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress), self.toolchain)
+        sparsifier = Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress)
+        return Loaded(model, sparsifier.data, evaluation, sparsifier, self.toolchain)
 
     def _search(self, loaded: Loaded, problem: Problem, errors: ErrorModel, timer: Timer, before: float | None) -> tuple[Problem, Plan]:
         """The plan, and the problem that it is the answer to."""

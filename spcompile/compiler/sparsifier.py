@@ -12,7 +12,7 @@ from spcompile.pruning import Calibration, Pruned, Pruner, prune
 from spcompile.pruning.calibration import parted, samples
 from spcompile.pruning.distortion import distortion
 from spcompile.pruning.errors import JUDGING_SHARE, QUICK
-from spcompile.pruning.row_weights import RowWeights, row_weights
+from spcompile.pruning.influence import RowWeights, influence
 from spcompile.pruning.scores import scored
 
 LEAST_JUDGES = 4  # of the samples; where a share of them is fewer, all both fit the weights and judge them
@@ -26,6 +26,7 @@ class Sparsifier:
     data: Calibration | None
     learned: Calibration | None  # of them, samples that a recovery may fit weights to
     judged: Calibration | None  # samples that judge a recovery
+    rows: RowWeights | None  # with the data's `counted` measured once, for all plans
     pruner: Pruner
     seed: int
     recover_s: float | None
@@ -35,16 +36,12 @@ class Sparsifier:
     @classmethod
     def of(cls, model: ir.Model, data: Calibration | None, pruner: Pruner, seed: int, recover_s: float | None, progress: Progress) -> "Sparsifier":
         """DataError when the data are too few to recover with."""
+        rows, data = (None, None) if data is None else influence(model, data, seed)
         if recover_s is None:
-            return cls(model, data, data, None, pruner, seed, None, progress)
+            return cls(model, data, data, None, rows, pruner, seed, None, progress)
         from spcompile.training import held_out
 
-        return cls(model, data, *held_out(data, model, seed), pruner, seed, recover_s, progress)
-
-    @cached_property
-    def rows(self) -> RowWeights | None:
-        """Measured once for all plans."""
-        return None if self.data is None else row_weights(self.model, self.data, self.seed)
+        return cls(model, data, *held_out(data, model, seed), rows, pruner, seed, recover_s, progress)
 
     def pruned(self, plan: Plan) -> Pruned:
         return self._once("pruned", plan, lambda plan: self._prune(plan, self.pruner, self.data))

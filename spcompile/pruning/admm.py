@@ -84,7 +84,6 @@ class Admm(Pruner):
 
     name = "admm"
     needs_data = True
-    weighs_rows = True
     solver: Solver = field(default_factory=LeastSquares, kw_only=True)
     damping: float = DAMPING
     steps: int = 20

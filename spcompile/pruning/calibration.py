@@ -3,7 +3,7 @@
 import hashlib
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ class Calibration:
     feeds: Mapping[str, np.ndarray]
     source: str  # where it came from, for reports
     notes: tuple[str, ...] = ()
+    counted: Mapping[str, np.ndarray] = field(default_factory=dict)  # by layer name: bool [samples, positions], see `influence`; all count where it has none
 
     def __post_init__(self):
         assert self.feeds and all(len(array) for array in self.feeds.values())
@@ -74,11 +75,13 @@ def samples(calibration: Calibration, model: ir.Model) -> int:
 def parted(calibration: Calibration, model: ir.Model, count: int, seed: int) -> tuple[Calibration, Calibration]:
     """-> all samples but `count` drawn by chance, and those."""
     order = np.random.default_rng(seed).permutation(samples(calibration, model))
-    rest, drawn = (
-        replace(calibration, feeds={name: _picked(array, _batch(model, name), part) for name, array in calibration.feeds.items()})
-        for part in (np.sort(order[count:]), np.sort(order[:count]))
-    )
+    rest, drawn = (_part(calibration, model, np.sort(part)) for part in (order[count:], order[:count]))
     return rest, drawn
+
+
+def _part(calibration: Calibration, model: ir.Model, chosen: np.ndarray) -> Calibration:
+    feeds = {name: _picked(array, _batch(model, name), chosen) for name, array in calibration.feeds.items()}
+    return replace(calibration, feeds=feeds, counted={name: array[chosen] for name, array in calibration.counted.items()})
 
 
 def _batch(model: ir.Model, name: str) -> int:

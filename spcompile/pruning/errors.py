@@ -15,7 +15,7 @@ from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.curves import Curve, curves, weight_curves
 from spcompile.pruning.distortion import distortion
 from spcompile.pruning.evidence import Evidence
-from spcompile.pruning.row_weights import RowWeights, row_weights
+from spcompile.pruning.influence import RowWeights, influence
 from spcompile.pruning.scores import scored
 from spcompile.pruning.solvers import LeastSquares
 from spcompile.pruning.wanda import Wanda
@@ -58,13 +58,15 @@ def measure_errors(
 ) -> ErrorModel:
     """Every layer, every pattern that fits it, every level, in one walk through the dense network.
 
-    model: prepared. rows: its `row_weights`, measured here unless given.
+    model: prepared. rows: of its `influence`, measured here unless given.
     """
     layers = find_layers(model)
     with (progress or Silent()).stage("errors", len(layers)) as advance:
         rng = np.random.default_rng(seed)
         if calibration is not None:
-            return _measured(model, calibration, patterns, rng, row_weights(model, calibration, seed) if rows is None else rows, advance)
+            if rows is None:
+                rows, calibration = influence(model, calibration, seed)
+            return _measured(model, calibration, patterns, rng, rows, advance)
         by_weight = {}
         for layer in layers:
             by_weight[layer.name] = weight_curves(Evidence(layer, weight(model, layer)), patterns, rng)
@@ -81,7 +83,7 @@ def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern
     layers, found, sensitivities = {layer.name: layer for layer in find_layers(model)}, {}, {}
     with torch.no_grad():
         network = Network(scored(model))
-        streams = Streams(network, calibration.feeds, SAMPLES)
+        streams = Streams(network, calibration, SAMPLES)
         probe = _Probe(model, network, streams, rng)
         for at, step in enumerate(network.steps):
             if (layer := layers.get(step.name)) is not None:
@@ -123,7 +125,7 @@ class _Probe:
             step = self.network.steps[number]
             layer = self.layers.get(step.name)
             if layer is not None and layer.weight not in weights and pruned[layer.input] is not dense[layer.input]:
-                weights |= self._solved(layer, dense[layer.input][self.fitted], pruned[layer.input][self.fitted])
+                weights |= self._solved(layer, dense[layer.input], pruned[layer.input])
                 absorbed += 1
             run_both(self.network, step, dense, pruned, weights)
             number += 1
@@ -131,11 +133,7 @@ class _Probe:
 
     def _solved(self, layer: Layer, dense, pruned) -> dict:
         """Its weights and bias that bring what comes out of pruned inputs nearest to what came out of dense ones; no weight is pruned."""
-        from spcompile.pruning.moments import Moments
-
-        moments = Moments(layer)
-        moments.add(dense, pruned, self.rng)
-        evidence = moments.evidence(weight(self.model, layer))
+        evidence = self.streams.moments_of(layer, dense, pruned, self.rng, self.fitted).evidence(weight(self.model, layer))
         return self._written(evidence, solve(*evidence.normal_equations()).reshape(evidence.weight.shape).astype(np.float32))
 
     def _written(self, evidence: Evidence, new: np.ndarray) -> dict:

@@ -21,7 +21,7 @@ class Evidence:
 
     which is all that a squared error can depend on. Layers with a bias are centred first: their bias absorbs the means exactly.
     Without calibration data gram and cross are None and only the weights are known. What lies behind the layer is seen by `row_weights`, by which errors
-    of its rows add up, and by `fisher`; both are there for pruners that ask for them (`Pruner.weighs_rows`, `Pruner.needs_fisher`).
+    of its rows add up, and by `fisher`, for pruners that ask for it (`Pruner.needs_fisher`).
     """
 
     layer: Layer

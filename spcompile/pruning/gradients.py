@@ -29,31 +29,37 @@ def squared_gradients(network: Network, feeds: Mapping[str, np.ndarray], layers:
     """
     layers = list(layers)
     totals = {layer.weight: torch.zeros_like(network.constants[layer.weight], dtype=torch.float64) for layer in layers}
-    for gradients in _gradients(network, feeds, layers, seed, SAMPLES, at_outputs=False):
+    for _, gradients in _gradients(network, feeds, layers, seed, slice(SAMPLES), at_outputs=False):
         for name, gradient in gradients.items():
             totals[name] += gradient.double() ** 2
     return {layer.name: layer.to_matrix(_finite(layer, totals[layer.weight])) for layer in layers}
 
 
-def squared_output_gradients(network: Network, feeds: Mapping[str, np.ndarray], layers: Iterable[Layer], seed: int, samples: int) -> dict[str, np.ndarray]:
-    """The diagonal of the Fisher information of each layer's output, float64 [rows] by layer name, summed over the first `samples` and all positions.
+def squared_output_gradients(
+    network: Network, feeds: Mapping[str, np.ndarray], layers: Iterable[Layer], seed: int, samples: slice
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The diagonal of the Fisher information of each layer's output, by layer name: float64 [rows], summed over some samples and all positions; and
+    bool [samples, positions], whether any output owes anything to what the layer puts there.
 
     Raises DataError when a gradient is not finite.
     """
     layers = list(layers)
     totals = {layer.output: torch.zeros(layer.rows, dtype=torch.float64) for layer in layers}
-    by_output = {layer.output: layer for layer in layers}
-    for gradients in _gradients(network, feeds, layers, seed, samples, at_outputs=True):
-        for name, gradient in gradients.items():
-            rows_last = gradient.flatten(0, 1).movedim(1, -1) if by_output[name].op_type == "Conv" else gradient
-            totals[name] += rows_last.reshape(-1, by_output[name].rows).double().square().sum(0)
-    return {layer.name: _finite(layer, totals[layer.output]) for layer in layers}
+    owed = {layer.output: [torch.zeros(0, layer.positions, dtype=torch.bool)] for layer in layers}
+    for size, gradients in _gradients(network, feeds, layers, seed, samples, at_outputs=True):
+        for layer in layers:
+            gradient = gradients.get(layer.output, torch.zeros(size, layer.positions, layer.rows))
+            rows_last = gradient.flatten(0, 1).movedim(1, -1) if layer.op_type == "Conv" else gradient
+            squares = rows_last.reshape(size, -1, layer.rows).double().square()
+            totals[layer.output] += squares.sum((0, 1))
+            owed[layer.output].append(squares.sum(2) > 0)
+    return {layer.name: (_finite(layer, totals[layer.output]), torch.cat(owed[layer.output]).numpy()) for layer in layers}
 
 
 def _gradients(
-    network: Network, feeds: Mapping[str, np.ndarray], layers: list[Layer], seed: int, samples: int, at_outputs: bool
-) -> Iterator[dict[str, torch.Tensor]]:
-    """Batch by batch, of one draw each: by initializer or, `at_outputs`, by layer output; without those that move nothing."""
+    network: Network, feeds: Mapping[str, np.ndarray], layers: list[Layer], seed: int, samples: slice, at_outputs: bool
+) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
+    """Batch by batch, of one draw each: (samples, gradients by initializer or, `at_outputs`, by layer output, without those that move nothing)."""
     generator, spreads = torch.Generator().manual_seed(seed), _spreads(network, feeds)
     weights = {layer.weight: network.constants[layer.weight].clone().requires_grad_() for layer in layers}
     wanted = {layer.output for layer in layers} if at_outputs else set()
@@ -66,7 +72,7 @@ def _gradients(
             probed = [(values[name] * torch.randn(values[name].shape, generator=generator)).sum() / spread for name, spread in spreads.items()]
             reached, sought = [value for value in probed if value.requires_grad], seen if at_outputs else weights
             found = torch.autograd.grad(reached, list(sought.values()), allow_unused=True) if reached else [None] * len(sought)
-        yield {name: gradient for name, gradient in zip(sought, found, strict=True) if gradient is not None}
+        yield len(next(iter(batch.values()))), {name: gradient for name, gradient in zip(sought, found, strict=True) if gradient is not None}
 
 
 def _finite(layer: Layer, total: torch.Tensor) -> np.ndarray:
@@ -75,9 +81,11 @@ def _finite(layer: Layer, total: torch.Tensor) -> np.ndarray:
     return total.numpy()
 
 
-def _batches(network: Network, feeds: Mapping[str, np.ndarray], limit: int) -> Iterable[Values]:
-    """The first `limit` samples, as many at a time as may be and memory has room for."""
-    samples = {name: network.cast(values[:limit]) for name, values in network.samples(feeds).items()}
+def _batches(network: Network, feeds: Mapping[str, np.ndarray], part: slice) -> Iterable[Values]:
+    """A part of the samples, as many at a time as may be and memory has room for."""
+    samples = {name: network.cast(values[part]) for name, values in network.samples(feeds).items()}
+    if not all(map(len, samples.values())):
+        return
     size = max(1, min(BATCH, int(ACTIVATION_BYTES // sum(network.bytes.values()))))
     for parts in zip(*(values.split(size) for values in samples.values()), strict=True):
         yield dict(zip(samples, parts, strict=True))
@@ -87,7 +95,7 @@ def _spreads(network: Network, feeds: Mapping[str, np.ndarray]) -> dict[str, flo
     """By output of fractions: the root of the mean squared distance of samples from their mean; 1 where they do not differ."""
     count, sums, squares = 0, {}, {}
     with torch.no_grad():
-        for batch in _batches(network, feeds, SPREAD_SAMPLES):
+        for batch in _batches(network, feeds, slice(SPREAD_SAMPLES)):
             values = network.run(batch)
             count += len(next(iter(batch.values())))
             for name in (name for name in network.outputs if values[name].is_floating_point()):

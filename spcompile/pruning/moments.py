@@ -45,8 +45,14 @@ class Moments:
         """Positions seen."""
         return sum(half.count for half in self.halves)
 
-    def add(self, dense: torch.Tensor, pruned: torch.Tensor, rng: np.random.Generator) -> None:
-        """Activations of S samples, [S, *shape of the layer's input] each; `pruned` may be the very same tensor as `dense`."""
+    def add(self, dense: torch.Tensor, pruned: torch.Tensor, rng: np.random.Generator, counted: torch.Tensor | None = None) -> None:
+        """Activations of S samples, [S, *shape of the layer's input] each; `pruned` may be the very same tensor as `dense`.
+
+        counted: bool [S, positions of a sample], those to look at; None for all, and always for a convolution.
+        """
+        if counted is not None:
+            self._add_counted(dense, pruned, counted, rng)
+            return
         layer = self.layer
         images = [x.flatten(0, 1) if layer.op_type == "Conv" else x.reshape(len(x), -1, layer.columns) for x in (dense, pruned)]
         positions = layer.positions * len(dense) // len(images[0])
@@ -60,6 +66,17 @@ class Moments:
                 x = windows(layer, images[0][part], places)
                 half.add(x, x if pruned is dense else windows(layer, images[1][part], places))
         self.images += len(images[0])
+
+    def _add_counted(self, dense: torch.Tensor, pruned: torch.Tensor, counted: torch.Tensor, rng: np.random.Generator) -> None:
+        for number, half in enumerate(self.halves):
+            first = (number + self.images) % 2
+            at = torch.nonzero(counted[first::2].reshape(-1)).squeeze(1)
+            wanted = max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * self.layer.columns) // 2
+            if wanted < len(at):
+                at = at[torch.from_numpy(np.sort(rng.choice(len(at), wanted, replace=False)))]
+            x, y = (part[first::2].reshape(-1, self.layer.columns)[at].mT[None] for part in (dense, pruned))
+            half.add(x, x if pruned is dense else y)
+        self.images += len(dense)
 
     def _places(self, images: int, positions: int, rng: np.random.Generator) -> torch.Tensor | None:
         """The same random positions of every image, few enough to be quick; None for all."""

@@ -27,7 +27,6 @@ class Obc(Pruner):
 
     name = "obc"
     needs_data = True
-    weighs_rows = True
     solver: Solver = field(default_factory=LeastSquares, kw_only=True)
     damping: float = DAMPING
 

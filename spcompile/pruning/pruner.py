@@ -32,11 +32,6 @@ class Pruner(ABC):
         """Does `mask` read `Evidence.fisher`? It costs a pass through the network and back, for some hundred samples."""
         return False
 
-    @property
-    def weighs_rows(self) -> bool:
-        """Does `mask` read `Evidence.row_weights`? They cost a pass through the network and back, for some dozens of samples."""
-        return False
-
     def can(self, choice: Choice) -> Verdict:
         """Can masks of this pattern be chosen? The driver turns a refusal into a PatternError."""
         return Verdict.yes()

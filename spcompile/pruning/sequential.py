@@ -14,10 +14,10 @@ from spcompile.progress import Advance, Progress, Silent
 from spcompile.pruning.admm import Admm
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.evidence import Evidence
+from spcompile.pruning.influence import RowWeights, influence
 from spcompile.pruning.magnitude import Magnitude
 from spcompile.pruning.pruned import Pruned
 from spcompile.pruning.pruner import Pruner
-from spcompile.pruning.row_weights import RowWeights, row_weights
 
 BLIND = "no calibration data: weights were chosen by magnitude and none was corrected; with data the network keeps far more of its accuracy"
 
@@ -34,7 +34,7 @@ def prune(
     """Give every layer its choice. Layers without one stay dense; where the solver can, they too make up for what earlier layers lost.
 
     model: prepared. choices: by layer name. pruner: `Admm()` unless given; without calibration data one that needs them gives way to magnitude.
-    rows: `row_weights` of the model; measured here when the pruner asks for them and they are not given.
+    rows: of the model's `influence`, measured here unless given.
     Targets come from the dense network, inputs from the pruned prefix: each layer minimises |W x_dense - V x_pruned|^2 and its bias follows.
     Raises PatternError when the pruner cannot choose such masks, or when layers that share a weight are given different choices.
     """
@@ -42,9 +42,9 @@ def prune(
     _check(layers, choices, pruner)
     with (progress or Silent()).stage("prune", len(layers)) as advance:
         if calibration is not None and pruner.needs_data:
-            if rows is None and pruner.weighs_rows:
-                rows = row_weights(model, calibration, seed)
-            walk = _Walk(model, choices, pruner, seed, rows or {})
+            if rows is None:
+                rows, calibration = influence(model, calibration, seed)
+            walk = _Walk(model, choices, pruner, seed, rows)
             walk.run(calibration, advance)
             return Pruned(with_weights(model, walk.matrices, walk.biases), walk.masks, (*calibration.notes, *walk.notes))
         chosen = Magnitude() if pruner.needs_data else pruner
@@ -103,7 +103,7 @@ class _Walk:
             network = Network(self.model)
             fisher = self._fisher(network, calibration, layers.values())
             last = max((at for at, step in enumerate(network.steps) if step.name in layers), default=0)
-            streams = Streams(network, calibration.feeds, end=last)  # a language model's scores take more memory than all that lies before them
+            streams = Streams(network, calibration, end=last)  # a language model's scores take more memory than all that lies before them
             for at, step in enumerate(network.steps[: last + 1]):
                 if (layer := layers.get(step.name)) is not None:
                     if self._has_work(layer, streams):

@@ -1,11 +1,10 @@
 """Calibration samples on their way through the dense and the pruned network, side by side, each node run once."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 
 from spcompile.ir.layer import Layer
+from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.moments import Moments
 from spcompile.pruning.network import Network, Step, Values
 
@@ -19,10 +18,11 @@ class Streams:
     a single one. So the walk begins with as many samples as memory holds; further samples join, through the prefix pruned so far, once they fit.
     """
 
-    def __init__(self, network: Network, feeds: Mapping[str, np.ndarray], limit: int | None = None, end: int | None = None):
+    def __init__(self, network: Network, calibration: Calibration, limit: int | None = None, end: int | None = None):
         """limit: at most so many samples, the first ones. end: the number of the first step that will not be run."""
         self.network = network
-        self.feeds = {name: samples[:limit] for name, samples in network.samples(feeds).items()}
+        self.feeds = {name: samples[:limit] for name, samples in network.samples(calibration.feeds).items()}
+        self.counted = {name: torch.from_numpy(counted[:limit]) for name, counted in calibration.counted.items()}
         self.samples, self.count = len(next(iter(self.feeds.values()))), 0
         self.weights: Values = {}
         self.room = [max(1, int(ACTIVATION_BYTES // (2 * peak))) for peak in network.peak_bytes(end)]
@@ -34,10 +34,13 @@ class Streams:
         """Of the input of `layer`, which step number `at` is about to run; of all samples that are there, or of some."""
         if min(self.room[at], self.samples) >= min(2 * self.count, self.samples) > self.count:
             self._join(at)
-        moments = Moments(layer)
-        dense, pruned = self.dense[layer.input], self.pruned[layer.input]
-        chosen = dense[samples]
-        moments.add(chosen, chosen if pruned is dense else pruned[samples], rng)
+        return self.moments_of(layer, self.dense[layer.input], self.pruned[layer.input], rng, samples)
+
+    def moments_of(self, layer: Layer, dense: torch.Tensor, pruned: torch.Tensor, rng: np.random.Generator, samples: slice) -> Moments:
+        """Of these inputs of `layer`, one for each sample that is there; of some samples."""
+        moments, chosen = Moments(layer), dense[samples]
+        counted = self.counted[layer.name][: self.count][samples] if layer.name in self.counted else None
+        moments.add(chosen, chosen if pruned is dense else pruned[samples], rng, counted)
         return moments
 
     def same(self, name: str) -> bool:

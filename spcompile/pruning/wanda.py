@@ -18,7 +18,6 @@ class Wanda(Pruner):
 
     name = "wanda"
     needs_data = True
-    weighs_rows = True
 
     def mask(self, evidence: Evidence, choice: Choice) -> np.ndarray:
         power = np.diagonal(evidence.gram, axis1=1, axis2=2)[:, None]

@@ -11,11 +11,12 @@ import torch
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.ir.session import run
 from spcompile.passes import prepare
-from spcompile.patterns import parse_choice
-from spcompile.pruning import Admm, Calibration, Obc, Wanda, gradients, prune
+from spcompile.patterns import Unstructured, parse_choice
+from spcompile.pruning import Admm, Calibration, Obc, SparseGPT, Wanda, gradients, measure_errors, prune
+from spcompile.pruning.calibration import parted
 from spcompile.pruning.gradients import squared_output_gradients
+from spcompile.pruning.influence import SAMPLES, influence
 from spcompile.pruning.network import Network
-from spcompile.pruning.row_weights import row_weights
 from tests.pruning.samples import images, network
 from tests.pruning.test_solvers import evidence
 
@@ -48,16 +49,16 @@ def test_the_mean_over_draws_is_what_finite_differences_give(monkeypatch, name):
     monkeypatch.setattr(gradients, "BATCH", 8)
     model, feeds = network(), {"image": images(8)}
     layers = [layer for layer in find_layers(model) if layer.name == name]
-    draws = [squared_output_gradients(Network(model), feeds, layers, seed, 8)[name] for seed in range(200)]
+    draws = [squared_output_gradients(Network(model), feeds, layers, seed, slice(8))[name][0] for seed in range(200)]
     np.testing.assert_allclose(np.mean(draws, axis=0), exact(model, feeds, name), rtol=0.3)
 
 
 def test_only_the_first_samples_are_looked_at():
     model, x = network(), images(gradients.SPREAD_SAMPLES + 8)
     layers = find_layers(model)
-    few, many = (squared_output_gradients(Network(model), {"image": x[:n]}, layers, 0, 8) for n in (gradients.SPREAD_SAMPLES, len(x)))
+    few, many = (squared_output_gradients(Network(model), {"image": x[:n]}, layers, 0, slice(8)) for n in (gradients.SPREAD_SAMPLES, len(x)))
     for layer in layers:
-        np.testing.assert_allclose(few[layer.name], many[layer.name], rtol=1e-6)
+        np.testing.assert_allclose(few[layer.name][0], many[layer.name][0], rtol=1e-6)
 
 
 def followed_by(gain: np.ndarray) -> ir.Model:
@@ -79,7 +80,7 @@ GAIN = np.array([3.0, 1.0] * 8)
 
 
 def test_a_row_counts_by_the_square_of_what_follows():
-    found = row_weights(followed_by(GAIN), vectors())["one"]
+    found = influence(followed_by(GAIN), vectors())[0]["one"]
     assert found.mean() == pytest.approx(1)
     assert found[::2].mean() / found[1::2].mean() == pytest.approx(9, rel=0.4)
 
@@ -103,8 +104,76 @@ def test_masks_spare_rows_that_count(pruner):
 def test_a_layer_that_moves_nothing_has_equal_rows():
     model = network()
     silent = with_weights(model, {layer.name: 0 * weight(model, layer) for layer in find_layers(model) if layer.name == "head"})
-    found = row_weights(silent, Calibration({"image": images(8)}, "images"))
+    found, calibration = influence(silent, Calibration({"image": images(8)}, "images"))
     np.testing.assert_array_equal(found["first"], np.ones(8))
+    assert not calibration.counted
+
+
+TOKENS = 12
+
+
+def sentences(count: int = 40, seed: int = 3) -> Calibration:
+    """Of 2 to 5 tokens, and behind them padding that is larger and lies elsewhere than any token."""
+    rng = np.random.default_rng(seed)
+    mask = (np.arange(TOKENS) < rng.integers(2, 6, (count, 1))).astype(np.float32)[..., None]
+    tokens, padding = rng.standard_normal((count, TOKENS, 8)), 5 * rng.standard_normal((count, TOKENS, 8)) @ np.diag([0, 0, 0, 0, 1, 1, 1, 1])
+    return Calibration({"x": np.where(mask, tokens, padding).astype(np.float32), "mask": mask}, "sentences")
+
+
+def tagger() -> ir.Model:
+    """Two products for every token, then the mean over those that the mask shows."""
+    proto = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 18]> t (float[1, 12, 8] x, float[1, 12, 1] mask) => (float[1, 6] y) {
+        [one] h = MatMul (x, w1)  a = Tanh (h)  [two] z = MatMul (a, w2)  shown = Mul (z, mask)  axis = Constant <value_ints = [1]> ()
+        y = ReduceSum <keepdims = 0> (shown, axis) }"""
+    )
+    rng = np.random.default_rng(0)
+    for name, shape in (("w1", (8, 8)), ("w2", (8, 6))):
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(rng.standard_normal(shape).astype(np.float32), name))
+    return prepare(ir.from_proto(proto))
+
+
+def test_padding_does_not_count():
+    """More samples than tell what rows count, so both passes are seen."""
+    data = sentences(SAMPLES + 16)
+    _, found = influence(tagger(), data)
+    assert set(found.counted) == {"one", "two"}
+    for counted in found.counted.values():
+        np.testing.assert_array_equal(counted, data.feeds["mask"][..., 0] > 0)
+
+
+def test_parts_of_the_samples_take_what_counts_along():
+    model = tagger()
+    _, found = influence(model, sentences())
+    for part in parted(found, model, 10, seed=0):
+        np.testing.assert_array_equal(part.counted["one"], part.feeds["mask"][..., 0] > 0)
+
+
+def test_a_sample_that_moves_nothing_counts_as_a_whole():
+    data = sentences()
+    data.feeds["mask"][7] = 0
+    _, found = influence(tagger(), data)
+    assert found.counted["one"][7].all() and not found.counted["one"][6].all()
+
+
+@pytest.mark.parametrize("pruner", [Admm(), Obc(), SparseGPT()], ids=lambda pruner: pruner.name)
+def test_weights_are_fitted_to_what_counts(pruner):
+    """Against a calibration set that was told that all positions count."""
+    model, choices, data = tagger(), {"one": parse_choice("unstructured@0.5")}, sentences()
+    fresh = sentences(200, seed=4).feeds
+    dense = run(model, fresh)["y"]
+    seen, blind = (prune(model, choices, data, pruner, rows=rows) for rows in (None, influence(model, data)[0]))
+    harm = [float(np.square(dense - run(pruned.model, fresh)["y"]).sum()) for pruned in (seen, blind)]
+    assert harm[0] < 0.8 * harm[1]
+
+
+def test_errors_and_sensitivities_are_read_where_it_counts():
+    """Whatever lies in the padding, the table is the same."""
+    model, data = tagger(), sentences()
+    louder = replace(data, feeds={**data.feeds, "x": np.where(data.feeds["mask"] > 0, data.feeds["x"], 1 + data.feeds["x"])})
+    tables = [measure_errors(model, one) for one in (data, louder)]
+    assert tables[0].sensitivities == pytest.approx(tables[1].sensitivities, rel=1e-3)
+    assert tables[0].curves["one"][Unstructured()].errors == pytest.approx(tables[1].curves["one"][Unstructured()].errors, rel=1e-3, abs=1e-9)
 
 
 def test_errors_add_up_by_the_rows_weights():
