@@ -36,8 +36,9 @@ static double seconds(void) {
 #define STORE(k) "vmovups %%zmm" #k ", " #k "*64(%0)\n"
 #define FMA_HALF(k) "vfmadd231ps %%ymm30, %%ymm31, %%ymm" #k "\n"
 #define LOAD_HALF(k) "vmovups " #k "*32(%0), %%ymm" #k "\n"
-#define FOUR_ROWS "vmovups 4(%0), %%zmm12\n vfmadd231ps 128(%0)%{1to16%}, %%zmm12, %%zmm0\n vfmadd231ps 132(%0)%{1to16%}, %%zmm12, %%zmm1\n" \
-                  "vfmadd231ps 136(%0)%{1to16%}, %%zmm12, %%zmm2\n vfmadd231ps 140(%0)%{1to16%}, %%zmm12, %%zmm3\n"
+#define FOUR_ROWS(a, b, c, d) \
+    "vmovups 4(%0), %%zmm12\n vfmadd231ps 128(%0)%{1to16%}, %%zmm12, %%zmm" #a "\n vfmadd231ps 132(%0)%{1to16%}, %%zmm12, %%zmm" #b "\n" \
+    "vfmadd231ps 136(%0)%{1to16%}, %%zmm12, %%zmm" #c "\n vfmadd231ps 140(%0)%{1to16%}, %%zmm12, %%zmm" #d "\n"
 PIPE(fma_zmm, TWELVE(FMA))
 PIPE(fma_memory, TWELVE(FMA_MEMORY))
 PIPE(fma_broadcast, TWELVE(FMA_BROADCAST))
@@ -47,7 +48,7 @@ PIPE(broadcast_zmm, TWELVE(BROADCAST))
 PIPE(store_zmm, TWELVE(STORE))
 PIPE(fma_ymm, TWELVE(FMA_HALF))
 PIPE(load_ymm, TWELVE(LOAD_HALF))
-PIPE(four_rows, FOUR_ROWS FOUR_ROWS FOUR_ROWS)
+PIPE(four_rows, FOUR_ROWS(0, 1, 2, 3) FOUR_ROWS(4, 5, 6, 7) FOUR_ROWS(8, 9, 10, 11))
 PIPE(fma_chain, ".rept 12\n vfmadd231ps %%zmm30, %%zmm31, %%zmm0\n .endr")
 PIPE(add_chain, ".rept 12\n add $1, %%rax\n .endr")
 

@@ -33,6 +33,7 @@ CPUS = (
     "x86-avx512",
     "x86-amx",
     "zen4",
+    "zen5",
     "cortex-a53",
     "cortex-a55",
     "cortex-a72",

@@ -36,6 +36,7 @@ def machine(root, cpuinfo, caches=(), khz=None):
         (f"vendor_id\t: GenuineIntel\nflags\t\t: {AVX2}\n", "x86-avx2"),
         (f"vendor_id\t: GenuineIntel\nflags\t\t: {AVX512}\n", "x86-avx512"),
         (f"vendor_id\t: AuthenticAMD\nflags\t\t: {AVX512} avx512_bf16\n", "zen4"),
+        (f"vendor_id\t: AuthenticAMD\nflags\t\t: {AVX512} avx512_bf16 avx512_vp2intersect\n", "zen5"),
         (f"vendor_id\t: AuthenticAMD\nflags\t\t: {AVX2}\n", "x86-avx2"),
         ("CPU implementer\t: 0x41\nCPU part\t: 0xd08\n", "cortex-a72"),
         ("CPU part\t: 0xd0b\n", "cortex-a76"),
