@@ -39,6 +39,9 @@ static double seconds(void) {
 #define FOUR_ROWS(a, b, c, d) \
     "vmovups 4(%0), %%zmm12\n vfmadd231ps 128(%0)%{1to16%}, %%zmm12, %%zmm" #a "\n vfmadd231ps 132(%0)%{1to16%}, %%zmm12, %%zmm" #b "\n" \
     "vfmadd231ps 136(%0)%{1to16%}, %%zmm12, %%zmm" #c "\n vfmadd231ps 140(%0)%{1to16%}, %%zmm12, %%zmm" #d "\n"
+#define ADD(k) "vaddps %%zmm30, %%zmm31, %%zmm" #k "\n"
+#define MAX(k) "vmaxps %%zmm30, %%zmm31, %%zmm" #k "\n"
+#define PERMUTE(k) "vpermt2ps %%zmm30, %%zmm31, %%zmm" #k "\n"
 PIPE(fma_zmm, TWELVE(FMA))
 PIPE(fma_memory, TWELVE(FMA_MEMORY))
 PIPE(fma_broadcast, TWELVE(FMA_BROADCAST))
@@ -49,6 +52,9 @@ PIPE(store_zmm, TWELVE(STORE))
 PIPE(fma_ymm, TWELVE(FMA_HALF))
 PIPE(load_ymm, TWELVE(LOAD_HALF))
 PIPE(four_rows, FOUR_ROWS(0, 1, 2, 3) FOUR_ROWS(4, 5, 6, 7) FOUR_ROWS(8, 9, 10, 11))
+PIPE(add_zmm, TWELVE(ADD))
+PIPE(max_zmm, TWELVE(MAX))
+PIPE(permute_zmm, TWELVE(PERMUTE))
 PIPE(fma_chain, ".rept 12\n vfmadd231ps %%zmm30, %%zmm31, %%zmm0\n .endr")
 PIPE(add_chain, ".rept 12\n add $1, %%rax\n .endr")
 
@@ -83,7 +89,8 @@ int main(void) {
     struct { const char *name; void (*run)(void); } pipes[] = {
         {"FMA, 512 bits", fma_zmm}, {"FMA with a memory operand", fma_memory}, {"FMA with a broadcast operand", fma_broadcast},
         {"load, 512 bits", load_zmm}, {"load that crosses a line", load_crossing}, {"broadcast load, 512 bits", broadcast_zmm},
-        {"store, 512 bits", store_zmm}, {"FMA, 256 bits", fma_ymm}, {"load, 256 bits", load_ymm}, {"FMA in a chain", fma_chain}};
+        {"store, 512 bits", store_zmm}, {"addition, 512 bits", add_zmm}, {"maximum, 512 bits", max_zmm}, {"permutation of two, 512 bits", permute_zmm},
+        {"FMA, 256 bits", fma_ymm}, {"load, 256 bits", load_ymm}, {"FMA in a chain", fma_chain}};
     for (unsigned i = 0; i < sizeof pipes / sizeof *pipes; i++) printf("%-32s %.2f per cycle\n", pipes[i].name, COUNT / fastest(pipes[i].run) / hz);
     printf("%-32s %.2f cycles\n", "load and 4 FMA with broadcasts", fastest(four_rows) * hz / (COUNT / 4));
     char *far = aligned_alloc(1 << 21, 512L << 20);

@@ -52,6 +52,30 @@ def prefetch(buffer, index, write: bool = False, into_l2: bool = False) -> None:
     T.evaluate(T.call_intrin("void", "tirx.prefetch", T.address_of(buffer[index]), int(write), 2 if into_l2 else 3, 1))  # 1: data
 
 
+def masked_load(buffer, at, count: int, lanes: int):
+    """-> the `count` first of `lanes` floats from buffer[at] on, zeros behind them, which are not read."""
+    from tvm import tirx
+    from tvm.tirx.script.builder import ir as T
+
+    zeros = tirx.Broadcast(T.float32(0), lanes)
+    return tirx.call_llvm_pure_intrin(f"float32x{lanes}", "llvm.masked.load", T.address_of(buffer[at]), _first(count, lanes), zeros)
+
+
+def masked_store(buffer, at, value, count: int, lanes: int) -> None:
+    """Write the `count` first of `lanes` floats to buffer[at] on. One instruction with AVX-512; LLVM writes it out elsewhere."""
+    from tvm import tirx
+    from tvm.tirx.script.builder import ir as T
+
+    T.evaluate(tirx.call_llvm_intrin("void", "llvm.masked.store", value, T.address_of(buffer[at]), _first(count, lanes)))
+
+
+def _first(count: int, lanes: int):
+    from tvm import tirx
+    from tvm.tirx.script.builder import ir as T
+
+    return tirx.Ramp(T.int32(0), T.int32(1), lanes) < tirx.Broadcast(T.int32(count), lanes)
+
+
 @contextmanager
 def nest(extents, threads: int):
     """Nested loops over `extents`, the outermost split over threads; yields their indices."""

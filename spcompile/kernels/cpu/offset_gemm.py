@@ -9,7 +9,8 @@ With positions in the lanes (`offset_spmm`) a 7 x 7 image takes 64 lanes for 49 
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
-from spcompile.kernels.cpu.reach import Reach
+from spcompile.kernels.cpu.reach import LINE, Reach
+from spcompile.kernels.cpu.streamed import IN_L2, values_ahead
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand, load_operands, operand_pointers
@@ -73,6 +74,17 @@ class OffsetGemm(Kernel):
         return [(h * self.tile_width + begin, count) for h in range(self.tile_height) for begin, count in across]
 
     @property
+    def lines_ahead(self) -> range:
+        """Where the cache lines of values begin that are asked for with each column, from that column's first value on."""
+        ahead = values_ahead(self.out_rows, self.columns, IN_L2)
+        return range(ahead, ahead + self.rows if ahead else 0, LINE)
+
+    @property
+    def masks(self) -> bool:
+        """Is a part of a register written by one instruction? With AVX-512, whose registers alone have 16 lanes."""
+        return self.lanes == 16
+
+    @property
     def code(self) -> tuple:
         tile = (self.vectors, self.tile_height, self.tile_width, self.lanes, self.positions_outer)
         return (self.out_rows, self.columns, self.height, self.width, self.pitch, tile, self.y_row_stride, self.epilogue, self.operands)
@@ -99,9 +111,9 @@ class OffsetGemm(Kernel):
             arithmetic=turned * (operations(self.epilogue) + SHUFFLE * SHUFFLES[self.lanes]),
             loads=rounds * self.vectors + turned * tensors,
             broadcasts=rounds * pixels,
-            stores=turned * sum(count.bit_count() for _, count in self.pieces) / len(self.pieces),  # 14 lanes are stored as 8, 4 and 2
+            stores=turned * sum(1 if self.masks else count.bit_count() for _, count in self.pieces) / len(self.pieces),  # 7 lanes as 4, 2 and 1
             scalar_loads=rounds,
-            scalar=rounds * 4,
+            scalar=rounds * (4 + len(self.lines_ahead)),
             used_once=rounds * pixels if self.vectors == 1 else 0,
             steps=rounds / max(1, -(-4 // (pixels * self.vectors))),
             loops=tiles * blocks,
@@ -134,9 +146,10 @@ class OffsetGemm(Kernel):
 
 
 def _emit(k: OffsetGemm, threads: int):
+    from tvm.tirx import Ramp
     from tvm.tirx.script.builder import ir as T
 
-    from spcompile.kernels.script import kernel_function, outer_loop, prefetch, registers
+    from spcompile.kernels.script import kernel_function, masked_load, masked_store, outer_loop, prefetch, registers
 
     pixels, (down, across), blocks = k.pixels, k.tiles, len(k.row_blocks)
 
@@ -150,6 +163,8 @@ def _emit(k: OffsetGemm, threads: int):
                 with T.vectorized(0, k.lanes) as i:
                     T.buffer_store(acc, T.float32(0), [register * k.lanes + i])
             with T.serial(0, k.columns) as j:
+                for line in k.lines_ahead:
+                    prefetch(value, (number * k.columns + j) * k.rows + line)
                 for index, pixel in enumerate(pixels):
                     for v in range(k.vectors):
                         with T.vectorized(0, k.lanes) as i:
@@ -173,11 +188,30 @@ def _emit(k: OffsetGemm, threads: int):
                 for begin, count in k.pieces:
                     turned = _transposed(acc, [(begin + min(at, count - 1)) * k.rows + v * k.lanes for at in range(k.lanes)], k.lanes)
                     for r in range(k.lanes):
-                        with T.vectorized(0, count) as i:
-                            row, position = first_row + v * k.lanes + r, first + pixels[begin] + i
-                            loaded = load_operands(operands.values(), k.operands, row, position)
-                            result = evaluate(k.epilogue, [turned[r * k.lanes + i], *loaded])
-                            T.buffer_store(y, result, [row * k.y_row_stride + position])
+                        write = write_masked if k.masks and count < k.lanes else write_lanes
+                        write(turned, r, first_row + v * k.lanes + r, first + pixels[begin], count)
+
+        def write_lanes(turned, r, row, position, count):
+            with T.vectorized(0, count) as i:
+                loaded = load_operands(operands.values(), k.operands, row, position + i)
+                result = evaluate(k.epilogue, [turned[r * k.lanes + i], *loaded])
+                T.buffer_store(y, result, [row * k.y_row_stride + position + i])
+
+        def write_masked(turned, r, row, position, count):
+            full = Ramp(T.int32(0), T.int32(1), k.lanes)
+            results, loaded = registers(k.lanes), []
+            for buffer, operand in zip(operands.values(), k.operands, strict=True):
+                at = row * operand.row_stride + position * operand.position_stride
+                if operand.position_stride == 1:
+                    held = registers(k.lanes)
+                    T.buffer_store(held, masked_load(buffer, at, count, k.lanes), [full])
+                    loaded.append(held)
+                else:
+                    loaded.append(buffer[at])
+            with T.vectorized(0, k.lanes) as i:
+                values = [one[i] if operand.position_stride == 1 else one for one, operand in zip(loaded, k.operands, strict=True)]
+                T.buffer_store(results, evaluate(k.epilogue, [turned[r * k.lanes + i], *values]), [i])
+            masked_store(y, row * k.y_row_stride + position, results[full], count, k.lanes)
 
         outer, inner = (down * across, blocks) if k.positions_outer else (blocks, down * across)
         with outer_loop(outer, threads) as a, T.serial(0, inner) as b:

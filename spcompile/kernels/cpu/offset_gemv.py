@@ -8,11 +8,14 @@ A linear layer on one position reads each weight once, so memory binds: values s
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import BYTES
+from spcompile.kernels.cpu.reach import LINE
+from spcompile.kernels.cpu.streamed import IN_L3, values_ahead
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand, load_operands, operand_pointers
 from spcompile.kernels.work import Stream, Work
 
+ASKED_AHEAD = (4, 8)  # rows of a block
 UNROLL = 4  # independent sums, so that the latency of one multiply-add does not bind
 
 
@@ -37,10 +40,17 @@ class OffsetGemv(Kernel):
         assert self.out_rows % self.rows == 0, self
 
     @property
+    def lines_ahead(self) -> range:
+        """Where the cache lines of values begin that are asked for with each UNROLL blocks, from their first value on. Narrow blocks only: wide ones fill
+        registers, and so memory's pipeline, by themselves."""
+        ahead = values_ahead(self.out_rows, self.x_footprint, IN_L3) if self.rows in ASKED_AHEAD and not self.shared_list else 0
+        return range(ahead, ahead + UNROLL * self.rows if ahead else 0, LINE)
+
+    @property
     def code(self) -> tuple:
         dense = self.blocks if self.shared_list else None
         strides = (self.x_position_stride, self.y_row_stride, self.y_position_stride)
-        return (self.out_rows, self.positions, self.rows, self.lanes, strides, dense, self.epilogue, self.operands)
+        return (self.out_rows, self.positions, self.rows, self.lanes, strides, dense, self.lines_ahead, self.epilogue, self.operands)
 
     @property
     def title(self) -> str:
@@ -65,7 +75,7 @@ class OffsetGemv(Kernel):
             broadcasts=inner,
             stores=row_blocks * self.positions * registers,
             scalar_loads=inner,
-            scalar=inner * 1.5,
+            scalar=inner * (1.5 + len(self.lines_ahead) / UNROLL),
             used_once=inner * registers,
             steps=inner / UNROLL,
             loops=row_blocks * self.positions,
@@ -85,7 +95,7 @@ class OffsetGemv(Kernel):
 def _emit(k: OffsetGemv, threads: int):
     from tvm.tirx.script.builder import ir as T
 
-    from spcompile.kernels.script import kernel_function, outer_loop, registers
+    from spcompile.kernels.script import kernel_function, outer_loop, prefetch, registers
 
     row_blocks = k.out_rows // k.rows
     per_block = k.blocks // row_blocks  # of a shared list
@@ -114,6 +124,8 @@ def _emit(k: OffsetGemv, threads: int):
             count = per_block if k.shared_list else start[m + 1] - start[m]
             first = (m * per_block if k.shared_list else begin) * k.rows
             with T.serial(0, T.truncdiv(count, UNROLL)) as group:
+                for line in k.lines_ahead:
+                    prefetch(value, first + group * UNROLL * k.rows + line)
                 for slot in range(UNROLL):
                     j = group * UNROLL + slot
                     accumulate(acc, slot, begin + j, first + j * k.rows, p * k.x_position_stride)

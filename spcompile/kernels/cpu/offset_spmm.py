@@ -9,6 +9,7 @@ list; `vectors` registers of positions are accumulated at a time. See formats.bl
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.reach import LINE, Reach
+from spcompile.kernels.cpu.streamed import IN_L2, values_ahead
 from spcompile.kernels.cpu.tiled import TiledPositions
 from spcompile.kernels.expression import Expression, operations
 from spcompile.kernels.kernel import Kernel
@@ -63,12 +64,18 @@ class OffsetSpmm(TiledPositions, Kernel):
         return -(-self.reach.planes // (self.row_blocks * self.depths)) if pointwise and self.positions_outer and self.tiles > 1 else 0
 
     @property
+    def values_ahead(self) -> int:
+        """0 for blocks of one row, too: they have no load slot to spare."""
+        reach = self.reach
+        return values_ahead(self.out_rows, reach.planes * reach.rows * reach.columns, IN_L2) if self.rows > 1 else 0
+
+    @property
     def code(self) -> tuple:
         """Everything the emitted code depends on: block counts are data."""
         dense = self.blocks if self.shared_list else None
         tile = (self.rows, self.vectors, self.lanes, self.positions_outer, self.depths, self.scattered)
         ahead = (self.reach.planes, self.reach.plane_elements) if self.planes_ahead else None
-        return (self.out_rows, self.positions, tile, self.y_row_stride, dense, ahead, self.epilogue, self.operands)
+        return (self.out_rows, self.positions, tile, self.y_row_stride, dense, ahead, self.values_ahead, self.epilogue, self.operands)
 
     @property
     def title(self) -> str:
@@ -100,7 +107,7 @@ class OffsetSpmm(TiledPositions, Kernel):
             broadcasts=rounds * self.rows,
             stores=cells + waiting,
             scalar_loads=rounds,
-            scalar=rounds * (3 if self.rows == 1 else 7) + fetched,
+            scalar=rounds * (3 if self.rows == 1 else 7) + (rounds if self.values_ahead else 0) + fetched,
             used_once=rounds * once,
             crossing=0 if self.reach.aligned else rounds * self.vectors * (self.lanes - 1) / LINE,
             steps=rounds / self.chains,

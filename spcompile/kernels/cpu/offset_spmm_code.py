@@ -121,6 +121,8 @@ class _Code:
         from tvm.tirx.script.builder import ir as T
 
         k = self.k
+        if k.values_ahead:
+            prefetch(self.value, first_value + k.values_ahead)
         for r in range(k.rows):
             for v in range(k.vectors):
                 with T.vectorized(0, k.lanes) as i:
