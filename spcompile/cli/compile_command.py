@@ -16,7 +16,7 @@ def arguments(parser: ArgumentParser) -> None:
     data.add_argument("--calib", metavar="FILE.npz|FOLDER", help="typical inputs, or a folder of images: plans and weights become better")
     data.add_argument("--eval", metavar="FILE.npz", help="labelled inputs: the report tells the accuracy before and after")
     data.add_argument("--recover", metavar="10min", help="train the pruned network so long to answer as the dense one does; no labels, only --calib")
-    parser.add_argument("--pruner", metavar="NAME", help="which weights go, and what the others become (default admm)")
+    parser.add_argument("--pruner", metavar="NAME", help="which weights go, and what the others become (default auto: obc for small layers, else admm)")
     goal.add_argument("--measure", action="store_true", help="measure on this host: search until the measured time keeps the budget, and tune kernels")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of everything random (default 0)")
     result.add_argument("-o", "--output", metavar="FOLDER", help="where the artifact goes (default MODEL-TARGET.spc)")

@@ -4,6 +4,7 @@ To add a pruner: write `pruning/my_idea.py` with a frozen subclass of `Pruner` a
 """
 
 from spcompile.pruning.admm import Admm
+from spcompile.pruning.auto import Auto
 from spcompile.pruning.calibration import Calibration, calibration_from, load_calibration, random_calibration
 from spcompile.pruning.erdos_renyi import erdos_renyi_kernel
 from spcompile.pruning.errors import ErrorModel, measure_errors
@@ -23,11 +24,12 @@ from spcompile.pruning.solvers import KeepWeights, LeastSquares, Solver
 from spcompile.pruning.sparsegpt import SparseGPT
 from spcompile.pruning.wanda import Wanda
 
-PRUNERS: tuple[Pruner, ...] = (Magnitude(), Random(), Wanda(), Fisher(), SparseGPT(), Obc(), NetTrim(), Admm())
+PRUNERS: tuple[Pruner, ...] = (Magnitude(), Random(), Wanda(), Fisher(), SparseGPT(), Obc(), NetTrim(), Admm(), Auto())
 
 __all__ = [
     "PRUNERS",
     "Admm",
+    "Auto",
     "Calibration",
     "ErrorModel",
     "Evidence",

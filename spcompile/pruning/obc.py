@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spcompile.ir.layer import Layer
 from spcompile.patterns import Choice
 from spcompile.pruning.admm import mask_of_rows, spans_rows
 from spcompile.pruning.algebra import inverse, product
@@ -37,6 +38,11 @@ class Obc(Pruner):
         if pool != (64, 64) and pool[0] != unit[0]:
             return Verdict.no(f"obc treats rows apart, a group of {choice.pattern.notation} spans {pool[0]} of them")
         return Verdict.yes()
+
+    def work(self, layer: Layer, choice: Choice) -> float:
+        """Multiply-accumulates that a mask takes, at most."""
+        height = choice.pattern.unit((layer.rows, layer.columns))[0]
+        return layer.rows / height * layer.columns**3 / 3
 
     def mask(self, evidence: Evidence, choice: Choice) -> np.ndarray:
         from spcompile.pruning.elimination import trace

@@ -11,7 +11,7 @@ from spcompile.ir.layer import Layer
 from spcompile.ir.layers import bias, find_layers, shared_weights, weight, with_weights
 from spcompile.patterns import Choice
 from spcompile.progress import Advance, Progress, Silent
-from spcompile.pruning.admm import Admm
+from spcompile.pruning.auto import Auto
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.evidence import Evidence
 from spcompile.pruning.influence import RowWeights, influence
@@ -33,12 +33,12 @@ def prune(
 ) -> Pruned:
     """Give every layer its choice. Layers without one stay dense; where the solver can, they too make up for what earlier layers lost.
 
-    model: prepared. choices: by layer name. pruner: `Admm()` unless given; without calibration data one that needs them gives way to magnitude.
+    model: prepared. choices: by layer name. pruner: `Auto()` unless given; without calibration data one that needs them gives way to magnitude.
     rows: of the model's `influence`, measured here unless given.
     Targets come from the dense network, inputs from the pruned prefix: each layer minimises |W x_dense - V x_pruned|^2 and its bias follows.
     Raises PatternError when the pruner cannot choose such masks, or when layers that share a weight are given different choices.
     """
-    pruner, layers = pruner or Admm(), find_layers(model)
+    pruner, layers = pruner or Auto(), find_layers(model)
     _check(layers, choices, pruner)
     with (progress or Silent()).stage("prune", len(layers)) as advance:
         if calibration is not None and pruner.needs_data:

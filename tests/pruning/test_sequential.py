@@ -174,7 +174,7 @@ def test_a_pruner_of_ones_own_is_held_to_the_pattern():
 
 def test_refusals_are_one_line():
     model = network()
-    with pytest.raises(PatternError, match=r"layer 'deep' cannot be pruned to unstructured@0.5 by admm: depthwise"):
+    with pytest.raises(PatternError, match=r"layer 'deep' cannot be pruned to unstructured@0.5 by auto: depthwise"):
         prune(model, {"deep": HALF})
     with pytest.raises(PatternError, match="no layer is called nobody; layers are first"):
         prune(model, {"nobody": HALF})

@@ -1,0 +1,30 @@
+"""The best masks that a layer's size allows."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spcompile.patterns import Choice
+from spcompile.pruning.admm import Admm
+from spcompile.pruning.evidence import Evidence
+from spcompile.pruning.obc import Obc
+from spcompile.pruning.pruner import Pruner
+from spcompile.pruning.solvers import LeastSquares, Solver
+
+MOST_WORK = 1e10  # multiply-accumulates for one layer's mask: some seconds of a core
+EXACT_DAMPING = 0.03  # 0.01 is a little better with many samples (ResNet-20), 0.1 with few (MiniLM); docs/accuracy.md
+
+
+@dataclass(frozen=True)
+class Auto(Pruner):
+    """`Obc` where it removes what it can exactly within MOST_WORK, else `Admm`, whose work grows with columns^2 and which can do any pattern."""
+
+    name = "auto"
+    needs_data = True
+    solver: Solver = field(default_factory=LeastSquares, kw_only=True)
+    exact: Obc = field(default_factory=lambda: Obc(damping=EXACT_DAMPING), kw_only=True)
+    otherwise: Admm = field(default_factory=Admm, kw_only=True)
+
+    def mask(self, evidence: Evidence, choice: Choice) -> np.ndarray:
+        affordable = self.exact.can(choice) and self.exact.work(evidence.layer, choice) <= MOST_WORK
+        return (self.exact if affordable else self.otherwise).mask(evidence, choice)
