@@ -12,12 +12,13 @@ from spcompile.pruning.pruner import Pruner
 from spcompile.pruning.solvers import LeastSquares, Solver
 
 MOST_WORK = 1e10  # multiply-accumulates for one layer's mask: some seconds of a core
+POSITIONS_PER_COLUMN = 8  # below, what is exact about the inputs seen is chance about others
 EXACT_DAMPING = 0.03  # 0.01 is a little better with many samples (ResNet-20), 0.1 with few (MiniLM); docs/accuracy.md
 
 
 @dataclass(frozen=True)
 class Auto(Pruner):
-    """`Obc` where it removes what it can exactly within MOST_WORK, else `Admm`, whose work grows with columns^2 and which can do any pattern."""
+    """`Obc` where it can, within MOST_WORK and with enough inputs seen; else `Admm`, whose work grows with columns^2 and which can do any pattern."""
 
     name = "auto"
     needs_data = True
@@ -26,5 +27,6 @@ class Auto(Pruner):
     otherwise: Admm = field(default_factory=Admm, kw_only=True)
 
     def mask(self, evidence: Evidence, choice: Choice) -> np.ndarray:
-        affordable = self.exact.can(choice) and self.exact.work(evidence.layer, choice) <= MOST_WORK
-        return (self.exact if affordable else self.otherwise).mask(evidence, choice)
+        taught = evidence.positions >= POSITIONS_PER_COLUMN * evidence.layer.columns
+        exact = taught and self.exact.can(choice) and self.exact.work(evidence.layer, choice) <= MOST_WORK
+        return (self.exact if exact else self.otherwise).mask(evidence, choice)

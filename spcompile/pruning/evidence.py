@@ -32,6 +32,7 @@ class Evidence:
     mean_pruned: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
     fisher: np.ndarray | None = None  # float64 [rows, columns]: what the dense network's outputs owe to each weight, `gradients.squared_gradients`
     row_weights: np.ndarray | None = None  # float64 [rows], mean 1; None where all rows count alike
+    positions: int = 0  # that the moments were taken from
     seed: int = 0  # for pruners that draw by chance
     halves: tuple["Evidence", "Evidence"] | None = None  # the same from every other sample, where asked for and more than one was seen
 

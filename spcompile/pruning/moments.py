@@ -125,9 +125,9 @@ class _Sums:
         gram, cross = self.gram / self.count, self.cross / self.count
         dense, pruned = self.dense / self.count, self.pruned / self.count
         if self.layer.bias is None:
-            return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), np.zeros(dense.shape), np.zeros(dense.shape))
+            return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), np.zeros(dense.shape), np.zeros(dense.shape), positions=self.count)
         power = torch.diagonal(gram, dim1=1, dim2=2)
         varies = power - pruned**2 > NOISE * power  # what is left of a constant input after centring is rounding, and not even positive
         gram = (gram - pruned[:, :, None] * pruned[:, None]) * varies[:, :, None] * varies[:, None]
         cross = (cross - dense[:, :, None] * pruned[:, None]) * varies[:, None]
-        return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), dense.numpy(), pruned.numpy())
+        return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), dense.numpy(), pruned.numpy(), positions=self.count)

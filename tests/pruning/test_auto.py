@@ -1,5 +1,7 @@
 """Exact masks where layers are small, the alternation's where they are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from spcompile.patterns import parse_choice
 from spcompile.pruning import Admm, Auto, Obc, auto
 from tests.pruning.test_solvers import evidence
 
-KNOWN = evidence(rows=16, columns=24, groups=1, seed=0)
+KNOWN = replace(evidence(rows=16, columns=24, groups=1, seed=0), positions=200)
 CHOICES = [parse_choice(text) for text in ("unstructured@0.7", "block4x1@0.5", "2:4")]
 
 
@@ -27,10 +29,15 @@ def test_large_ones_by_the_alternation(monkeypatch, choice):
     assert same(Auto(), Admm(), choice)
 
 
+def test_what_few_inputs_teach_is_left_to_the_alternation_too():
+    few, choice = replace(KNOWN, positions=8 * 24 - 1), CHOICES[0]
+    np.testing.assert_array_equal(Auto().mask(few, choice), Admm().mask(few, choice))
+
+
 def test_what_elimination_cannot_do_is_left_to_the_alternation():
     choice = parse_choice("block16x16@0.5")
     assert not Obc().can(choice) and Auto().can(choice)
-    square = evidence(rows=32, columns=32, groups=1, seed=1)
+    square = replace(evidence(rows=32, columns=32, groups=1, seed=1), positions=1000)
     np.testing.assert_array_equal(Auto().mask(square, choice), Admm().mask(square, choice))
 
 
