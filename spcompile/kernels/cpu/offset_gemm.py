@@ -81,8 +81,8 @@ class OffsetGemm(Kernel):
 
     @property
     def masks(self) -> bool:
-        """Is a part of a register written by one instruction? With AVX-512, whose registers alone have 16 lanes."""
-        return self.lanes == 16
+        """Is a part of a register written by one instruction? With AVX-512, whose registers alone have 16 lanes, and operands that lie as y does."""
+        return self.lanes == 16 and all(operand.position_stride in (0, 1) for operand in self.operands)
 
     @property
     def code(self) -> tuple:

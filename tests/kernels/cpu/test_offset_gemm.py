@@ -67,6 +67,16 @@ def test_epilogue_of_bias_residual_and_mask(call_kernels, target):
     check(arrays[4], np.maximum(product + bias[:, None] + residual[:, pixels], 0), pixels, shape)
 
 
+def test_an_operand_with_rows_innermost(call_kernels, target):
+    """It lies across the lanes that are written together."""
+    rng, shape = np.random.default_rng(1), IMAGES[1]
+    rows, stride = target.lanes_fp32 + shape[0], shape[2] * shape[4] + 3
+    residual = rng.standard_normal((stride, rows)).astype(np.float32)
+    call, product, pixels = case(target, shape, rng, False, ("add", operand(0), operand(1)), (Operand(1, rows),), (residual,))
+    (arrays,) = call_kernels([call], target)
+    check(arrays[4], product + residual[pixels].T, pixels, shape)
+
+
 def test_tiles_and_blocks_stay_inside():
     with pytest.raises(AssertionError):
         OffsetGemm(8, 4, 7, 7, 8, 1, 1, 7, 16, 56, 224, Reach(4, 56, 1, 1, 8))
