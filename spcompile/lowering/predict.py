@@ -9,7 +9,7 @@ from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
 from spcompile.kernels.cpu.border import Border
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
-from spcompile.kernels.cpu.offset_spmm import BYTES
+from spcompile.kernels.cpu.reach import BYTES
 from spcompile.kernels.kernel import Kernel
 from spcompile.lowering.lower import Lowered
 from spcompile.lowering.site import BLOCK_ROWS, Site, fastest

@@ -48,7 +48,10 @@ def squared_output_gradients(
     owed = {layer.output: [torch.zeros(0, layer.positions, dtype=torch.bool)] for layer in layers}
     for size, gradients in _gradients(network, feeds, layers, seed, samples, at_outputs=True):
         for layer in layers:
-            gradient = gradients.get(layer.output, torch.zeros(size, layer.positions, layer.rows))
+            gradient = gradients.get(layer.output)
+            if gradient is None:
+                owed[layer.output].append(torch.zeros(size, layer.positions, dtype=torch.bool))
+                continue
             rows_last = gradient.flatten(0, 1).movedim(1, -1) if layer.op_type == "Conv" else gradient
             squares = rows_last.reshape(size, -1, layer.rows).double().square()
             totals[layer.output] += squares.sum((0, 1))

@@ -6,8 +6,7 @@ Neighbouring rows share their left and right border, neighbouring channels their
 
 from dataclasses import dataclass
 
-from spcompile.kernels.cpu.offset_spmm import BYTES
-from spcompile.kernels.cpu.reach import LINE
+from spcompile.kernels.cpu.reach import BYTES, LINE
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work
 

@@ -9,8 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spcompile.kernels.cpu.offset_spmm import BYTES
-from spcompile.kernels.cpu.reach import LINE
+from spcompile.kernels.cpu.reach import BYTES, LINE
 from spcompile.kernels.expression import Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work

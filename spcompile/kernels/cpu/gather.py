@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from spcompile.kernels.cpu.offset_spmm import BYTES
+from spcompile.kernels.cpu.reach import BYTES
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work
 

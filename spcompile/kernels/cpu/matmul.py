@@ -7,8 +7,7 @@ n is contiguous in x and y; a is read as scalars, so its strides are free.
 
 from dataclasses import dataclass
 
-from spcompile.kernels.cpu.offset_spmm import BYTES
-from spcompile.kernels.cpu.reach import LINE
+from spcompile.kernels.cpu.reach import BYTES, LINE
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand, load_operands, operand_pointers

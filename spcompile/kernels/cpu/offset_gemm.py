@@ -8,8 +8,7 @@ With positions in the lanes (`offset_spmm`) a 7 x 7 image takes 64 lanes for 49 
 
 from dataclasses import dataclass
 
-from spcompile.kernels.cpu.offset_spmm import BYTES
-from spcompile.kernels.cpu.reach import LINE, Reach
+from spcompile.kernels.cpu.reach import BYTES, LINE, Reach
 from spcompile.kernels.cpu.streamed import IN_L2, values_ahead
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
@@ -146,10 +145,9 @@ class OffsetGemm(Kernel):
 
 
 def _emit(k: OffsetGemm, threads: int):
-    from tvm.tirx import Ramp
     from tvm.tirx.script.builder import ir as T
 
-    from spcompile.kernels.script import kernel_function, masked_load, masked_store, outer_loop, prefetch, registers
+    from spcompile.kernels.script import kernel_function, outer_loop, prefetch, registers
 
     pixels, (down, across), blocks = k.pixels, k.tiles, len(k.row_blocks)
 
@@ -186,32 +184,10 @@ def _emit(k: OffsetGemm, threads: int):
         def finish(acc, first_row, first):
             for v in range(k.vectors):
                 for begin, count in k.pieces:
+                    write = _write_masked if k.masks and count < k.lanes else _write_lanes
                     turned = _transposed(acc, [(begin + min(at, count - 1)) * k.rows + v * k.lanes for at in range(k.lanes)], k.lanes)
                     for r in range(k.lanes):
-                        write = write_masked if k.masks and count < k.lanes else write_lanes
-                        write(turned, r, first_row + v * k.lanes + r, first + pixels[begin], count)
-
-        def write_lanes(turned, r, row, position, count):
-            with T.vectorized(0, count) as i:
-                loaded = load_operands(operands.values(), k.operands, row, position + i)
-                result = evaluate(k.epilogue, [turned[r * k.lanes + i], *loaded])
-                T.buffer_store(y, result, [row * k.y_row_stride + position + i])
-
-        def write_masked(turned, r, row, position, count):
-            full = Ramp(T.int32(0), T.int32(1), k.lanes)
-            results, loaded = registers(k.lanes), []
-            for buffer, operand in zip(operands.values(), k.operands, strict=True):
-                at = row * operand.row_stride + position * operand.position_stride
-                if operand.position_stride == 1:
-                    held = registers(k.lanes)
-                    T.buffer_store(held, masked_load(buffer, at, count, k.lanes), [full])
-                    loaded.append(held)
-                else:
-                    loaded.append(buffer[at])
-            with T.vectorized(0, k.lanes) as i:
-                values = [one[i] if operand.position_stride == 1 else one for one, operand in zip(loaded, k.operands, strict=True)]
-                T.buffer_store(results, evaluate(k.epilogue, [turned[r * k.lanes + i], *values]), [i])
-            masked_store(y, row * k.y_row_stride + position, results[full], count, k.lanes)
+                        write(k, y, tuple(operands.values()), turned, r * k.lanes, first_row + v * k.lanes + r, first + pixels[begin], count)
 
         outer, inner = (down * across, blocks) if k.positions_outer else (blocks, down * across)
         with outer_loop(outer, threads) as a, T.serial(0, inner) as b:
@@ -219,6 +195,35 @@ def _emit(k: OffsetGemm, threads: int):
 
     pointers = {"x": "float32", "value": "float32", "offset": "int32", "start": "int32", "y": "float32"}
     return kernel_function(k.name, pointers | operand_pointers(k.operands), body)
+
+
+def _write_lanes(k: OffsetGemm, y, buffers: tuple, sums, at: int, row, position, count: int) -> None:
+    """The `count` sums of a row from sums[at] on, through the epilogue, to y[row, position...]."""
+    from tvm.tirx.script.builder import ir as T
+
+    with T.vectorized(0, count) as i:
+        loaded = load_operands(buffers, k.operands, row, position + i)
+        T.buffer_store(y, evaluate(k.epilogue, [sums[at + i], *loaded]), [row * k.y_row_stride + position + i])
+
+
+def _write_masked(k: OffsetGemm, y, buffers: tuple, sums, at: int, row, position, count: int) -> None:
+    """The same in whole registers: what lies behind the `count` pixels is neither read nor written."""
+    from tvm.tirx import Ramp
+    from tvm.tirx.script.builder import ir as T
+
+    from spcompile.kernels.script import masked_load, masked_store, registers
+
+    full = Ramp(T.int32(0), T.int32(1), k.lanes)
+    results, held = registers(k.lanes), {}
+    for number, (buffer, operand) in enumerate(zip(buffers, k.operands, strict=True)):
+        if operand.position_stride:
+            held[number] = registers(k.lanes)
+            T.buffer_store(held[number], masked_load(buffer, row * operand.row_stride + position, count, k.lanes), [full])
+    with T.vectorized(0, k.lanes) as i:
+        loaded = load_operands(buffers, k.operands, row, position)
+        values = [held[number][i] if number in held else one for number, one in enumerate(loaded)]
+        T.buffer_store(results, evaluate(k.epilogue, [sums[at + i], *values]), [i])
+    masked_store(y, row * k.y_row_stride + position, results[full], count, k.lanes)
 
 
 def _transposed(source, starts: list[int], lanes: int):

@@ -7,8 +7,7 @@ A linear layer on one position reads each weight once, so memory binds: values s
 
 from dataclasses import dataclass
 
-from spcompile.kernels.cpu.offset_spmm import BYTES
-from spcompile.kernels.cpu.reach import LINE
+from spcompile.kernels.cpu.reach import BYTES, LINE
 from spcompile.kernels.cpu.streamed import IN_L3, values_ahead
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel

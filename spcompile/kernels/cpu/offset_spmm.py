@@ -8,7 +8,7 @@ list; `vectors` registers of positions are accumulated at a time. See formats.bl
 
 from dataclasses import dataclass
 
-from spcompile.kernels.cpu.reach import LINE, Reach
+from spcompile.kernels.cpu.reach import BYTES, LINE, Reach
 from spcompile.kernels.cpu.streamed import IN_L2, values_ahead
 from spcompile.kernels.cpu.tiled import TiledPositions
 from spcompile.kernels.expression import Expression, operations
@@ -16,7 +16,6 @@ from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
 from spcompile.kernels.work import Stream, Work
 
-BYTES = 4
 LATENCY = 4  # cycles, and so independent multiply-adds, that keep one pipe busy on the cores we know
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+BYTES = 4  # of an fp32
 LINE = 16  # fp32 in a cache line
 
 

@@ -8,7 +8,7 @@ Lanes run over an outer axis that is contiguous in x, else over a contiguous red
 import math
 from dataclasses import dataclass
 
-from spcompile.kernels.cpu.offset_spmm import BYTES
+from spcompile.kernels.cpu.reach import BYTES
 from spcompile.kernels.expression import ACCUMULATOR, LOWEST, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work

@@ -3,7 +3,8 @@
 XNNPACK's sparse products ask for theirs likewise (src/f32-spmm). What it gains: docs/performance.md.
 """
 
-BYTES = 4
+from spcompile.kernels.cpu.reach import BYTES
+
 AHEAD = 2048  # values, 8 KiB, between the one that is multiplied and the one that is asked for; 2 to 16 KiB do about as well
 IN_L2 = 1 << 18  # bytes of a dense matrix that stays in L2, where asking only takes load slots
 IN_L3 = 1 << 24  # the same of L3

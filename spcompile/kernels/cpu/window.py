@@ -14,8 +14,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from spcompile.kernels.cpu.offset_spmm import BYTES
-from spcompile.kernels.cpu.reach import LINE
+from spcompile.kernels.cpu.reach import BYTES, LINE
 from spcompile.kernels.cpu.tiled import TiledPositions
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
