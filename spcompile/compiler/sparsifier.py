@@ -12,7 +12,7 @@ from spcompile.pruning import Calibration, Pruned, Pruner, prune
 from spcompile.pruning.calibration import parted, samples
 from spcompile.pruning.distortion import distortion
 from spcompile.pruning.errors import JUDGING_SHARE, QUICK
-from spcompile.pruning.influence import RowWeights, influence
+from spcompile.pruning.influence import RowFactors, influence
 from spcompile.pruning.scores import scored
 
 LEAST_JUDGES = 4  # of the samples; where a share of them is fewer, all both fit the weights and judge them
@@ -26,7 +26,7 @@ class Sparsifier:
     data: Calibration | None
     learned: Calibration | None  # of them, samples that a recovery may fit weights to
     judged: Calibration | None  # samples that judge a recovery
-    rows: RowWeights | None  # with the data's `counted` measured once, for all plans
+    rows: RowFactors | None  # with the data's `counted` measured once, for all plans
     pruner: Pruner
     seed: int
     recover_s: float | None

@@ -14,8 +14,8 @@ from spcompile.pruning.algebra import solve
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.curves import Curve, curves, weight_curves
 from spcompile.pruning.distortion import distortion
-from spcompile.pruning.evidence import Evidence
-from spcompile.pruning.influence import RowWeights, influence
+from spcompile.pruning.evidence import Evidence, diagonal
+from spcompile.pruning.influence import RowFactors, influence
 from spcompile.pruning.scores import scored
 from spcompile.pruning.solvers import LeastSquares
 from spcompile.pruning.wanda import Wanda
@@ -54,7 +54,7 @@ def measure_errors(
     patterns: tuple[Pattern, ...] = PATTERNS,
     seed: int = 0,
     progress: Progress | None = None,
-    rows: RowWeights | None = None,
+    rows: RowFactors | None = None,
 ) -> ErrorModel:
     """Every layer, every pattern that fits it, every level, in one walk through the dense network.
 
@@ -74,7 +74,7 @@ def measure_errors(
         return ErrorModel(by_weight, dict.fromkeys(by_weight, 1.0), (BLIND,))
 
 
-def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern, ...], rng: np.random.Generator, rows: RowWeights, advance) -> ErrorModel:
+def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern, ...], rng: np.random.Generator, rows: RowFactors, advance) -> ErrorModel:
     import torch
 
     from spcompile.pruning.network import Network
@@ -88,9 +88,8 @@ def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern
         for at, step in enumerate(network.steps):
             if (layer := layers.get(step.name)) is not None:
                 if any(pattern.fits(layer) for pattern in patterns if pattern.fixed_sparsity != 0):
-                    evidence, judge = (
-                        streams.moments(layer, at, rng, part).evidence(weight(model, layer), rows[layer.name]) for part in (probe.fitted, probe.judging)
-                    )
+                    known = weight(model, layer), diagonal(rows[layer.name])
+                    evidence, judge = (streams.moments(layer, at, rng, part).evidence(*known) for part in (probe.fitted, probe.judging))
                     found[layer.name] = curves(evidence, judge, tuple(dict.fromkeys((*patterns, Unstructured()))), rng)
                     sensitivities[layer.name] = probe.sensitivity(evidence, judge, found[layer.name][Unstructured()], at)
                 advance()

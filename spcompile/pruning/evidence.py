@@ -11,6 +11,11 @@ DAMPING = 0.01  # of the mean diagonal, as SparseGPT (arXiv:2301.00774, section 
 LEAST_DAMPING = 1e-6  # of the largest group's mean diagonal
 
 
+def diagonal(factor: np.ndarray) -> np.ndarray:
+    """What an error in each row counts alone, [rows]; factor: [rows, rows], or that already."""
+    return factor if factor.ndim == 1 else np.diagonal(factor)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """All that a pruner may look at. x is the column of inputs at one position, as the dense or the already pruned network gives it.
@@ -20,7 +25,7 @@ class Evidence:
         mean |W x_dense - V x_pruned|^2 = tr(W S W') - 2 tr(W C V') + tr(V G V')        G = `gram`, C = `cross`
 
     which is all that a squared error can depend on. Layers with a bias are centred first: their bias absorbs the means exactly.
-    Without calibration data gram and cross are None and only the weights are known. What lies behind the layer is seen by `row_weights`, by which errors
+    Without calibration data gram and cross are None and only the weights are known. What lies behind the layer is seen by `row_factor`, by which errors
     of its rows add up, and by `fisher`, for pruners that ask for it (`Pruner.needs_fisher`).
     """
 
@@ -31,7 +36,7 @@ class Evidence:
     mean_dense: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
     mean_pruned: np.ndarray | None = None  # float64 [groups, columns]: zero for a layer without bias
     fisher: np.ndarray | None = None  # float64 [rows, columns]: what the dense network's outputs owe to each weight, `gradients.squared_gradients`
-    row_weights: np.ndarray | None = None  # float64 [rows], mean 1; None where all rows count alike
+    row_factor: np.ndarray | None = None  # of `influence`, [rows, rows] or its diagonal alone [rows]; None where all rows count alike
     positions: int = 0  # that the moments were taken from
     seed: int = 0  # for pruners that draw by chance
     halves: tuple["Evidence", "Evidence"] | None = None  # the same from every other sample, where asked for and more than one was seen
@@ -41,7 +46,7 @@ class Evidence:
         assert self.weight.shape == (rows, columns), (self.weight.shape, self.layer)
         assert self.gram is None or self.gram.shape == self.cross.shape == (groups, columns, columns), self.gram.shape
         assert self.fisher is None or self.fisher.shape == self.weight.shape, self.fisher.shape
-        assert self.row_weights is None or self.row_weights.shape == (rows,), self.row_weights.shape
+        assert self.row_factor is None or self.row_factor.shape in ((rows,), (rows, rows)), self.row_factor.shape
 
     @property
     def grouped_weight(self) -> np.ndarray:
@@ -50,8 +55,8 @@ class Evidence:
 
     @property
     def row_weight(self) -> np.ndarray:
-        """What an error in each row counts, float64 [rows, 1]."""
-        return np.ones((self.layer.rows, 1)) if self.row_weights is None else self.row_weights[:, None]
+        """What an error in each row counts alone, float64 [rows, 1]."""
+        return np.ones((self.layer.rows, 1)) if self.row_factor is None else diagonal(self.row_factor).astype(np.float64)[:, None]
 
     def normal_equations(self, damping: float = DAMPING) -> tuple[np.ndarray, np.ndarray]:
         """-> A float64 [groups, columns, columns], T float64 [groups, rows of a group, columns]: the best V for any mask solves V A = T on kept columns.
@@ -65,9 +70,9 @@ class Evidence:
         return self.gram + added * np.eye(self.layer.columns), product(weight, self.cross) + added * weight
 
     def of_rows(self, rows: np.ndarray | slice) -> "Evidence":
-        """Of some rows of a layer without groups, or of all rows; without halves."""
-        weight, counts = self.weight[rows], None if self.row_weights is None else self.row_weights[rows]
-        return replace(self, layer=replace(self.layer, rows=len(weight)), weight=weight, row_weights=counts, halves=None)
+        """Of some rows of a layer without groups, or of all rows, each by itself; without halves."""
+        weight, counts = self.weight[rows], None if self.row_factor is None else diagonal(self.row_factor)[rows]
+        return replace(self, layer=replace(self.layer, rows=len(weight)), weight=weight, row_factor=counts, halves=None)
 
     def misfit(self, weight: np.ndarray) -> float:
         """mean |W x_dense - V x_pruned|^2 of new weights V [rows, columns], rows weighed and summed, less what no V can change: W S W'."""

@@ -14,6 +14,7 @@ import torch
 from spcompile.errors import DataError
 from spcompile.ir.layer import Layer
 from spcompile.pruning.network import Network, Values
+from spcompile.pruning.row_sums import RowSums
 
 SAMPLES = 512  # of the calibration data, the first ones
 BATCH = 4  # samples that share a probe: each batch gives one more estimate
@@ -35,16 +36,16 @@ def squared_gradients(network: Network, feeds: Mapping[str, np.ndarray], layers:
     return {layer.name: layer.to_matrix(_finite(layer, totals[layer.weight])) for layer in layers}
 
 
-def squared_output_gradients(
+def output_fisher(
     network: Network, feeds: Mapping[str, np.ndarray], layers: Iterable[Layer], seed: int, samples: slice
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The diagonal of the Fisher information of each layer's output, by layer name: float64 [rows], summed over some samples and all positions; and
+    """The Fisher information of each layer's output, by layer name: `RowSums.estimate` over some samples and all positions; and
     bool [samples, positions], whether any output owes anything to what the layer puts there.
 
     Raises DataError when a gradient is not finite.
     """
     layers = list(layers)
-    totals = {layer.output: torch.zeros(layer.rows, dtype=torch.float64) for layer in layers}
+    sums = {layer.output: RowSums(layer) for layer in layers}
     owed = {layer.output: [torch.zeros(0, layer.positions, dtype=torch.bool)] for layer in layers}
     for size, gradients in _gradients(network, feeds, layers, seed, samples, at_outputs=True):
         for layer in layers:
@@ -52,11 +53,10 @@ def squared_output_gradients(
             if gradient is None:
                 owed[layer.output].append(torch.zeros(size, layer.positions, dtype=torch.bool))
                 continue
-            rows_last = gradient.flatten(0, 1).movedim(1, -1) if layer.op_type == "Conv" else gradient
-            squares = rows_last.reshape(size, -1, layer.rows).double().square()
-            totals[layer.output] += squares.sum((0, 1))
-            owed[layer.output].append(squares.sum(2) > 0)
-    return {layer.name: (_finite(layer, totals[layer.output]), torch.cat(owed[layer.output]).numpy()) for layer in layers}
+            rows_last = (gradient.flatten(0, 1).movedim(1, -1) if layer.op_type == "Conv" else gradient).reshape(size, -1, layer.rows)
+            sums[layer.output].add(rows_last.flatten(0, 1))
+            owed[layer.output].append((rows_last != 0).any(2))
+    return {layer.name: (_finite(layer, sums[layer.output].estimate()), torch.cat(owed[layer.output]).numpy()) for layer in layers}
 
 
 def _gradients(

@@ -83,17 +83,17 @@ class Moments:
         wanted = -(-max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * self.layer.columns) // images)
         return torch.from_numpy(np.sort(rng.choice(positions, wanted, replace=False))) if wanted < positions else None
 
-    def evidence(self, weight: np.ndarray, row_weights: np.ndarray | None = None) -> Evidence:
+    def evidence(self, weight: np.ndarray, row_factor: np.ndarray | None = None) -> Evidence:
         """Means over positions; centred where the layer has a bias. weight: [rows, columns], dense."""
         assert self.count, f"{self.layer.name}: no positions were added"
-        return replace((self.halves[0] + self.halves[1]).evidence(weight), row_weights=row_weights)
+        return replace((self.halves[0] + self.halves[1]).evidence(weight), row_factor=row_factor)
 
-    def evidence_with_halves(self, weight: np.ndarray, row_weights: np.ndarray | None = None) -> Evidence:
+    def evidence_with_halves(self, weight: np.ndarray, row_factor: np.ndarray | None = None) -> Evidence:
         """The same, for solvers that cross-validate."""
-        together = self.evidence(weight, row_weights)
+        together = self.evidence(weight, row_factor)
         if not all(half.count for half in self.halves):
             return together
-        return replace(together, halves=tuple(replace(half.evidence(weight), row_weights=row_weights) for half in self.halves))
+        return replace(together, halves=tuple(replace(half.evidence(weight), row_factor=row_factor) for half in self.halves))
 
 
 class _Sums:

@@ -14,7 +14,7 @@ from spcompile.progress import Advance, Progress, Silent
 from spcompile.pruning.auto import Auto
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.evidence import Evidence
-from spcompile.pruning.influence import RowWeights, influence
+from spcompile.pruning.influence import RowFactors, influence
 from spcompile.pruning.magnitude import Magnitude
 from spcompile.pruning.pruned import Pruned
 from spcompile.pruning.pruner import Pruner
@@ -29,7 +29,7 @@ def prune(
     pruner: Pruner | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-    rows: RowWeights | None = None,
+    rows: RowFactors | None = None,
 ) -> Pruned:
     """Give every layer its choice. Layers without one stay dense; where the solver can, they too make up for what earlier layers lost.
 
@@ -81,7 +81,7 @@ def _mask(pruner: Pruner, evidence: Evidence, choice: Choice) -> np.ndarray:
 class _Walk:
     """Step through the dense and the pruned network side by side; each layer is solved when the walk reaches it."""
 
-    def __init__(self, model: ir.Model, choices: Mapping[str, Choice], pruner: Pruner, seed: int, rows: RowWeights):
+    def __init__(self, model: ir.Model, choices: Mapping[str, Choice], pruner: Pruner, seed: int, rows: RowFactors):
         from spcompile.pruning.network import own_weights
 
         self.model, self.choices, self.pruner, self.rows = own_weights(model), choices, pruner, rows

@@ -34,20 +34,32 @@ class KeepWeights(Solver):
 
 @dataclass(frozen=True)
 class LeastSquares(Solver):
-    """The exact optimum V of mean |W x_dense - V x_pruned|^2 + d |W - V|^2 under the mask: V_S = T_S inv(A_SS), row by row (`Evidence.normal_equations`).
+    """The exact optimum V of mean |W x_dense - V x_pruned|^2 + d |W - V|^2 under the mask (`Evidence.normal_equations`).
 
-    d comes from `damping`, or else from `cross_validated`: a layer that few positions teach must stay nearer to the dense weights than one that many do.
+    Where errors of rows are known to add up (`Evidence.row_factor` F, of pairs), both squares are e' F e: rows make up for one another, F V A = F T on the
+    kept weights. Else V_S = T_S inv(A_SS), row by row. The two agree when nothing is pruned.
+
+    d comes from `damping`, or else from `cross_validated`, row by row: a layer that few positions teach must stay nearer to the dense weights than one
+    that many do.
 
     Every row keeps its own columns S, so a factorisation would be one per row; conjugate gradients restricted to the kept weights solve all rows
-    together in a few products with A (Saad 2003, "Iterative methods for sparse linear systems", algorithm 9.1, Jacobi preconditioner).
+    together in a few products with A and F (Saad 2003, "Iterative methods for sparse linear systems", algorithm 9.1, Jacobi preconditioner).
     """
 
     damping: float | None = None
     tolerance: float = 1e-4  # of the residual, in the preconditioned norm, against the start
+    joint_tolerance: float = 1e-2  # likewise, for rows together, which start from where each by itself ends
     most_steps: int = 200
 
     def solve(self, evidence: Evidence, mask: np.ndarray) -> np.ndarray:
-        return self._solved(evidence, mask, self._cross_validated(evidence, mask) if self.damping is None else self.damping)
+        damping = self._cross_validated(evidence, mask) if self.damping is None else self.damping
+        apart = self._solved(evidence, mask, damping)
+        known = evidence.row_factor is not None and evidence.row_factor.ndim == 2
+        return self._together(evidence, mask, damping, apart) if known and not mask.all() else apart
+
+    def _together(self, evidence: Evidence, mask: np.ndarray, damping: float, start: np.ndarray) -> np.ndarray:
+        gram, target = (moments[0].astype(np.float32) for moments in evidence.normal_equations(damping))
+        return joint_solve(evidence.row_factor, gram, target, mask & (evidence.weight != 0), start, self.joint_tolerance, self.most_steps)
 
     def _cross_validated(self, evidence: Evidence, mask: np.ndarray) -> float:
         return cross_validated(evidence, mask, replace(self, tolerance=max(self.tolerance, TRIAL_TOLERANCE))._solved)
@@ -78,4 +90,26 @@ def masked_solve(gram: np.ndarray, target: np.ndarray, keep: np.ndarray, start: 
         scaled = residual * scale
         before, power = power, (residual * scaled).sum(axis=2, keepdims=True)
         direction = scaled + (power / np.maximum(before, floor)) * direction
+    return solution
+
+
+def joint_solve(factor: np.ndarray, gram: np.ndarray, target: np.ndarray, keep: np.ndarray, start: np.ndarray, tolerance: float, most_steps: int) -> np.ndarray:
+    """Solve F V A = F T on the kept weights. F [rows, rows], A [columns, columns], the others [rows, columns] -> V, zero where `keep` is false."""
+    scale = 1 / np.outer(np.diagonal(factor), np.diagonal(gram))
+    solution = start.copy()
+    residual = product(factor, target - product(solution, gram)) * keep
+    direction = residual * scale
+    power = first = float((residual * direction).sum())
+    for _ in range(most_steps):
+        if power <= tolerance**2 * first:
+            break
+        image = product(factor, product(direction, gram)) * keep
+        curvature = float((direction * image).sum())
+        if curvature <= np.finfo(np.float32).tiny:  # rounding may leave no minimum that way
+            break
+        solution += power / curvature * direction
+        residual -= power / curvature * image
+        scaled = residual * scale
+        before, power = power, float((residual * scaled).sum())
+        direction = scaled + power / before * direction
     return solution

@@ -12,9 +12,10 @@ from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.ir.session import run
 from spcompile.passes import prepare
 from spcompile.patterns import Unstructured, parse_choice
-from spcompile.pruning import Admm, Calibration, Obc, SparseGPT, Wanda, gradients, measure_errors, prune
+from spcompile.pruning import PRUNERS, Admm, Calibration, LeastSquares, Obc, SparseGPT, Wanda, gradients, measure_errors, prune
 from spcompile.pruning.calibration import parted
-from spcompile.pruning.gradients import squared_output_gradients
+from spcompile.pruning.evidence import diagonal
+from spcompile.pruning.gradients import output_fisher
 from spcompile.pruning.influence import SAMPLES, influence
 from spcompile.pruning.network import Network
 from tests.pruning.samples import images, network
@@ -49,14 +50,14 @@ def test_the_mean_over_draws_is_what_finite_differences_give(monkeypatch, name):
     monkeypatch.setattr(gradients, "BATCH", 8)
     model, feeds = network(), {"image": images(8)}
     layers = [layer for layer in find_layers(model) if layer.name == name]
-    draws = [squared_output_gradients(Network(model), feeds, layers, seed, slice(8))[name][0] for seed in range(200)]
+    draws = [diagonal(output_fisher(Network(model), feeds, layers, seed, slice(8))[name][0]) for seed in range(200)]
     np.testing.assert_allclose(np.mean(draws, axis=0), exact(model, feeds, name), rtol=0.3)
 
 
 def test_only_the_first_samples_are_looked_at():
     model, x = network(), images(gradients.SPREAD_SAMPLES + 8)
     layers = find_layers(model)
-    few, many = (squared_output_gradients(Network(model), {"image": x[:n]}, layers, 0, slice(8)) for n in (gradients.SPREAD_SAMPLES, len(x)))
+    few, many = (output_fisher(Network(model), {"image": x[:n]}, layers, 0, slice(8)) for n in (gradients.SPREAD_SAMPLES, len(x)))
     for layer in layers:
         np.testing.assert_allclose(few[layer.name][0], many[layer.name][0], rtol=1e-6)
 
@@ -77,10 +78,11 @@ def vectors(count: int = 64, seed: int = 1) -> Calibration:
 
 
 GAIN = np.array([3.0, 1.0] * 8)
+PRUNERS_THAT_SOLVE = [pruner for pruner in PRUNERS if isinstance(pruner.solver, LeastSquares)]
 
 
 def test_a_row_counts_by_the_square_of_what_follows():
-    found = influence(followed_by(GAIN), vectors())[0]["one"]
+    found = diagonal(influence(followed_by(GAIN), vectors())[0]["one"])
     assert found.mean() == pytest.approx(1)
     assert found[::2].mean() / found[1::2].mean() == pytest.approx(9, rel=0.4)
 
@@ -89,6 +91,32 @@ def moved(model: ir.Model, pruned: ir.Model) -> float:
     """Squared error of the output on inputs that were not seen."""
     fresh = vectors(256, seed=2).feeds
     return float(np.square(run(model, fresh)["y"] - run(pruned, fresh)["y"]).sum())
+
+
+def mixed() -> ir.Model:
+    """A product whose 16 rows come together in 3 sums: errors of rows can make up for one another."""
+    proto = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 18]> g (float[1, 32] x) => (float[1, 3] y) { [one] h = MatMul (x, w)  [two] y = MatMul (h, mix) }"""
+    )
+    rng = np.random.default_rng(0)
+    for name, shape in (("w", (32, 16)), ("mix", (16, 3))):
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(rng.standard_normal(shape).astype(np.float32), name))
+    return prepare(ir.from_proto(proto))
+
+
+def test_pairs_of_rows_count_as_what_follows_joins_them():
+    model = mixed()
+    found = influence(model, vectors(256))[0]["one"]
+    mix = next(array for array in (weight(model, layer) for layer in find_layers(model) if layer.name == "two"))
+    expected = mix.T @ mix
+    assert np.corrcoef(found[np.triu_indices(16, 1)], expected[np.triu_indices(16, 1)])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("pruner", PRUNERS_THAT_SOLVE, ids=lambda pruner: pruner.name)
+def test_rows_make_up_for_one_another(pruner):
+    model, choices, rows = mixed(), {"one": parse_choice("unstructured@0.5")}, influence(mixed(), vectors())[0]
+    together, apart = (prune(model, choices, vectors(), pruner, rows=known) for known in (rows, {name: diagonal(one) for name, one in rows.items()}))
+    assert moved(model, together.model) < 0.8 * moved(model, apart.model)
 
 
 @pytest.mark.parametrize("pruner", [Admm(), Wanda(), Obc()], ids=lambda pruner: pruner.name)
@@ -105,7 +133,7 @@ def test_a_layer_that_moves_nothing_has_equal_rows():
     model = network()
     silent = with_weights(model, {layer.name: 0 * weight(model, layer) for layer in find_layers(model) if layer.name == "head"})
     found, calibration = influence(silent, Calibration({"image": images(8)}, "images"))
-    np.testing.assert_array_equal(found["first"], np.ones(8))
+    np.testing.assert_array_equal(diagonal(found["first"]), np.ones(8))
     assert not calibration.counted
 
 
@@ -179,7 +207,7 @@ def test_errors_and_sensitivities_are_read_where_it_counts():
 def test_errors_add_up_by_the_rows_weights():
     """`Evidence`: energy and misfit of a layer are the weighed sums over its rows."""
     known, counts = evidence(rows=6, columns=9, groups=1, seed=0), np.linspace(0.5, 1.5, 6)
-    weighed, new = replace(known, row_weights=counts), known.weight * np.float32(0.9)
+    weighed, new = replace(known, row_factor=counts), known.weight * np.float32(0.9)
     apart = [known.of_rows(np.array([row])) for row in range(6)]
     for measure in ("energy", "misfit"):
         expected = sum(count * getattr(one, measure)(new[row : row + 1]) for row, (count, one) in enumerate(zip(counts, apart, strict=True)))

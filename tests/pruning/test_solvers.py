@@ -1,5 +1,7 @@
 """The masked least squares against one exact solve per row."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,6 +34,39 @@ def test_least_squares_is_the_exact_optimum(groups, rows, columns, density, seed
         a, t = gram[row // rows], target.reshape(mask.shape)[row]
         expected = np.linalg.solve(a[np.ix_(keep, keep)], t[keep])
         np.testing.assert_allclose(solved[row, keep], expected, rtol=2e-3, atol=2e-3 * max(1, np.abs(expected).max(initial=0)))
+
+
+def coupling(rows: int, seed: int) -> np.ndarray:
+    mix = np.random.default_rng(seed).standard_normal((rows, rows))
+    return (mix @ mix.T + 0.1 * rows * np.eye(rows)).astype(np.float32)
+
+
+@given(st.integers(1, 6), st.integers(1, 12), st.floats(0.05, 1), st.integers(0, 99))
+@settings(max_examples=50, deadline=None)
+def test_rows_together_are_the_exact_optimum(rows, columns, density, seed):
+    """Of tr(F (W C - V G) ...): one system of all kept weights."""
+    known = replace(evidence(rows, columns, 1, seed), row_factor=coupling(rows, seed))
+    keep = np.random.default_rng(seed).random((rows, columns)) < density
+    solved = LeastSquares(damping=0.01, tolerance=1e-6, joint_tolerance=1e-6, most_steps=2000).solve(known, keep)
+    assert not solved[~keep].any()
+    gram, target = (moments[0] for moments in known.normal_equations())
+    at = keep.reshape(-1)
+    system = np.kron(known.row_factor, gram)[np.ix_(at, at)]
+    expected = np.linalg.solve(system, (known.row_factor @ target)[keep])
+    np.testing.assert_allclose(solved[keep], expected, rtol=5e-3, atol=5e-3 * max(1, np.abs(expected).max(initial=0)))
+
+
+def test_rows_together_err_less_where_their_errors_add_up():
+    known = evidence(8, 24, 1, 3)
+    factor, mask = coupling(8, 3), np.random.default_rng(3).random((8, 24)) < 0.5
+    apart, together = (LeastSquares().solve(replace(known, row_factor=one), mask) for one in (np.diagonal(factor), factor))
+    difference, summed = [], []
+    for new in (apart, together):
+        error = known.weight.astype(np.float64) @ known.cross[0] @ -new.T
+        moments = new @ known.gram[0] @ new.T + error + error.T
+        difference.append(np.trace(moments))
+        summed.append((factor * moments).sum())
+    assert summed[1] < summed[0] and difference[1] > difference[0]
 
 
 def test_nothing_lost_nothing_changed():
