@@ -4,17 +4,16 @@
 
 For each speed-up the least harmful uniform plan within the budget is found (predicted times, our own error model), then the search gets
 that plan's latency as its budget: on this host as measured, both compiled and timed in turns, elsewhere as predicted. Both are pruned alike and scored.
-Classifiers with more calibration samples than were asked for also tell how often both still give the dense network's answer to those left over, and
-those of CIFAR-10 what all 10,000 test images say, which are there as JPEG only: a thousand labels cannot tell networks apart that differ by a point.
+Networks with more calibration samples than were asked for are also compared with the dense one on those left over: classifiers by how often they give
+its answer, others by the squared error of their outputs. Those of CIFAR-10 tell what all 10,000 test images say, which are there as JPEG only: a thousand
+labels cannot tell networks apart that differ by a point.
 """
 
 import argparse
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx_ir as ir
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -25,14 +24,17 @@ from spcompile.compiler.inputs import calibration_of
 from spcompile.compiler.planning import problem_of
 from spcompile.compiler.sparsifier import Sparsifier
 from spcompile.compiler.trust import trusted
+from spcompile.ir.session import Session
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
 from spcompile.patterns import GENERAL
 from spcompile.plan import Plan
 from spcompile.progress import Silent
 from spcompile.pruning import PRUNERS, Magnitude, prune
+from spcompile.pruning.distortion import distortion
 from spcompile.pruning.errors import measure_errors
 from spcompile.pruning.permutation import permuted
+from spcompile.pruning.scores import scored
 from spcompile.runtime.measure import measure
 from spcompile.search import Problem, choose, choose_uniform
 from spcompile.targets import load_target
@@ -75,22 +77,17 @@ def share_of_time(search: ir.Model, uniform: ir.Model, target: Target) -> float:
     return samples["search"].over(samples["uniform"])
 
 
-@dataclass(frozen=True)
-class Unseen:
-    """Samples that nothing was fitted to, and the dense network's answers to them."""
-
-    feeds: dict[str, np.ndarray]
-    expected: np.ndarray
-
-    @classmethod
-    def of(cls, network: Network, dense: ir.Model, samples: int) -> "Unseen | None":
-        """Those behind the first `samples`; None where there are none, or no classes."""
-        feeds = {name: array[samples:] for name, array in network.calibration(samples + UNSEEN).items()} if network.classifies else {}
-        return cls(feeds, answers(dense, feeds)) if any(map(len, feeds.values())) else None
-
-    def agreement(self, models: dict[str, ir.Model]) -> str:
-        shares = {name: (answers(model, self.feeds) == self.expected).mean() for name, model in models.items()}
-        return f"; as dense on {len(self.expected)} unseen: " + ", ".join(f"{name} {share:.2%}" for name, share in shares.items())
+def unseen(network: Network, dense: ir.Model, models: dict[str, ir.Model], samples: int) -> str:
+    """What the networks do on samples that nothing was fitted to, those behind the first `samples`; nothing where there are none."""
+    feeds = {name: array[samples : samples + UNSEEN] for name, array in network.calibration(samples + UNSEEN).items()}
+    if not (count := len(next(iter(feeds.values())))):
+        return ""
+    if network.classifies:
+        expected = answers(dense, feeds)
+        return f"; as dense on {count} unseen: " + ", ".join(f"{name} {(answers(model, feeds) == expected).mean():.2%}" for name, model in models.items())
+    expected = list(Session(scored(dense)).batches(feeds))
+    errors = {name: distortion(zip(expected, Session(scored(model)).batches(feeds), strict=True)) for name, model in models.items()}
+    return f"; squared error of outputs on {count} unseen: " + ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
 
 
 def main() -> None:
@@ -110,7 +107,7 @@ def main() -> None:
         errors = measure_errors(model, sparsifier.data, rows=sparsifier.rows)
         problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, GENERAL, errors.error, Silent())
         dense_s = choose(problem, None).dense_latency.expected_s
-        before, unseen = network.score(model), Unseen.of(network, model, args.samples)
+        before = network.score(model)
         for speedup in map(float, args.speedups.split(",")):
             uniform = choose_uniform(problem, dense_s / speedup)
             limit_s = uniform.latency.expected_s
@@ -124,7 +121,7 @@ def main() -> None:
             more = f"; of 10,000 as JPEG: {', '.join(f'{key} {network.more_labels(made):.2%}' for key, made in models.items())}" if network.more_labels else ""
             print(
                 f"{name} {dense_s / uniform.latency.expected_s:.2f}x predicted: dense {before:.2%}, uniform {level} {accuracy['uniform']:.2%}, "
-                f"search {accuracy['search']:.2%}{timing}{unseen.agreement(models) if unseen else ''}{more}",
+                f"search {accuracy['search']:.2%}{timing}{unseen(network, model, models, args.samples)}{more}",
                 flush=True,
             )
 
