@@ -34,6 +34,13 @@ def outer_loop(extent: int, threads: int):
     return T.parallel(0, extent) if threads > 1 and extent > 1 else T.serial(0, extent)
 
 
+def run(start, lanes: int):
+    """Indices of a register's elements."""
+    from tvm.tirx import Ramp, const
+
+    return Ramp(start + const(0, "int32"), const(1, "int32"), lanes) if lanes > 1 else start
+
+
 def registers(count: int):
     """-> a local buffer of `count` fp32 that LLVM keeps in registers.
 

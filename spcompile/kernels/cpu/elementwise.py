@@ -14,7 +14,7 @@ from spcompile.kernels.expression import Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work
 
-WIDEST_STRIDE = 4  # from which LLVM still makes vectors, by loads of whole registers and shuffles
+WIDEST_STRIDE = 4  # that is read by whole registers and picked from them
 
 
 @dataclass(frozen=True)
@@ -56,26 +56,13 @@ class Elementwise(Kernel):
 
     @property
     def register_lanes(self) -> int:
-        """Lanes that the innermost axis can fill; 1 where an operand is neither contiguous nor repeated."""
-        strides = [self.y_strides[-1:], *(s[-1:] for s in self.x_strides)]
-        if not self.shape or self.y_strides[-1] != 1 or any(s[0] not in (0, 1) for s in strides) or set(self.x_dtypes) - {"float32"}:
+        """Lanes that the innermost axis can fill; 1 where results are not contiguous, or an operand's numbers lie too far apart."""
+        if not self.shape or self.y_strides[-1] != 1 or any(s[-1] > WIDEST_STRIDE for s in self.x_strides) or set(self.x_dtypes) - {"float32"}:
             return 1
         lanes = self.lanes
         while lanes > self.shape[-1]:
             lanes //= 2
         return lanes
-
-    @property
-    def _registers(self) -> tuple[int, int, int]:
-        """(lanes, registers of y a row, registers of x that one of y is picked from, all inputs together), as emitted: LLVM makes vectors of small
-        strides, too, the rest of a row in halves, quarters and so on."""
-        extent = self.shape[-1] if self.shape else 1
-        if self.register_lanes > 1:
-            return self.register_lanes, self._pieces, len(self.x_strides)
-        strides = [s[-1] for s in self.x_strides] if self.shape else []
-        if not self.shape or self.y_strides[-1] != 1 or max(strides, default=0) > WIDEST_STRIDE or set(self.x_dtypes) - {"float32"}:
-            return 1, extent, len(self.x_strides)
-        return self.lanes, extent // self.lanes + (extent % self.lanes).bit_count(), sum(max(1, stride) for stride in strides)
 
     @property
     def _pieces(self) -> int:
@@ -84,13 +71,13 @@ class Elementwise(Kernel):
 
     def work(self) -> Work:
         """Loops of constant length: branch predictors learn them."""
-        lanes, pieces, loads = self._registers
-        cells = math.prod(self.shape[:-1]) * pieces
+        loads = sum(max(1, strides[-1]) if self.register_lanes > 1 else 1 for strides in self.x_strides)
+        cells = math.prod(self.shape[:-1]) * self._pieces
         bytes_out = math.prod(self.shape) * BYTES
         distinct = (math.prod(n for n, s in zip(self.shape, strides, strict=True) if s) for strides in self.x_strides)
         skipped = [min(s[-1], LINE) if self.shape and s[-1] > 1 else 1 for s in self.x_strides]  # whole lines are read
         return Work(
-            lanes=lanes,
+            lanes=self.register_lanes,
             arithmetic=cells * (operations(self.expression) + loads - len(self.x_strides)),
             loads=cells * loads,
             stores=cells,
@@ -114,20 +101,45 @@ class Elementwise(Kernel):
         each = -(-self._pieces // parts)
 
         def body(y, **inputs):
-            def cell(indices):
-                loaded = []
-                for buffer, strides, dtype in zip(inputs.values(), self.x_strides, self.x_dtypes, strict=True):
-                    value = buffer[sum(i * s for i, s in zip(indices, strides, strict=True))]
-                    loaded.append(value if dtype == "float32" else tirx.Cast("float32", value))
-                T.buffer_store(y, evaluate(self.expression, loaded), [sum(i * s for i, s in zip(indices, self.y_strides, strict=True))])
+            operands = list(zip(inputs.values(), self.x_strides, self.x_dtypes, strict=True))
+
+            def load(x, strides, dtype, indices):
+                value = x[_flat(indices, strides)]
+                return value if dtype == "float32" else tirx.Cast("float32", value)
+
+            def store(indices, values):
+                T.buffer_store(y, evaluate(self.expression, values), [_flat(indices, self.y_strides)])
 
             with nest(self.shape[:-1], threads) as outer, outer_loop(parts, threads) as part, T.serial(0, each) as step:
                 piece = part * each + step
                 if lanes == 1:
-                    cell([*outer, T.min(piece, extent - 1) if parts > 1 else piece] if self.shape else [])
+                    indices = [*outer, T.min(piece, extent - 1) if parts > 1 else piece] if self.shape else []
+                    store(indices, [load(*operand, indices) for operand in operands])
                 else:
+                    first = T.min(piece * lanes, extent - lanes)
+                    picked = [_picked(x, _flat([*outer, first], strides), strides[-1], lanes) if strides[-1] > 1 else None for x, strides, _ in operands]
                     with T.vectorized(0, lanes) as i:
-                        cell([*outer, T.min(piece * lanes, extent - lanes) + i])
+                        indices = [*outer, first + i]
+                        store(indices, [load(*operand, indices) if own is None else own[i] for operand, own in zip(operands, picked, strict=True)])
 
         pointers = {f"x{index}": dtype for index, dtype in enumerate(self.x_dtypes)}
         return kernel_function(self.name, {"y": "float32"} | pointers, body)
+
+
+def _flat(indices, strides):
+    return sum(i * s for i, s in zip(indices, strides, strict=True))
+
+
+def _picked(x, at, stride: int, lanes: int):
+    """-> registers with x[at + i * stride] for every lane i: out of whole ones, the last of which ends where the last lane does."""
+    from tvm.tirx import Shuffle
+    from tvm.tirx.script.builder import ir as T
+
+    from spcompile.kernels.script import registers, run
+
+    overlap = stride - 1
+    begins = [*(part * lanes for part in range(overlap)), overlap * (lanes - 1)]
+    into, loaded = registers(lanes), [x[run(at + begin, lanes)] for begin in begins]
+    places = [lane * stride + (overlap if lane * stride >= overlap * lanes else 0) for lane in range(lanes)]
+    T.buffer_store(into, Shuffle(loaded, places), [run(0, lanes)])
+    return into

@@ -121,7 +121,7 @@ class Window(TiledPositions, Kernel):
 def _emit(k: Window, threads: int):
     from tvm.tirx.script.builder import ir as T
 
-    from spcompile.kernels.script import kernel_function, nest, registers
+    from spcompile.kernels.script import kernel_function, nest, registers, run
 
     def body(x, y, value=None, **operands):
         with nest((k.rows, k.line_groups, k.tiles), threads) as (c, group, t):
@@ -132,7 +132,7 @@ def _emit(k: Window, threads: int):
             sums = [registers(k.lanes) for _ in tile]
             for (below, v), into in zip(tile, sums, strict=True):
                 reach = below * k.x_line + v * k.lanes * k.step
-                T.buffer_store(into, _reduced(k, x, at, reach, value, c * len(k.taps)), [_run(0, k.lanes)])
+                T.buffer_store(into, _reduced(k, x, at, reach, value, c * len(k.taps)), [run(0, k.lanes)])
             for (below, v), total in zip(tile, sums, strict=True):
                 with T.vectorized(0, k.lanes) as i:
                     p = (line + below) * k.y_line + first + v * k.lanes + i
@@ -162,15 +162,10 @@ def _lanes(k: Window, x, at, reach: int):
     """x[at + reach + i * step] for every lane i, out of registers that neighbours share."""
     from tvm.tirx import Shuffle
 
+    from spcompile.kernels.script import run
+
     if k.lanes == 1 or k.step == 1:
-        return x[_run(at + reach, k.lanes)]
+        return x[run(at + reach, k.lanes)]
     begin, phase = k.place(reach)
-    loaded = [x[_run(at + begin + part * k.lanes, k.lanes)] for part in range(k.step)]
+    loaded = [x[run(at + begin + part * k.lanes, k.lanes)] for part in range(k.step)]
     return Shuffle(loaded, [phase + lane * k.step for lane in range(k.lanes)])
-
-
-def _run(start, lanes: int):
-    """Indices of a register's elements."""
-    from tvm.tirx import Ramp, const
-
-    return Ramp(start + const(0, "int32"), const(1, "int32"), lanes) if lanes > 1 else start
