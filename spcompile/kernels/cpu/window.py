@@ -6,13 +6,16 @@ over the same flattened positions as the sparse product; at a stride over the li
 
     y[c, l * y_line + p] = epilogue( reduce_t value[c, t] * x[c * x_row_stride + taps[t] + l * x_line + p * step], c, l * y_line + p )
 
-Registers are filled with neighbours in x, and every `step`-th lane is picked. The taps are constants of the code, so no offset is loaded.
+Registers are filled with neighbours in x, and every `step`-th lane is picked. Where a register is as long as a cache line, those that begin inside one
+cost two loads each: they are picked out of two that begin where lines do. The taps are constants of the code, so no offset is loaded.
 """
 
 import math
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise, product
 
 from spcompile.kernels.cpu.reach import BYTES, LINE
 from spcompile.kernels.cpu.tiled import TiledPositions
@@ -79,31 +82,53 @@ class Window(TiledPositions, Kernel):
         plane = self.rows * self.lines * self.positions * BYTES
         seen = self.rows * self.lines * max(self.x_line, self.positions) * BYTES / self.multiplier
         reads = self._reads()
-        picks = cells * len(self.taps) if self.step > 1 else 0
         return Work(
             lanes=self.lanes,
             fma=cells * len(self.taps) if dot else 0,
-            arithmetic=cells * (operations(self.epilogue) + (0 if dot else len(self.taps))) + picks,
+            arithmetic=cells * (operations(self.epilogue) + (0 if dot else len(self.taps))) + tiles * self._picks(),
             loads=tiles * len(reads) + cells * tensors,
             broadcasts=self._values(cells) if dot else 0,
             stores=cells,
             scalar=tiles * 4,
-            used_once=0 if picks else tiles * sum(1 for uses in reads.values() if uses == 1),
+            used_once=tiles * sum(1 for reach in self._reaches() if self.place(reach)[0] == (reach,) and reads[reach] == 1),
             crossing=tiles * self._crossing(reads),
             streams=(Stream(seen * self.multiplier, seen), Stream(plane, plane, cold=True), Stream(plane * tensors, plane)),
             units=self.rows,
             macs=self.rows * self.lines * self.positions * len(self.taps) if dot else 0,
         )
 
-    def place(self, reach: int) -> tuple[int, int]:
-        """What lies `reach` behind a tile's first element -> (where the registers that hold it begin, the first lane picked): neighbours share registers."""
-        phase = (reach - min(self.taps)) % self.step
-        return reach - phase, phase
+    def place(self, reach: int) -> tuple[tuple[int, ...], int]:
+        """What lies `reach` behind a tile's first element -> (where the registers that hold it begin, the first lane picked); one alone is all wanted."""
+        if self.step > 1:
+            phase = (reach - min(self.taps)) % self.step
+            return tuple(reach - phase + part * self.lanes for part in range(self.step)), phase
+        before = reach - reach % self.lanes
+        picked = before != reach and {before, before + self.lanes} <= self._whole_lines
+        return ((before, before + self.lanes), reach - before) if picked else ((reach,), 0)
+
+    @cached_property
+    def _whole_lines(self) -> frozenset[int]:
+        """Where registers begin that are a cache line each and lie among what a tile reads anyway: nothing beyond is touched."""
+        starts, found = sorted(set(self._reaches())), set()
+        if self.lanes < LINE or self.step > 1:
+            return frozenset()
+        edges = [at for at, (one, next_one) in enumerate(pairwise(starts), start=1) if next_one - one > self.lanes]
+        for first, last in pairwise([0, *edges, len(starts)]):
+            found.update(range(-(-starts[first] // LINE) * LINE, starts[last - 1] + 1, LINE))
+        return frozenset(found)
+
+    def _reaches(self) -> list[int]:
+        """Of every tap for every register of a tile's sums."""
+        sums = product(range(self.together), range(self.vectors))
+        return [line * self.x_line + vector * self.lanes * self.step + tap for line, vector in sums for tap in self.taps]
 
     def _reads(self) -> Counter:
         """Registers loaded for a tile, by where they begin, and how many taps use each."""
-        reaches = [line * self.x_line + tap for line in range(self.together) for tap in self.taps]
-        return Counter(self.place(reach)[0] + register * self.lanes for reach in reaches for register in range(self.vectors * self.step))
+        return Counter(begin for reach in self._reaches() for begin in self.place(reach)[0])
+
+    def _picks(self) -> int:
+        """Shuffles of a tile, each of two registers."""
+        return sum(len(self.place(reach)[0]) - 1 for reach in set(self._reaches()))
 
     def _values(self, cells: int) -> int:
         """Loads of weights: once a row where registers hold all of them, else for every use; LLVM puts aside those that do not fit."""
@@ -164,8 +189,10 @@ def _lanes(k: Window, x, at, reach: int):
 
     from spcompile.kernels.script import run
 
-    if k.lanes == 1 or k.step == 1:
-        return x[run(at + reach, k.lanes)]
-    begin, phase = k.place(reach)
-    loaded = [x[run(at + begin + part * k.lanes, k.lanes)] for part in range(k.step)]
+    if k.lanes == 1:
+        return x[at + reach]
+    begins, phase = k.place(reach)
+    loaded = [x[run(at + begin, k.lanes)] for begin in begins]
+    if len(loaded) == 1:
+        return loaded[0]
     return Shuffle(loaded, [phase + lane * k.step for lane in range(k.lanes)])

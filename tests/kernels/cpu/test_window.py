@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spcompile.kernels.cpu.window import Window
 from spcompile.kernels.expression import ACCUMULATOR, operand
@@ -17,6 +19,8 @@ CASES = [  # reduction, taps, channels of y, multiplier, positions, vectors, lan
     ("max", "one", 2, 1, 7, 1, 4),
     ("add", "3x3", 3, 1, 33, 4, 8),
     ("add", "1x5", 1, 1, 16, 2, 8),
+    ("dot", "3x3", 4, 2, 131, 4, 16),
+    ("max", "1x5", 3, 1, 70, 2, 16),
 ]
 
 
@@ -54,6 +58,8 @@ BY_LINES = [  # reduction, kernel, step down, step across, outputs (height, widt
     ("dot", (3, 3), 2, 2, (3, 7), 6, 3, 1, 8, 2),
     ("dot", (5, 5), 2, 2, (2, 14), 2, 1, 1, 16, 2),
     ("dot", (3, 3), 1, 1, (7, 28), 3, 1, 1, 8, 4),
+    ("dot", (3, 3), 1, 1, (9, 43), 3, 1, 2, 16, 2),
+    ("dot", (5, 5), 1, 1, (6, 14), 4, 2, 1, 16, 2),
     ("dot", (5, 5), 1, 1, (5, 12), 4, 2, 1, 4, 2),
     ("max", (3, 3), 2, 2, (5, 9), 3, 1, 1, 8, 4),
     ("add", (2, 3), 1, 3, (3, 11), 2, 1, 2, 4, 3),
@@ -128,7 +134,29 @@ def test_only_loads_that_begin_inside_a_cache_line_straddle_two():
 
 def test_registers_of_a_tile_share_what_their_taps_reach_again():
     assert counted((0, 16), vectors=2).loads == 3, "0, 16 and 32"
-    assert counted((0, 1), vectors=2).loads == 4
+    assert counted((0, 1), vectors=2, lanes=8).loads == 4
+    assert counted((0, 1), vectors=2).loads == 3, "1 is picked from 0 and 16"
+
+
+def test_registers_that_would_straddle_lines_are_picked_from_two_that_do_not():
+    beside = counted((-1, 0, 1), vectors=4)
+    assert (beside.loads, beside.crossing, beside.arithmetic) == (4 + 2, 2, 2 * 3), "-1 begins before and 49 ends behind what is read as whole lines"
+    assert counted((-1, 0, 1), vectors=4, lanes=8).arithmetic == 0, "half a line each"
+    near = Window("dot", 1, 14, tuple(16 * dy + dx for dy in range(3) for dx in range(3)), 256, 256, 1, 16, lines=14, x_line=16, y_line=16, together=2).work()
+    assert (near.loads, near.crossing, near.arithmetic) == (7 * (4 + 2), 7 * 2, 7 * 2 * 3), "lines so short that one ends in the register where the next begins"
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=25, unique=True), st.integers(1, 4), st.integers(1, 4), st.integers(1, 80))
+def test_what_is_picked_from_lies_within_what_is_read(taps, vectors, together, x_line):
+    window = Window("dot", 2, 64, tuple(taps), 1024, 1024, vectors, 16, lines=4, x_line=x_line, y_line=64, together=together)
+    reaches = window._reaches()
+    wanted = {element for reach in reaches for element in range(reach, reach + 16)}
+    for reach in reaches:
+        begins, phase = window.place(reach)
+        loaded = [begin + lane for begin in begins for lane in range(16)]
+        assert loaded[phase : phase + 16] == list(range(reach, reach + 16))
+        assert min(reaches) <= begins[0] and begins[-1] <= max(reaches)
+        assert {begin // 16 for begin in begins} <= {element // 16 for element in wanted}, "no other line is touched"
 
 
 def test_taps_side_by_side_are_picked_out_of_the_same_registers():
