@@ -123,7 +123,7 @@ class OffsetSpmm(TiledPositions, Kernel):
         x_bytes, y_bytes = self.x_footprint * BYTES, self.out_rows * self.y_row_stride * BYTES
         values = self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
         if self.positions_outer:
-            tile = reach.planes * reach.run(self.tile) * BYTES / self.depths
+            tile = reach.planes * reach.run(self.tile) * reach.crowded(self.tile) * BYTES / self.depths
             first = min(read, x_bytes * (1 if reach.aligned else min(reach.rows, 1 + LINE / self.tile)))
             again = (Stream(read - first, tile), Stream(values * (self.tiles - 1), values + tile))
         else:

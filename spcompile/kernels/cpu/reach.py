@@ -1,9 +1,11 @@
 """What the offset lists of a product reach of x: the shape behind flat offsets, for counting memory traffic."""
 
+import math
 from dataclasses import dataclass
 
 BYTES = 4  # of an fp32
 LINE = 16  # fp32 in a cache line
+WAY = 1024  # fp32 in a way of L1, 64 lines on x86: addresses so far apart share a set
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Reach:
             return tile
         row = tile + self.columns - 1 + LINE - 1
         return min(self.rows * row, row + (self.rows - 1) * self.pitch)
+
+    def crowded(self, tile: int) -> float:
+        """How many times its bytes a tile takes of L1: planes a large power of two apart put its lines into a part of the sets only."""
+        return max(1.0, math.gcd(self.plane_elements, WAY) / self.run(tile))
 
     def touched(self, entries: float) -> float:
         """Expected planes among the entries of one list."""
