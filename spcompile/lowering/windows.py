@@ -25,6 +25,7 @@ from spcompile.lowering.view import View
 
 LINES = (1, 2, 4)  # summed up at once
 VECTORS = (4, 3, 2, 1)  # registers of a line, or of the flat positions, summed up at once
+MASKED = ("where", operand(1), operand(0), ("const", 0.0))
 Finish = Callable[[geometry.Window, Image, Expression, tuple[Operand, ...]], tuple[Expression, tuple[Operand, ...], tuple[Argument, ...]]]
 
 
@@ -49,8 +50,16 @@ def lower_window(emitter: Emitter, task: Task, reduction: str, layer: Layer | No
     emitter.views[task.output] = view
 
 
-def _kernels(emitter: Emitter, reduction: str, rows: int, multiplier: int, image: Image, window: geometry.Window, out: Image) -> Iterator[Window]:
-    """Without epilogues: over the flat positions where strides allow; over lines, as many registers and lines at once as sums and inputs leave room for."""
+def _kernels(*site) -> Iterator[Window]:
+    """Without epilogues but the mask that flat positions need."""
+    for kernel in _tiles(*site):
+        yield kernel
+        if kernel.can_pick:
+            yield replace(kernel, picked=True)
+
+
+def _tiles(emitter: Emitter, reduction: str, rows: int, multiplier: int, image: Image, window: geometry.Window, out: Image) -> Iterator[Window]:
+    """Over the flat positions where strides allow; over lines, as many registers and lines at once as sums and inputs leave room for."""
     planes = {plane: index for index, plane in enumerate(window.planes)}
     taps = tuple(planes[tap.plane] * image.channel_stride + tap.dy * image.pitch + tap.dx for tap in window.taps)
     given = {"taps": taps, "x_row_stride": len(planes) * image.channel_stride, "y_row_stride": out.channel_stride, "multiplier": multiplier}
@@ -59,7 +68,8 @@ def _kernels(emitter: Emitter, reduction: str, rows: int, multiplier: int, image
         lanes = full
         while lanes > out.run:
             lanes //= 2
-        yield Window(reduction, rows, out.run, vectors=max(1, min(4, out.run // lanes)), lanes=lanes, **given)
+        masked = {"epilogue": MASKED, "operands": (Operand(0, 1),)} if out.bordered else {}
+        yield Window(reduction, rows, out.run, vectors=max(1, min(4, out.run // lanes)), lanes=lanes, **masked, **given)
     lanes = _lanes_of_line(out, full)
     steps = {"x_line": window.steps[0] * image.pitch, "y_line": out.pitch, "step": window.steps[1]}
     for vectors, together in product(VECTORS, LINES):

@@ -7,7 +7,7 @@ over the same flattened positions as the sparse product; at a stride over the li
     y[c, l * y_line + p] = epilogue( reduce_t value[c, t] * x[c * x_row_stride + taps[t] + l * x_line + p * step], c, l * y_line + p )
 
 Registers are filled with neighbours in x, and every `step`-th lane is picked. Where a register is as long as a cache line, those that begin inside one
-cost two loads each: they are picked out of two that begin where lines do. The taps are constants of the code, so no offset is loaded.
+cost two loads each: `picked` ones come out of two that begin where lines do instead. The taps are constants of the code, so no offset is loaded.
 """
 
 import math
@@ -51,9 +51,11 @@ class Window(TiledPositions, Kernel):
     y_line: int = 0
     step: int = 1
     together: int = 1  # lines summed up at once, which share what their taps reach
+    picked: bool = False
 
     def __post_init__(self):
         assert self.reduction in REDUCTIONS and (self.positions >= self.tile or self.vectors == 1 < self.lines) and self.together <= self.lines, self
+        assert not self.picked or self.can_pick, self
 
     @property
     def flat(self) -> bool:
@@ -61,18 +63,23 @@ class Window(TiledPositions, Kernel):
         return self.y_line == 0
 
     @property
+    def can_pick(self) -> bool:
+        """With registers as long as a cache line, and room for the weights beside those that are picked from."""
+        return self.lanes == LINE and self.step == 1 < len(self.taps) <= HELD_TAPS
+
+    @property
     def line_groups(self) -> int:
         return -(-self.lines // self.together)
 
     @property
     def code(self) -> tuple:
-        strides = (self.x_row_stride, self.y_row_stride, self.multiplier, self.lines, self.x_line, self.y_line, self.step, self.together)
+        strides = (self.x_row_stride, self.y_row_stride, self.multiplier, self.lines, self.x_line, self.y_line, self.step, self.together, self.picked)
         return (self.reduction, self.rows, self.positions, self.taps, strides, self.vectors, self.lanes, self.epilogue, self.operands)
 
     @property
     def title(self) -> str:
         tile, size = (f"{self.vectors}", f"{self.positions}") if self.flat else (f"{self.together}x{self.vectors}", f"{self.lines}x{self.positions}")
-        return f"f32_window_{self.reduction}{len(self.taps)}_{tile}x{self.lanes}_c{self.rows}_p{size}"
+        return f"f32_window_{self.reduction}{len(self.taps)}_{tile}x{self.lanes}_c{self.rows}_p{size}{'_picked' if self.picked else ''}"
 
     def work(self) -> Work:
         tiles = self.rows * self.line_groups * self.tiles
@@ -110,7 +117,7 @@ class Window(TiledPositions, Kernel):
     def _whole_lines(self) -> frozenset[int]:
         """Where registers begin that are a cache line each and lie among what a tile reads anyway: nothing beyond is touched."""
         starts, found = sorted(set(self._reaches())), set()
-        if self.lanes < LINE or self.step > 1:
+        if not self.picked:
             return frozenset()
         edges = [at for at, (one, next_one) in enumerate(pairwise(starts), start=1) if next_one - one > self.lanes]
         for first, last in pairwise([0, *edges, len(starts)]):
