@@ -85,8 +85,8 @@ def unseen(network: Network, dense: ir.Model, models: dict[str, ir.Model], sampl
     if network.classifies:
         expected = answers(dense, feeds)
         return f"; as dense on {count} unseen: " + ", ".join(f"{name} {(answers(model, feeds) == expected).mean():.2%}" for name, model in models.items())
-    expected = list(Session(scored(dense)).batches(feeds))
-    errors = {name: distortion(zip(expected, Session(scored(model)).batches(feeds), strict=True)) for name, model in models.items()}
+    beside = Session(scored(dense))
+    errors = {name: distortion(zip(beside.batches(feeds), Session(scored(model)).batches(feeds), strict=True)) for name, model in models.items()}
     return f"; squared error of outputs on {count} unseen: " + ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
 
 

@@ -37,15 +37,15 @@ def squared_gradients(network: Network, feeds: Mapping[str, np.ndarray], layers:
 
 
 def output_fisher(
-    network: Network, feeds: Mapping[str, np.ndarray], layers: Iterable[Layer], seed: int, samples: slice
+    network: Network, feeds: Mapping[str, np.ndarray], layers: Iterable[Layer], seed: int, samples: slice, paired: bool = True
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The Fisher information of each layer's output, by layer name: `RowSums.estimate` over some samples and all positions; and
-    bool [samples, positions], whether any output owes anything to what the layer puts there.
+    bool [samples, positions], whether any output owes anything to what the layer puts there. paired: look at pairs of rows at all.
 
     Raises DataError when a gradient is not finite.
     """
     layers = list(layers)
-    sums = {layer.output: RowSums(layer) for layer in layers}
+    sums = {layer.output: RowSums(layer, paired) for layer in layers}
     owed = {layer.output: [torch.zeros(0, layer.positions, dtype=torch.bool)] for layer in layers}
     for size, gradients in _gradients(network, feeds, layers, seed, samples, at_outputs=True):
         for layer in layers:
@@ -56,7 +56,7 @@ def output_fisher(
             rows_last = (gradient.flatten(0, 1).movedim(1, -1) if layer.op_type == "Conv" else gradient).reshape(size, -1, layer.rows)
             sums[layer.output].add(rows_last.flatten(0, 1))
             owed[layer.output].append((rows_last != 0).any(2))
-    return {layer.name: (_finite(layer, sums[layer.output].estimate()), torch.cat(owed[layer.output]).numpy()) for layer in layers}
+    return {layer.name: (_finite(layer, sums.pop(layer.output).estimate()), torch.cat(owed[layer.output]).numpy()) for layer in layers}
 
 
 def _gradients(

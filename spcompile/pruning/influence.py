@@ -34,7 +34,7 @@ def influence(model: ir.Model, calibration: Calibration, seed: int = 0) -> tuple
     silent = [layer for layer in layers if _some_are_silent(layer, found[layer.name][1])]
     if not silent:
         return factors, calibration
-    others = output_fisher(network, calibration.feeds, silent, seed, slice(SAMPLES, None))
+    others = output_fisher(network, calibration.feeds, silent, seed, slice(SAMPLES, None), paired=False)
     counted = {layer.name: _counted(np.concatenate([found[layer.name][1], others[layer.name][1]])) for layer in silent}
     return factors, replace(calibration, counted=counted)
 

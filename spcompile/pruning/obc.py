@@ -20,7 +20,8 @@ class Obc(Pruner):
 
     Each row is a least-squares problem of its own; neighbouring rows of a block lose the same columns, so they share an inverse and their weighed harms add up.
     For N:M a row's groups close when they have given their share. Else every row is emptied to the end, and then rows give way in the order of the
-    harm of their next removal, as many times as the level asks. After removals the survivors are the least-squares optimum: `LeastSquares` finds it anew.
+    harm of their next removal, as many times as the level asks. After removals the survivors are the optimum row by row;
+    `LeastSquares` finds it anew, and lets rows make up for one another.
 
     Cost: rows / rows of a block x columns^3 / 3 multiply-accumulates, a little less for 2:4; an inverse of columns x columns for each row of a batch.
     One core of an AMD EPYC Zen 4 took 8 s for 512 x 512 unstructured, 6 s at 2:4, 2 s in 4x1 blocks; 512 x 4608 is 700 times that work.

@@ -35,7 +35,8 @@ def prune(
 
     model: prepared. choices: by layer name. pruner: `Auto()` unless given; without calibration data one that needs them gives way to magnitude.
     rows: of the model's `influence`, measured here unless given.
-    Targets come from the dense network, inputs from the pruned prefix: each layer minimises |W x_dense - V x_pruned|^2 and its bias follows.
+    Targets come from the dense network, inputs from the pruned prefix: each layer minimises what its error
+    W x_dense - V x_pruned does to the outputs, and its bias follows.
     Raises PatternError when the pruner cannot choose such masks, or when layers that share a weight are given different choices.
     """
     pruner, layers = pruner or Auto(), find_layers(model)

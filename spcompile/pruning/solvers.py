@@ -34,10 +34,10 @@ class KeepWeights(Solver):
 
 @dataclass(frozen=True)
 class LeastSquares(Solver):
-    """The exact optimum V of mean |W x_dense - V x_pruned|^2 + d |W - V|^2 under the mask (`Evidence.normal_equations`).
+    """The optimum V of mean |W x_dense - V x_pruned|^2 + d |W - V|^2 under the mask (`Evidence.normal_equations`).
 
     Where errors of rows are known to add up (`Evidence.row_factor` F, of pairs), both squares are e' F e: rows make up for one another, F V A = F T on the
-    kept weights. Else V_S = T_S inv(A_SS), row by row. The two agree when nothing is pruned.
+    kept weights. Else V_S = T_S inv(A_SS), row by row. The two agree where no weight is zero.
 
     d comes from `damping`, or else from `cross_validated`, row by row: a layer that few positions teach must stay nearer to the dense weights than one
     that many do.
@@ -55,7 +55,7 @@ class LeastSquares(Solver):
         damping = self._cross_validated(evidence, mask) if self.damping is None else self.damping
         apart = self._solved(evidence, mask, damping)
         known = evidence.row_factor is not None and evidence.row_factor.ndim == 2
-        return self._together(evidence, mask, damping, apart) if known and not mask.all() else apart
+        return self._together(evidence, mask, damping, apart) if known and not (mask & (evidence.weight != 0)).all() else apart
 
     def _together(self, evidence: Evidence, mask: np.ndarray, damping: float, start: np.ndarray) -> np.ndarray:
         gram, target = (moments[0].astype(np.float32) for moments in evidence.normal_equations(damping))

@@ -47,6 +47,7 @@ KERNELS: dict[str, Kernel] = {
     "depthwise": Window("dot", 6, 40, (0, 1, 2, 8, 9, 10), 64, 64, 2, 8, 2, BIAS, (Operand(1, 0),)),
     "pool": Window("max", 6, 40, (0, 1, 8, 9), 64, 64, 1, 8),
     "strided pool": Window("max", 6, 10, (0, 1, 8, 9), 192, 64, 1, 8, lines=4, x_line=48, y_line=11, step=2),
+    "depthwise of whole lines": Window("dot", 6, 40, (0, 1, 2, 8, 9, 10), 64, 64, 2, 16, picked=True),
     "depthwise by lines": Window("dot", 6, 10, (0, 1, 2, 8, 9, 10), 192, 64, 1, 8, lines=4, x_line=12, y_line=11, together=2),
 }
 each = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
@@ -89,6 +90,7 @@ CHANGED = {  # a field of the code, for each kernel that has it, and another val
     "a_strides": (100, 10, 3),
     "positions": 49,
     "taps": (0, 1, 2, 8, 9, 11),
+    "picked": False,
     "fill": 1.0,
     "written": 41,
     "columns": False,

@@ -56,6 +56,13 @@ def test_rows_together_are_the_exact_optimum(rows, columns, density, seed):
     np.testing.assert_allclose(solved[keep], expected, rtol=5e-3, atol=5e-3 * max(1, np.abs(expected).max(initial=0)))
 
 
+def test_zeros_that_the_network_came_with_are_a_mask_too():
+    known = evidence(5, 8, 1, 4)
+    known.weight[np.random.default_rng(4).random((5, 8)) < 0.4] = 0
+    alone, together = (LeastSquares(damping=0.01).solve(replace(known, row_factor=one), np.ones((5, 8), bool)) for one in (None, coupling(5, 4)))
+    assert np.abs(alone - together).max() > 1e-2 and not together[known.weight == 0].any()
+
+
 def test_rows_together_err_less_where_their_errors_add_up():
     known = evidence(8, 24, 1, 3)
     factor, mask = coupling(8, 3), np.random.default_rng(3).random((8, 24)) < 0.5

@@ -57,7 +57,7 @@ class Elementwise(Kernel):
     @property
     def register_lanes(self) -> int:
         """Lanes that the innermost axis can fill; 1 where results are not contiguous, or an operand's numbers lie too far apart."""
-        if not self.shape or self.y_strides[-1] != 1 or any(s[-1] > WIDEST_STRIDE for s in self.x_strides) or set(self.x_dtypes) - {"float32"}:
+        if not self.shape or self.y_strides[-1] != 1 or any(not 0 <= s[-1] <= WIDEST_STRIDE for s in self.x_strides) or set(self.x_dtypes) - {"float32"}:
             return 1
         lanes = self.lanes
         while lanes > self.shape[-1]:
@@ -131,15 +131,15 @@ def _flat(indices, strides):
 
 
 def _picked(x, at, stride: int, lanes: int):
-    """-> registers with x[at + i * stride] for every lane i: out of whole ones, the last of which ends where the last lane does."""
+    """-> registers with x[at + i * stride] for every lane i: out of whole ones, none of which ends behind what the last lane wants."""
     from tvm.tirx import Shuffle
     from tvm.tirx.script.builder import ir as T
 
     from spcompile.kernels.script import registers, run
 
-    overlap = stride - 1
-    begins = [*(part * lanes for part in range(overlap)), overlap * (lanes - 1)]
+    begins = [min(part * lanes, (stride - 1) * (lanes - 1)) for part in range(stride)]
     into, loaded = registers(lanes), [x[run(at + begin, lanes)] for begin in begins]
-    places = [lane * stride + (overlap if lane * stride >= overlap * lanes else 0) for lane in range(lanes)]
+    parts = [lane * stride // lanes for lane in range(lanes)]
+    places = [part * lanes + lane * stride - begins[part] for lane, part in enumerate(parts)]
     T.buffer_store(into, Shuffle(loaded, places), [run(0, lanes)])
     return into

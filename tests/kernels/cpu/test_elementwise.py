@@ -83,7 +83,9 @@ def test_awkward_sizes_and_layouts(call_kernels, target):
 def test_strides_are_picked_from_registers_without_reading_beyond(call_kernels, target, stride):
     """Behind the last number that counts lies nothing; behind the rows, numbers that would be wrong."""
     rng = np.random.default_rng(stride)
-    cases = [(rng.standard_normal((3, (n - 1) * stride + 1)).astype(np.float32), rng.standard_normal((3, n)).astype(np.float32)) for n in (1, 4, 7, 16, 23, 56)]
+    cases = [
+        (rng.standard_normal((3, (n - 1) * stride + 1)).astype(np.float32), rng.standard_normal((3, n)).astype(np.float32)) for n in (1, 2, 3, 4, 7, 16, 23, 56)
+    ]
     calls = []
     for x, other in cases:
         kernel = Elementwise.over(other.shape, strides(other), [(x.shape[1], stride), strides(other)], SUM, target.lanes_fp32)
