@@ -25,7 +25,7 @@ from spcompile.lowering.view import View
 
 LINES = (1, 2, 4)  # summed up at once
 VECTORS = (4, 3, 2, 1)  # registers of a line, or of the flat positions, summed up at once
-MASKED = ("where", operand(1), operand(0), ("const", 0.0))
+MASKED = ("where", operand(1), operand(0), ("const", 0.0))  # what `image_epilogue` adds to flat positions of a bordered image
 Finish = Callable[[geometry.Window, Image, Expression, tuple[Operand, ...]], tuple[Expression, tuple[Operand, ...], tuple[Argument, ...]]]
 
 

@@ -1,6 +1,7 @@
 """What the survivors of a mask become. Any mask, of any pattern or none."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,63 +54,74 @@ class LeastSquares(Solver):
 
     def solve(self, evidence: Evidence, mask: np.ndarray) -> np.ndarray:
         damping = self._cross_validated(evidence, mask) if self.damping is None else self.damping
-        apart = self._solved(evidence, mask, damping)
-        known = evidence.row_factor is not None and evidence.row_factor.ndim == 2
-        return self._together(evidence, mask, damping, apart) if known and not (mask & (evidence.weight != 0)).all() else apart
-
-    def _together(self, evidence: Evidence, mask: np.ndarray, damping: float, start: np.ndarray) -> np.ndarray:
-        gram, target = (moments[0].astype(np.float32) for moments in evidence.normal_equations(damping))
-        return joint_solve(evidence.row_factor, gram, target, mask & (evidence.weight != 0), start, self.joint_tolerance, self.most_steps)
+        problem = _Problem.of(evidence, mask, damping)
+        apart, factor = self._apart(problem), evidence.row_factor
+        together = factor is not None and factor.ndim == 2 and not problem.keep.all()
+        return (self._together(problem, factor, apart) if together else apart).reshape(mask.shape)
 
     def _cross_validated(self, evidence: Evidence, mask: np.ndarray) -> float:
         return cross_validated(evidence, mask, replace(self, tolerance=max(self.tolerance, TRIAL_TOLERANCE))._solved)
 
     def _solved(self, evidence: Evidence, mask: np.ndarray, damping: float) -> np.ndarray:
+        """Row by row."""
+        return self._apart(_Problem.of(evidence, mask, damping)).reshape(mask.shape)
+
+    def _apart(self, problem: "_Problem") -> np.ndarray:
+        scale = 1 / np.diagonal(problem.gram, axis1=1, axis2=2)[:, None]
+        return _minimum(lambda v: product(v, problem.gram), problem.target, problem.keep, scale, problem.start, 2, self.tolerance, self.most_steps)
+
+    def _together(self, problem: "_Problem", factor: np.ndarray, start: np.ndarray) -> np.ndarray:
+        scale = 1 / np.outer(np.diagonal(factor), np.diagonal(problem.gram[0]))
+        return _minimum(
+            lambda v: product(factor, product(v, problem.gram)), product(factor, problem.target), problem.keep, scale, start, (1, 2),
+            self.joint_tolerance, self.most_steps,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """V A = T on the kept weights, and where to begin. A float32 [groups, columns, columns], the others [groups, rows of a group, columns]."""
+
+    gram: np.ndarray
+    target: np.ndarray
+    keep: np.ndarray
+    start: np.ndarray
+
+    @classmethod
+    def of(cls, evidence: Evidence, mask: np.ndarray, damping: float) -> "_Problem":
         gram, target = (moments.astype(np.float32) for moments in evidence.normal_equations(damping))
         keep = (mask & (evidence.weight != 0)).reshape(target.shape)
-        start = evidence.grouped_weight * keep
-        return masked_solve(gram, target, keep, start, self.tolerance, self.most_steps).reshape(mask.shape)
+        return cls(gram, target, keep, evidence.grouped_weight * keep)
 
 
-def masked_solve(gram: np.ndarray, target: np.ndarray, keep: np.ndarray, start: np.ndarray, tolerance: float, most_steps: int) -> np.ndarray:
-    """Solve V A = T on the kept weights. A [groups, columns, columns], the others [groups, rows, columns] -> V, zero where `keep` is false."""
-    scale = 1 / np.diagonal(gram, axis1=1, axis2=2)[:, None]
+def _minimum(
+    image_of: Callable[[np.ndarray], np.ndarray],
+    target: np.ndarray,
+    keep: np.ndarray,
+    scale: np.ndarray,
+    start: np.ndarray,
+    axis: int | tuple[int, ...],
+    tolerance: float,
+    most_steps: int,
+) -> np.ndarray:
+    """Solve image_of(V) = T on the kept weights by conjugate gradients -> V, zero where `keep` is false.
+
+    scale: the preconditioner. axis: along which weights depend on one another; all else is solved side by side.
+    """
     solution = start.copy()
-    residual = (target - product(solution, gram)) * keep
+    residual = (target - image_of(solution)) * keep
     direction = residual * scale
-    power = first = (residual * direction).sum(axis=2, keepdims=True)
+    power = first = (residual * direction).sum(axis=axis, keepdims=True)
     floor = np.finfo(np.float32).tiny
     for _ in range(most_steps):
         if power.sum() <= tolerance**2 * first.sum():
             break
-        image = product(direction, gram) * keep
-        curvature = (direction * image).sum(axis=2, keepdims=True)
-        step = np.divide(power, curvature, out=np.zeros_like(power), where=curvature > floor)  # rounding may leave A without a minimum that way
+        image = image_of(direction) * keep
+        curvature = (direction * image).sum(axis=axis, keepdims=True)
+        step = np.divide(power, curvature, out=np.zeros_like(power), where=curvature > floor)  # rounding may leave no minimum that way
         solution += step * direction
         residual -= step * image
         scaled = residual * scale
-        before, power = power, (residual * scaled).sum(axis=2, keepdims=True)
+        before, power = power, (residual * scaled).sum(axis=axis, keepdims=True)
         direction = scaled + (power / np.maximum(before, floor)) * direction
-    return solution
-
-
-def joint_solve(factor: np.ndarray, gram: np.ndarray, target: np.ndarray, keep: np.ndarray, start: np.ndarray, tolerance: float, most_steps: int) -> np.ndarray:
-    """Solve F V A = F T on the kept weights. F [rows, rows], A [columns, columns], the others [rows, columns] -> V, zero where `keep` is false."""
-    scale = 1 / np.outer(np.diagonal(factor), np.diagonal(gram))
-    solution = start.copy()
-    residual = product(factor, target - product(solution, gram)) * keep
-    direction = residual * scale
-    power = first = float((residual * direction).sum())
-    for _ in range(most_steps):
-        if power <= tolerance**2 * first:
-            break
-        image = product(factor, product(direction, gram)) * keep
-        curvature = float((direction * image).sum())
-        if curvature <= np.finfo(np.float32).tiny:  # rounding may leave no minimum that way
-            break
-        solution += power / curvature * direction
-        residual -= power / curvature * image
-        scaled = residual * scale
-        before, power = power, float((residual * scaled).sum())
-        direction = scaled + power / before * direction
     return solution
