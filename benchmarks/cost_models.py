@@ -29,6 +29,7 @@ from spcompile.costs import machine_code, measured
 from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
 from spcompile.ir.layers import find_layers
+from spcompile.kernels.kernel import Kernel
 from spcompile.lowering.lower import lower
 from spcompile.patterns import Choice, parse, parse_choice
 from spcompile.runtime.on_host import ProgramOnHost
@@ -51,6 +52,7 @@ class Judged:
     shape: str
     choice: str
     threads: int
+    kernel: Kernel
     predicted: Latency
     true_s: float
 
@@ -89,8 +91,16 @@ def judge_layer(shape: Shape, choices: list[Choice], target: Target, threads: in
     loaded = [ProgramOnHost(program, target, threads) for program in programs]
     empty = measured.measure([lambda: None])[0].expected_s + 0.4e-6  # a call through ctypes
     times = measured.measure([p.call(step) for p, step in zip(loaded, steps, strict=True)], threads, SAMPLES)
-    expected = [predict(step.kernel.work(), target, threads) for step in steps]
-    return [Judged(str(shape), c.notation, threads, p, time.low_s - empty) for c, p, time in zip(choices, expected, times, strict=True)]
+    return [
+        Judged(str(shape), choice.notation, threads, step.kernel, predict(step.kernel.work(), target, threads), time.low_s - empty)
+        for choice, step, time in zip(choices, steps, times, strict=True)
+    ]
+
+
+def order(judged: list[Judged]) -> float:
+    """Spearman's rank correlation over the options of one layer; those that got the very same kernel are one, its fastest time true."""
+    fastest = {j.kernel: j for j in sorted(judged, key=lambda j: -j.true_s)}.values()
+    return spearmanr([j.predicted.expected_s for j in fastest], [j.true_s for j in fastest]).statistic
 
 
 def judge_host(target: Target, layers: int, seed: int) -> Points:
@@ -101,12 +111,14 @@ def judge_host(target: Target, layers: int, seed: int) -> Points:
         for threads in (n for n in THREADS if n <= target.cores):
             judged = judge_layer(shape, choices, target, threads, random)
             found += judged
-            orders.append(spearmanr([j.predicted.expected_s for j in judged], [j.true_s for j in judged]).statistic)
+            orders.append((threads, order(judged)))
             row = "  ".join(f"{j.choice} {j.predicted.expected_s * 1e6:.0f}/{j.true_s * 1e6:.0f}" for j in judged)
-            print(f"{shape!s:24} {threads} thread(s), order {orders[-1]:.2f}  predicted/measured us: {row}", flush=True)
+            print(f"{shape!s:24} {threads} thread(s), order {orders[-1][1]:.2f}  predicted/measured us: {row}", flush=True)
     for threads in sorted({j.threads for j in found}):
-        print(f"{threads} thread(s): {of_kernels([j for j in found if j.threads == threads])}")
-    print(f"all: {of_kernels(found)}; order of a layer's options, Spearman: median {np.median(orders):.2f}, worst {min(orders):.2f}")
+        of_layers = [value for on, value in orders if on == threads]
+        told = f"order of a layer's options, Spearman: median {np.median(of_layers):.2f}, worst {min(of_layers):.2f}"
+        print(f"{threads} thread(s): {of_kernels([j for j in found if j.threads == threads])}; {told}")
+    print(f"all: {of_kernels(found)}")
     return {"Random kernels": [(f"{j.threads} thread(s)", j.predicted.expected_s, j.true_s) for j in found]}
 
 
