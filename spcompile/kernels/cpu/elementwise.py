@@ -74,8 +74,6 @@ class Elementwise(Kernel):
         loads = sum(max(1, strides[-1]) if self.register_lanes > 1 else 1 for strides in self.x_strides)
         cells = math.prod(self.shape[:-1]) * self._pieces
         bytes_out = math.prod(self.shape) * BYTES
-        distinct = (math.prod(n for n, s in zip(self.shape, strides, strict=True) if s) for strides in self.x_strides)
-        skipped = [min(s[-1], LINE) if self.shape and s[-1] > 1 else 1 for s in self.x_strides]  # whole lines are read
         return Work(
             lanes=self.register_lanes,
             arithmetic=cells * (operations(self.expression) + loads - len(self.x_strides)),
@@ -83,11 +81,18 @@ class Elementwise(Kernel):
             stores=cells,
             scalar=cells * 2,
             streams=(
-                *(Stream(bytes_out * every, elements * BYTES * every) for elements, every in zip(distinct, skipped, strict=True)),
+                *(self._read(strides, bytes_out) for strides in self.x_strides),
                 Stream(bytes_out, bytes_out, cold=True),
             ),
             units=self._pieces if len(self.shape) < 2 else self.shape[0],
         )
+
+    def _read(self, strides: tuple[int, ...], bytes_out: int) -> Stream:
+        """Of an operand: a whole line where neighbours of the result lie in different ones, out of the memory that the operand spans."""
+        lines = min(strides[-1], LINE) if self.shape and strides[-1] > 1 else 1
+        read = math.prod(n for n, s in zip(self.shape, strides, strict=True) if s) * lines
+        within = 1 + sum((n - 1) * abs(s) for n, s in zip(self.shape, strides, strict=True))
+        return Stream(bytes_out * lines, min(read, within) * BYTES)
 
     def emit(self, threads: int):
         from tvm import tirx

@@ -94,7 +94,8 @@ class OffsetSpmm(TiledPositions, Kernel):
     def work(self) -> Work:
         rounds = self.blocks * self.tiles
         cells = self.out_rows * self.tiles * self.vectors
-        tensors = sum(1 for operand in self.operands if operand.position_stride)
+        tensors = sum(1 for operand in self.operands if operand.position_stride and operand.row_stride)
+        masks = sum(1 for operand in self.operands if operand.position_stride and not operand.row_stride)
         fetched = self.tiles * self.depths * self.row_blocks * -(-self.tile // LINE) * (self.rows * (1 + tensors) + self.planes_ahead)
         waiting = cells * (self.depths - 1)  # sums kept for the next range of columns
         once = self.vectors if self.rows == 1 else self.rows if self.vectors == 1 else 0
@@ -102,7 +103,7 @@ class OffsetSpmm(TiledPositions, Kernel):
             lanes=self.lanes,
             fma=rounds * self.rows * self.vectors,
             arithmetic=cells * operations(self.epilogue),
-            loads=rounds * self.vectors + cells * tensors + waiting,
+            loads=rounds * self.vectors + cells * (tensors + masks / self.rows) + waiting,  # a mask is the same for all rows of a block
             broadcasts=rounds * self.rows,
             stores=cells + waiting,
             scalar_loads=rounds,

@@ -130,6 +130,12 @@ def test_copies_over_small_strides_are_counted_as_vectors_and_shuffles():
     assert copy.streams[0].bytes_moved == 2 * copy.streams[1].bytes_moved == 2 * 3 * 28 * 4
 
 
+def test_a_transposition_reads_its_lines_again_and_again_out_of_what_the_operand_spans():
+    moved, spanned = 40 * 100 * 16 * 4, 40 * 100 * 4
+    turned = Elementwise((40, 100), (100, 1), ((1, 40),), operand(0), 16, ("float32",)).work().streams[0]
+    assert (turned.bytes_moved, turned.footprint_bytes) == (moved, spanned)
+
+
 def test_rows_that_lie_together_are_counted_in_the_registers_they_are_emitted_in():
     fill, sums = Elementwise((64, 24), (48, 1), (), constant(0.0), 16, ()), Elementwise((5, 7), (8, 1), ((8, 1), (0, 1)), SUM, 16, ("float32",) * 2)
     assert (fill.work().lanes, fill.work().stores, fill.work().loads) == (16, 128, 0)

@@ -134,3 +134,20 @@ def test_tiles_must_fit_the_positions():
 def test_few_registers_sum_in_independent_chains():
     chains = {rows * vectors: OffsetSpmm(rows, 64, rows, vectors, 8, 64, 4, 64, 64).chains for rows, vectors in ((1, 1), (1, 2), (1, 3), (2, 2), (4, 2))}
     assert chains == {1: 4, 2: 2, 3: 2, 4: 1, 8: 1}
+
+
+def test_a_mask_is_loaded_once_a_block_of_rows_and_is_no_tensor_of_its_own(target):
+    """Counted as one, it made long outputs of short lists seem twice as slow as they are."""
+    lanes = target.lanes_fp32
+    alone, mask, residual = (kernel_of(lanes, operands).work() for operands in ((), (Operand(0, 1),), (Operand(8 * lanes, 1),)))
+    assert mask.loads - alone.loads == (residual.loads - alone.loads) / 4 == alone.stores / 4
+    assert [moved(work) - moved(alone) for work in (mask, residual)] == [0, 32 * 8 * lanes * 4]
+
+
+def kernel_of(lanes: int, operands) -> OffsetSpmm:
+    reach = Reach(16, 8 * lanes, 1, 1, 8 * lanes)
+    return OffsetSpmm(32, 8 * lanes, 4, 2, lanes, 8 * lanes, 128, 16 * 8 * lanes, reach, operands=operands)
+
+
+def moved(work) -> float:
+    return sum(stream.bytes_moved for stream in work.streams)

@@ -185,3 +185,15 @@ def test_weights_that_registers_hold_are_loaded_once_a_row():
     few, many = tuple(range(9)), tuple(range(25))
     assert counted(few, vectors=4, rows=3).broadcasts == 3 * 9
     assert counted(many, vectors=4, rows=3).broadcasts == 3 * 4 * 25
+
+
+def test_a_mask_is_one_plane_and_a_residual_one_for_each_channel():
+    mask, residual = (replace(THREE, rows=64, operands=(o,)).work() for o in (Operand(0, 1), Operand(64, 1)))
+    alone = replace(THREE, rows=64).work()
+    assert mask.loads == residual.loads == alone.loads + alone.stores
+    assert moved(mask) == moved(alone)
+    assert moved(residual) == moved(alone) + 64 * THREE.positions * 4
+
+
+def moved(work) -> float:
+    return sum(stream.bytes_moved for stream in work.streams)
