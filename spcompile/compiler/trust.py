@@ -7,7 +7,8 @@ import numpy as np
 from spcompile.plan import Plan
 from spcompile.search import Problem, choose
 
-POWERS = (1.0, 0.5, 0.25)  # of the sensitivities; the more is pruned at once, the less layers differ
+USUAL, OTHERS = 0.5, (1.0, 0.25)  # powers of the sensitivities; the more is pruned at once, the less layers differ
+BETTER = 0.9  # of the usual plan's harm, from which on another one is believed to do less: few samples tell, and they wander by some per cent
 LEAST = 1e-9  # of a sensitivity: where no output moved at all
 
 
@@ -22,12 +23,17 @@ def tempered(problem: Problem, sensitivities: Mapping[str, float], power: float)
 
 
 def trusted(problem: Problem, sensitivities: Mapping[str, float], limit_s: float, harm: Callable[[Plan], float]) -> Problem:
-    """The problem, tempered so that its plan for this budget does the least harm. harm: of a plan as a whole, expensive; asked once for each different plan."""
+    """The problem, tempered so that its plan for this budget does little harm: as usual, unless another does clearly less.
+
+    harm: of a plan as a whole, expensive; asked once for each different plan.
+    """
     different: dict[tuple, tuple[Problem, Plan]] = {}
-    for power in POWERS:
+    for power in (USUAL, *OTHERS):
         candidate = tempered(problem, sensitivities, power)
         plan = choose(candidate, limit_s)
         different.setdefault(tuple(plan.choices.items()), (candidate, plan))
     if len(different) == 1:
         return problem
-    return min(different.values(), key=lambda found: harm(found[1]))[0]
+    usual, *others = ((harm(plan), candidate) for candidate, plan in different.values())
+    best = min(others, key=lambda judged: judged[0])
+    return (best if best[0] < BETTER * usual[0] else usual)[1]

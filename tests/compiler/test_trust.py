@@ -6,7 +6,7 @@ import pytest
 from spcompile.compiler import sparsifier
 from spcompile.compiler.planning import problem_of
 from spcompile.compiler.sparsifier import Sparsifier
-from spcompile.compiler.trust import POWERS, tempered, trusted
+from spcompile.compiler.trust import BETTER, OTHERS, USUAL, tempered, trusted
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
 from spcompile.patterns import GENERAL
@@ -46,7 +46,7 @@ def test_without_sensitivities_there_is_nothing_to_judge():
 
 
 def plans():
-    return [choose(tempered(PROBLEM, SENSITIVITIES, power), HALF_S).choices for power in POWERS]
+    return [choose(tempered(PROBLEM, SENSITIVITIES, power), HALF_S).choices for power in (USUAL, *OTHERS)]
 
 
 def test_the_plan_that_harms_least_decides():
@@ -56,6 +56,14 @@ def test_the_plan_that_harms_least_decides():
         asked = []
         found = trusted(PROBLEM, SENSITIVITIES, HALF_S, lambda plan, best=best, asked=asked: asked.append(plan.choices) or float(plan.choices != best))
         assert choose(found, HALF_S).choices == best and asked == different
+
+
+def test_the_usual_trust_holds_unless_another_plan_harms_clearly_less():
+    usual, other = plans()[:2]
+    assert usual != other
+    for harm, decides in ((BETTER + 0.01, usual), (BETTER - 0.01, other)):
+        found = trusted(PROBLEM, SENSITIVITIES, HALF_S, lambda plan, harm=harm: harm if plan.choices == other else 1.0)
+        assert choose(found, HALF_S).choices == decides
 
 
 @pytest.mark.parametrize("pruner", [Magnitude(), PRUNERS[-1]], ids=lambda pruner: pruner.name)
