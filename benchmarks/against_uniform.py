@@ -1,12 +1,12 @@
 """Does the search lose less accuracy than one level everywhere, at the same time?
 
-    python benchmarks/against_uniform.py [--only resnet20] [--speedups 1.5,2,2.5] [--samples 64] [--target host]
+    python benchmarks/against_uniform.py [--only resnet20] [--speedups 1.5,2,2.5] [--samples 64] [--seed 0] [--target host]
 
 For each speed-up the least harmful uniform plan within the budget is found (predicted times, our own error model), then the search gets
 that plan's latency as its budget: on this host as measured, both compiled and timed in turns, elsewhere as predicted. Both are pruned alike and scored.
 Networks with more calibration samples than were asked for are also compared with the dense one on those left over: classifiers by how often they give
-its answer, others by the squared error of their outputs. Those of CIFAR-10 tell what all 10,000 test images say, which are there as JPEG only: a thousand
-labels cannot tell networks apart that differ by a point.
+its answer, others by the squared error of their outputs. Seeds other than 0 draw the calibration samples anew. Networks of CIFAR-10 tell what all
+10,000 test images say, which are there as JPEG only: a thousand labels cannot tell networks apart that differ by a point.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import onnx_ir as ir
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -77,9 +78,17 @@ def share_of_time(search: ir.Model, uniform: ir.Model, target: Target) -> float:
     return samples["search"].over(samples["uniform"])
 
 
-def unseen(network: Network, dense: ir.Model, models: dict[str, ir.Model], samples: int) -> str:
-    """What the networks do on samples that nothing was fitted to, those behind the first `samples`; nothing where there are none."""
-    feeds = {name: array[samples : samples + UNSEEN] for name, array in network.calibration(samples + UNSEEN).items()}
+def drawn(network: Network, samples: int, seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """-> what networks are fitted to, and at most `UNSEEN` samples more."""
+    feeds = network.calibration(samples + UNSEEN)
+    if seed:
+        order = np.random.default_rng(seed).permutation(len(next(iter(feeds.values()))))
+        feeds = {name: array[order] for name, array in feeds.items()}
+    return {name: array[:samples] for name, array in feeds.items()}, {name: array[samples:] for name, array in feeds.items()}
+
+
+def unseen(network: Network, dense: ir.Model, models: dict[str, ir.Model], feeds: dict[str, np.ndarray]) -> str:
+    """What the networks do on samples that nothing was fitted to; nothing where there are none."""
     if not (count := len(next(iter(feeds.values())))):
         return ""
     if network.classifies:
@@ -95,15 +104,17 @@ def main() -> None:
     parser.add_argument("--only", type=names_among(networks()), default=NETWORKS)
     parser.add_argument("--speedups", default="1.5,2,2.5")
     parser.add_argument("--samples", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--target", default="host")
     args = parser.parse_args()
     target, known, here = load_target(args.target), networks(), args.target == "host"
     for name in args.only:
         network = known[name]
         given = network.prepared()
-        data = calibration_of(network.calibration(args.samples), given)
+        fitted, others = drawn(network, args.samples, args.seed)
+        data = calibration_of(fitted, given)
         model = permuted(given, data)
-        sparsifier = Sparsifier.of(model, data, PRUNERS[-1], 0, None, Silent())
+        sparsifier = Sparsifier.of(model, data, PRUNERS[-1], args.seed, None, Silent())
         errors = measure_errors(model, sparsifier.data, rows=sparsifier.rows)
         problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, GENERAL, errors.error, Silent())
         dense_s = choose(problem, None).dense_latency.expected_s
@@ -121,7 +132,7 @@ def main() -> None:
             more = f"; of 10,000 as JPEG: {', '.join(f'{key} {network.more_labels(made):.2%}' for key, made in models.items())}" if network.more_labels else ""
             print(
                 f"{name} {dense_s / uniform.latency.expected_s:.2f}x predicted: dense {before:.2%}, uniform {level} {accuracy['uniform']:.2%}, "
-                f"search {accuracy['search']:.2%}{timing}{unseen(network, model, models, args.samples)}{more}",
+                f"search {accuracy['search']:.2%}{timing}{unseen(network, model, models, others)}{more}",
                 flush=True,
             )
 
