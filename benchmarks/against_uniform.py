@@ -5,8 +5,9 @@
 For each speed-up the least harmful uniform plan within the budget is found (predicted times, our own error model), then the search gets
 that plan's latency as its budget: on this host as measured, both compiled and timed in turns, elsewhere as predicted. Both are pruned alike and scored.
 Networks with more calibration samples than were asked for are also compared with the dense one on those left over: classifiers by how often they give
-its answer, others by the squared error of their outputs. Seeds other than 0 draw the calibration samples anew. Networks of CIFAR-10 tell what all
-10,000 test images say, which are there as JPEG only: a thousand labels cannot tell networks apart that differ by a point.
+its answer, others by the squared error of their outputs. Seeds other than 0 draw the calibration samples anew. Networks with more labels are
+scored by those too (CIFAR-10's 10,000 test images, which are there as JPEG only; STS-B's dev set): a thousand labels cannot tell networks apart that
+differ by a point.
 """
 
 import argparse
@@ -129,7 +130,8 @@ def main() -> None:
             accuracy = {key: network.score(made) for key, made in models.items()}
             predicted = searched.latency.expected_s / limit_s
             timing = f", search takes {share_of_time(**models, target=target):.3f} of uniform's measured time ({predicted:.4f} predicted)" if here else ""
-            more = f"; of 10,000 as JPEG: {', '.join(f'{key} {network.more_labels(made):.2%}' for key, made in models.items())}" if network.more_labels else ""
+            scores = ", ".join(f"{key} {network.more_labels(made):.2%}" for key, made in models.items()) if network.more_labels else ""
+            more = f"; of {network.more_title}: {scores}" if scores else ""
             print(
                 f"{name} {dense_s / uniform.latency.expected_s:.2f}x predicted: dense {before:.2%}, uniform {level} {accuracy['uniform']:.2%}, "
                 f"search {accuracy['search']:.2%}{timing}{unseen(network, model, models, others)}{more}",

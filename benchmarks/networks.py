@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ Score = Callable[[ir.Model], float]
 class Network:
     """`source` is what `spcompile.compile` takes; `calibration(n)` gives arrays by input name; `score(model)` is None without labels.
 
-    `more_labels`: a score by ten times as many samples, of another kind; what it says of one network alone is not the network's accuracy.
+    `more_labels`: a score by more samples, of another kind (`more_title`); what it says of one network alone is not the network's accuracy.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Network:
     example_inputs: Callable[[], object] | None = None
     classifies: bool = False  # its one output is a score per class
     more_labels: Score | None = None
+    more_title: str = "10,000 as JPEG"
 
     def prepared(self) -> ir.Model:
         """As the compiler sees it."""
@@ -142,15 +143,16 @@ def minilm(tokens: int = 128) -> Network:
         rows = sentences("sts-dev")  # which come sorted by where they are from
         return encode([rows[at][1] for at in np.random.default_rng(0).permutation(len(rows))[:count]])
 
-    def score(model: ir.Model) -> float:
+    def score(model: ir.Model, of: str = "sts-test") -> float:
         from scipy.stats import spearmanr
 
-        rows = sentences("sts-test")
+        rows = sentences(of)
         session = Session(model, threads=2)
         embedded = [np.concatenate([next(iter(b.values())) for b in session.batches(encode([row[k] for row in rows]))]) for k in (1, 2)]
         return float(spearmanr((embedded[0] * embedded[1]).sum(1), [row[0] for row in rows]).statistic)
 
-    return Network("minilm", module, calibrate, score, example_inputs=lambda: _example(tokens))
+    on_dev, title = partial(score, of="sts-dev"), "1,500 pairs of the dev set"  # some of its sentences are calibrated with, without their scores
+    return Network("minilm", module, calibrate, score, example_inputs=lambda: _example(tokens), more_labels=on_dev, more_title=title)
 
 
 def _example(tokens: int):
