@@ -80,7 +80,7 @@ def _sections(report: Report, layers: tuple[Row, ...], whys: bool):
         yield "accelerator", summary(report.accelerator)
     yield "checked", tuple(_checks(report))
     yield "beware", cautions(report)
-    yield "notes", (*((report.target.alias,) if report.target.alias else ()), *report.notes)
+    yield "notes", (report.target.alias or f"{report.target.name}: {report.target.description}", *report.notes)
 
 
 def section(console: Console, title: str, lines: tuple[str, ...]) -> None:

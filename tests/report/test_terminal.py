@@ -71,6 +71,12 @@ def test_refusals_checks_cautions_and_notes_follow(samples, report):
     assert "took 40.3 s, at most 912 MB of memory" in text
 
 
+def test_a_device_that_was_named_itself_is_described(report):
+    """A device file's description also says that it was calibrated, and when."""
+    named = replace(report.target, name="my_board", description="My board (calibrated: 2026-11-29, 12 kernels)", alias="")
+    assert " - my_board: My board (calibrated: 2026-11-29, 12 kernels)" in printed(replace(report, target=named), 160)
+
+
 def test_every_missing_part_gives_its_reason(small):
     missing = {part: Verdict.no(f"{part} lacks data") for part in ("measured", "accuracy", "calibration", "verification")}
     text = printed(replace(small, **missing), 100)
