@@ -11,6 +11,16 @@ class Operand:
     position_stride: int
     batch_stride: int = 0
 
+    @property
+    def is_tensor(self) -> bool:
+        """A number of its own for every row and position."""
+        return bool(self.row_stride and self.position_stride)
+
+    @property
+    def is_mask(self) -> bool:
+        """Numbers along positions, the same for all rows."""
+        return bool(self.position_stride and not self.row_stride)
+
 
 def load_operands(buffers, operands: tuple[Operand, ...], row, position, batch=0) -> list:
     """-> one TIR load per operand at [batch, row, position]."""

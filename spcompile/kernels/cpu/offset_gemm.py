@@ -103,7 +103,7 @@ class OffsetGemm(Kernel):
         tiles, blocks, pixels = self.tiles[0] * self.tiles[1], len(self.row_blocks), self.tile_height * self.tile_width
         rounds = tiles * blocks * self.columns
         turned = tiles * blocks * self.vectors * self.lanes * len(self.pieces)
-        tensors = sum(1 for operand in self.operands if operand.position_stride and operand.row_stride)
+        tensors = sum(1 for operand in self.operands if operand.is_tensor)
         return Work(
             lanes=self.lanes,
             fma=rounds * pixels * self.vectors,
@@ -173,7 +173,7 @@ def _emit(k: OffsetGemm, threads: int):
 
         def fetch(first_row, first):
             """Ask for what the block's end will touch: the last pixel's line of each piece, since the tile before asked for the first one's."""
-            tensors = [(b, o) for b, o in zip(operands.values(), k.operands, strict=True) if o.row_stride and o.position_stride]
+            tensors = [(b, o) for b, o in zip(operands.values(), k.operands, strict=True) if o.is_tensor]
             for begin, count in k.pieces:
                 at = first + pixels[begin] + count - 1
                 for row in (first_row + r for r in range(k.rows)):

@@ -94,8 +94,8 @@ class OffsetSpmm(TiledPositions, Kernel):
     def work(self) -> Work:
         rounds = self.blocks * self.tiles
         cells = self.out_rows * self.tiles * self.vectors
-        tensors = sum(1 for operand in self.operands if operand.position_stride and operand.row_stride)
-        masks = sum(1 for operand in self.operands if operand.position_stride and not operand.row_stride)
+        tensors = sum(1 for operand in self.operands if operand.is_tensor)
+        masks = sum(1 for operand in self.operands if operand.is_mask)
         fetched = self.tiles * self.depths * self.row_blocks * -(-self.tile // LINE) * (self.rows * (1 + tensors) + self.planes_ahead)
         waiting = cells * (self.depths - 1)  # sums kept for the next range of columns
         once = self.vectors if self.rows == 1 else self.rows if self.vectors == 1 else 0

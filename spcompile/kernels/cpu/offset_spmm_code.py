@@ -67,7 +67,7 @@ class _Code:
 
         k = self.k
         lines = range(0, k.tile, LINE)
-        tensors = [(b, o) for b, o in zip(self.operands, k.operands, strict=True) if o.row_stride and o.position_stride]
+        tensors = [(b, o) for b, o in zip(self.operands, k.operands, strict=True) if o.is_tensor]
         for row in (self.y_row(m * k.rows + r) for r in range(k.rows)):
             for at in (position + line for line in lines):
                 prefetch(self.y, row * k.y_row_stride + at, write=True)

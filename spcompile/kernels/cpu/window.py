@@ -85,8 +85,8 @@ class Window(TiledPositions, Kernel):
         tiles = self.rows * self.line_groups * self.tiles
         cells = tiles * self.together * self.vectors
         dot = self.reduction == "dot"
-        along = [operand for operand in self.operands if operand.position_stride]
-        tensors = sum(1 for operand in along if operand.row_stride)  # the others are masks, the same for all channels
+        tensors = sum(1 for operand in self.operands if operand.is_tensor)
+        masks = sum(1 for operand in self.operands if operand.is_mask)
         plane = self.rows * self.lines * self.positions * BYTES
         seen = self.rows * self.lines * max(self.x_line, self.positions) * BYTES / self.multiplier
         reads = self._reads()
@@ -94,7 +94,7 @@ class Window(TiledPositions, Kernel):
             lanes=self.lanes,
             fma=cells * len(self.taps) if dot else 0,
             arithmetic=cells * (operations(self.epilogue) + (0 if dot else len(self.taps))) + tiles * self._picks(),
-            loads=tiles * len(reads) + cells * len(along),
+            loads=tiles * len(reads) + cells * (tensors + masks),
             broadcasts=self._values(cells) if dot else 0,
             stores=cells,
             scalar=tiles * 4,

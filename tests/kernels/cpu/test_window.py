@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from spcompile.kernels.cpu.window import Window
 from spcompile.kernels.expression import ACCUMULATOR, operand
 from spcompile.kernels.operand import Operand
+from tests.kernels.cpu.test_offset_spmm import moved
 
 PITCH, HALO = 9, 12  # elements between rows of an image; unreadable elements before and behind each channel
 TAPS = {"one": (0,), "3x3": tuple(dy * PITCH + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)), "1x5": (-2, -1, 0, 1, 2)}
@@ -193,7 +194,3 @@ def test_a_mask_is_one_plane_and_a_residual_one_for_each_channel():
     assert mask.loads == residual.loads == alone.loads + alone.stores
     assert moved(mask) == moved(alone)
     assert moved(residual) == moved(alone) + 64 * THREE.positions * 4
-
-
-def moved(work) -> float:
-    return sum(stream.bytes_moved for stream in work.streams)
