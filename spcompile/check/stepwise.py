@@ -1,13 +1,12 @@
 """An artifact's kernels called one by one, in their order and on their own data, with a clock between them: what each takes in its place."""
 
-import ctypes
-import time
 from pathlib import Path
 
 import numpy as np
 
 from spcompile.lowering.program import Tensor
-from spcompile.runtime.artifact import INDICES, KERNELS, LIBRARY, VALUES, read_manifest
+from spcompile.runtime.artifact import INDICES, KERNELS, LIBRARY, VALUES, read_manifest, target_of
+from spcompile.runtime.clocked import Clocked
 from spcompile.runtime.on_host import aligned
 from spcompile.runtime.steps import read_steps
 from spcompile.runtime.verify import random_array
@@ -22,7 +21,6 @@ class Stepwise:
         manifest, path = read_manifest(folder), str((folder / LIBRARY).resolve())
         self.steps = read_steps(folder / KERNELS)
         self._module = tvm.runtime.load_module(path)  # hands the library what it calls of TVM's runtime
-        library = ctypes.CDLL(path)  # the same one: kernels are plain C functions in it
         tensors = {
             f"{kind} {index}": Tensor(form["name"], tuple(form["shape"]), form["dtype"])
             for kind in ("input", "output")
@@ -34,16 +32,13 @@ class Stepwise:
             "values": aligned(np.load(folder / VALUES)),
             "indices": aligned(np.load(folder / INDICES)),
         }
-        self._calls = [(getattr(library, step.kernel), [self._pointer(*place) for place in step.arguments]) for step in self.steps]
+        calls = [(step.kernel, [self._address(*place) for place in step.arguments]) for step in self.steps]
+        self._clocked = Clocked(path, calls, target_of(manifest))
 
     def round(self) -> np.ndarray:
         """Seconds of each step, all called once."""
-        clock = [time.perf_counter()]
-        for function, pointers in self._calls:
-            function(*pointers)
-            clock.append(time.perf_counter())
-        return np.diff(clock)
+        return self._clocked.round()
 
-    def _pointer(self, region: str, element: int) -> ctypes.c_void_p:
+    def _address(self, region: str, element: int) -> int:
         array = self._regions[region]
-        return ctypes.c_void_p(array.ctypes.data + element * array.itemsize)
+        return array.ctypes.data + element * array.itemsize

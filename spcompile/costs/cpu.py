@@ -4,7 +4,7 @@
     cycles = core ~ memory                                finish     = arithmetic ~ stores
 
 a ~ b = (a^k + b^k)^(1/k): 1 adds up, infinity is the longer of the two. The rates belong to the machine; the few constants
-below were fitted once, over the steps of six networks as they run in their places on Zen 4, and hold for all layers, networks and devices.
+below were fitted once, over the steps of six networks as they run in their places on Zen 5, and hold for all layers, networks and devices.
 """
 
 import math
@@ -14,13 +14,14 @@ from spcompile.kernels.work import Stream, Work
 from spcompile.targets.target import Target
 
 # How well parts hide each other; two by Target.out_of_order.
-PIPES = 5.0  # the pipes of an out-of-order core among themselves
-PHASES = {True: 1.35, False: 1.0}  # summing up against what follows it: epilogue and stores
-MEMORY = {True: 3.1, False: 1.0}  # core against bytes from beyond L1
+PIPES = 6.0  # the pipes of an out-of-order core among themselves
+PHASES = {True: 1.6, False: 1.0}  # summing up against what follows it: epilogue and stores
+MEMORY = {True: 3.3, False: 1.0}  # core against bytes from beyond L1
 WINDOW_SEEN = 0.05  # of the reorder window that reaches into the next inner loop: a mispredicted exit ends it
-MISPREDICTED = 1.5  # exits that an inner loop costs the time of: its own, and filling the pipes anew
+MISPREDICTED = 0.45  # of the inner loops' exits; the others are foreseen
+WAITS = 2.0  # latencies of L1 that sums left in L2 take to come back
 RESIDENT, THRASHED = 0.07, 2.7  # footprint / cache size: up to the first all hits, from the second on all misses
-OFFSET_LOAD = 0.35  # of a load slot on x86, whose cores have one more for scalars
+OFFSET_LOAD = 0.8  # of a load slot on x86
 LAUNCH_CYCLES = 8_000  # handing work to one more thread that waits for it, and waiting for it; 2 us at 3.7 GHz. Many pass it on: log2(threads) times
 CALL_CYCLES = 50  # of one kernel inside the compiled library
 LOW, HIGH = 0.8, 1.35  # truth / prediction, 9 times of 10
@@ -50,10 +51,9 @@ def _cycles(work: Work, target: Target, threads: int, loop_cycles: float | None 
 
 
 def core_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:
-    """Of one core doing all the work out of L1. Without sums to wait for there are no phases: one stretch of code keeps all pipes busy."""
-    exponent = PHASES[target.out_of_order] if work.steps or not target.out_of_order else PIPES
-    phases = _overlap(exponent, accumulate_cycles(work, target, loop_cycles), finish_cycles(work, target))
-    return phases + work.loops * MISPREDICTED * target.mispredict_cycles
+    """Of one core doing all the work out of L1."""
+    phases = _overlap(PHASES[target.out_of_order], accumulate_cycles(work, target, loop_cycles), finish_cycles(work, target))
+    return phases + work.loops * MISPREDICTED * target.mispredict_cycles + work.waits * WAITS * target.load_latency_cycles
 
 
 def accumulate_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:

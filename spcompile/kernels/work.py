@@ -33,6 +33,7 @@ class Work:
     crossing: float = 0.0  # of vector loads, those expected to straddle two cache lines
     steps: float = 0.0  # rounds of inner loops that must wait for the sums of the round before
     loops: float = 0.0  # inner loops entered: each costs a start and, now and then, a mispredicted exit
+    waits: float = 0.0  # of them, those that begin with sums which another loop left in memory
     streams: tuple[Stream, ...] = ()
     units: int = 1  # independent pieces that threads can share
     macs: float = 0.0  # useful multiply-accumulates, for reports

@@ -27,7 +27,7 @@ def build_library(program: Program, target: Target, threads: int, path: str | Pa
     kernels = objects_of(
         [(kernel, worth(kernel.work(), target, threads)) for kernel in program.kernels],
         target,
-        lambda kernel, used: _compiled({kernel.name: _c_function(kernel.emit(used), kernel.name)}, target),
+        lambda kernel, used: compiled_c_function(kernel.emit(used), kernel.name, target),
     )
     with tempfile.TemporaryDirectory() as folder:
         objects = []
@@ -35,6 +35,11 @@ def build_library(program: Program, target: Target, threads: int, path: str | Pa
             objects.append(Path(folder) / f"{number}.o")
             objects[-1].write_bytes(content)
         shared_library(path, objects, target.triple)
+
+
+def compiled_c_function(function, name: str, target: Target) -> bytes:
+    """A function of plain pointers as an object file."""
+    return _compiled({name: function.with_attr("global_symbol", name).with_attr("calling_conv", C_FUNCTION)}, target)
 
 
 def _compiled(functions: dict, target: Target) -> bytes:
@@ -53,10 +58,6 @@ def compile_module(module, target: Target):
 
     with tvm.transform.PassContext(config=PASS_OPTIONS):
         return tvm.compile(module, target=tvm.target.Target(target.tvm_target()))
-
-
-def _c_function(function, name: str):
-    return function.with_attr("global_symbol", name).with_attr("calling_conv", C_FUNCTION)
 
 
 def _entry(program: Program):

@@ -2,7 +2,6 @@
 
 import ctypes
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from spcompile.lowering.program import ALIGNMENT, Argument, Program, Step
 from spcompile.runtime.build import build_library
+from spcompile.runtime.clocked import Clocked
 from spcompile.runtime.executor import use_threads
 from spcompile.targets.target import Target
 
@@ -24,11 +24,6 @@ class ProgramOnHost:
 
         use_threads(threads)
         self.program = program
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "program.so"
-            build_library(program, target, threads, path)
-            self._module = tvm.runtime.load_module(str(path))  # hands the library what it calls of TVM's runtime
-            self._library = ctypes.CDLL(str(path))  # the same one: kernels are plain C functions in it
         self._regions = {
             "workspace": aligned(np.full(max(1, program.workspace_elements), 0.01, np.float32)),
             "values": aligned(program.values),
@@ -37,7 +32,12 @@ class ProgramOnHost:
         random = np.random.default_rng(0)
         self._inputs = [aligned(random.standard_normal(tensor.shape).astype(tensor.dtype).ravel()) for tensor in program.inputs]
         self._outputs = [aligned(np.zeros(tensor.shape, tensor.dtype).ravel()) for tensor in program.outputs]
-        self._calls = [self.call(step) for step in program.steps]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "program.so"
+            build_library(program, target, threads, path)
+            self._module = tvm.runtime.load_module(str(path))  # hands the library what it calls of TVM's runtime
+            self._library = ctypes.CDLL(str(path))  # the same one: kernels are plain C functions in it
+            self._clocked = Clocked(path, [(step.kernel.name, [self._address(a) for a in step.arguments]) for step in program.steps], target)
 
     def call(self, step: Step) -> Callable[[], int]:
         """The step's kernel on its own arguments."""
@@ -47,11 +47,7 @@ class ProgramOnHost:
 
     def round(self) -> np.ndarray:
         """Seconds of each step, all called once in their order."""
-        clock = [time.perf_counter()]
-        for call in self._calls:
-            call()
-            clock.append(time.perf_counter())
-        return np.diff(clock)
+        return self._clocked.round()
 
     def _address(self, argument: Argument) -> int:
         buffer = self.program.buffers[argument.buffer]

@@ -37,19 +37,13 @@ def _cpu_flags(root: Path) -> set[str]:
 
 
 def _with_own_numbers(target: Target, root: Path) -> Target:
-    """Cores, cache sizes and the highest clock, where the system tells them; rates stay the device's.
-
-    Of a shared cache this process counts on the part that its cores are of the device's: the others belong to neighbours.
-    """
+    """Cores, cache sizes and the highest clock, where the system tells them; rates stay the device's."""
     cores = len(os.sched_getaffinity(0))
-    part = min(1.0, cores / target.cores)
     sizes = [_cache_bytes(root, level) or cache.bytes for level, cache in enumerate(target.caches, 1)]
-    caches = tuple(replace(cache, bytes=round(size * part) if cache.shared else size) for cache, size in zip(target.caches, sizes, strict=True))
+    caches = tuple(replace(cache, bytes=size) for cache, size in zip(target.caches, sizes, strict=True))
     khz = _read(root / "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq").strip()
     clock_hz = 1e3 * int(khz) if khz else target.clock_hz
-    own = {"cores": "cores this process may use"} | {
-        f"caches.{level}.bytes": f"sysfs, {part:.0%} of it" if cache.shared else "sysfs" for level, cache in enumerate(caches)
-    }
+    own = {"cores": "cores this process may use"} | {f"caches.{level}.bytes": "sysfs" for level in range(len(caches))}
     own |= {"clock_hz": "cpufreq/cpuinfo_max_freq"} if khz else {}
     description = f"this machine, described by {target.name} ({target.description})"
     return replace(

@@ -64,10 +64,9 @@ def test_the_systems_own_numbers_replace_the_devices(tmp_path):
     assert host.fma_per_cycle == device.fma_per_cycle and host.source("fma_per_cycle") == device.source("fma_per_cycle")
 
 
-def test_a_shared_cache_counts_by_the_part_of_its_cores(tmp_path):
-    host = machine(tmp_path, f"vendor_id : AuthenticAMD\nflags : {AVX512} avx512_bf16\n", [(3, "Unified", "32768K")])
-    part = min(1.0, host.cores / load_target("zen4").cores)
-    assert host.caches[2].bytes == round((32 << 20) * part)
+def test_a_shared_cache_counts_whole(tmp_path):
+    host = machine(tmp_path, f"vendor_id : AuthenticAMD\nflags : {AVX512} avx512_bf16\n", [(3, "Unified", "16384K")])
+    assert host.caches[2].bytes == 16 << 20
     assert host.caches[1] == load_target("zen4").caches[1]
 
 

@@ -56,17 +56,27 @@ class OffsetSpmm(TiledPositions, Kernel):
         return -(-LATENCY // (self.rows * self.vectors))
 
     @property
+    def asks_ahead(self) -> bool:
+        """Not with blocks of one row: they have no load slot to spare."""
+        return self.rows > 1
+
+    @property
+    def rows_ahead(self) -> int:
+        """Of y and the operands, asked for while a block is summed up: all; none where sums wait in y, since those are read first anyway."""
+        return self.rows if self.asks_ahead and self.depths == 1 else 0
+
+    @property
     def planes_ahead(self) -> int:
         """Images of x whose part for the next tile is fetched into L2 beside each row block: pointwise layers do too little with what they
         read for its way from L3 to hide. 0: other layers, and single tiles."""
         pointwise = self.reach.rows == self.reach.columns == 1
-        return -(-self.reach.planes // (self.row_blocks * self.depths)) if pointwise and self.positions_outer and self.tiles > 1 else 0
+        wanted = self.asks_ahead and pointwise and self.positions_outer and self.tiles > 1
+        return -(-self.reach.planes // (self.row_blocks * self.depths)) if wanted else 0
 
     @property
     def values_ahead(self) -> int:
-        """0 for blocks of one row, too: they have no load slot to spare."""
         reach = self.reach
-        return values_ahead(self.out_rows, reach.planes * reach.rows * reach.columns, IN_L2) if self.rows > 1 else 0
+        return values_ahead(self.out_rows, reach.planes * reach.rows * reach.columns, IN_L2) if self.asks_ahead else 0
 
     @property
     def code(self) -> tuple:
@@ -96,13 +106,13 @@ class OffsetSpmm(TiledPositions, Kernel):
         cells = self.out_rows * self.tiles * self.vectors
         tensors = sum(1 for operand in self.operands if operand.is_tensor)
         masks = sum(1 for operand in self.operands if operand.is_mask)
-        fetched = self.tiles * self.depths * self.row_blocks * -(-self.tile // LINE) * (self.rows * (1 + tensors) + self.planes_ahead)
+        fetched = self.tiles * self.depths * self.row_blocks * -(-self.tile // LINE) * (self.rows_ahead * (1 + tensors) + self.planes_ahead)
         waiting = cells * (self.depths - 1)  # sums kept for the next range of columns
         once = self.vectors if self.rows == 1 else self.rows if self.vectors == 1 else 0
         return Work(
             lanes=self.lanes,
             fma=rounds * self.rows * self.vectors,
-            arithmetic=cells * operations(self.epilogue),
+            arithmetic=cells * operations(self.epilogue) + (cells * self.depths if self.depths > 1 else 0),  # choosing between sums and zeros
             loads=rounds * self.vectors + cells * (tensors + masks / self.rows) + waiting,  # a mask is the same for all rows of a block
             broadcasts=rounds * self.rows,
             stores=cells + waiting,
@@ -112,6 +122,7 @@ class OffsetSpmm(TiledPositions, Kernel):
             crossing=0 if self.reach.aligned else rounds * self.vectors * (self.lanes - 1) / LINE,
             steps=rounds / self.chains,
             loops=self.row_blocks * self.tiles * self.depths,
+            waits=self.row_blocks * self.tiles * (self.depths - 1),
             streams=self._streams(rounds, tensors, waiting),
             units=self.tiles if self.positions_outer else self.row_blocks,
             macs=self.blocks * self.rows * self.positions,

@@ -62,13 +62,16 @@ class _Code:
                 self.keep(acc, m * k.rows, position)
 
     def fetch(self, tile, depth, m, position) -> None:
-        """Ask for what the end of this block and the next tile will touch: rows lie too far apart for the machine to foresee it."""
+        """Ask for what the end of this block and the next tile will touch: rows lie too far apart for the machine to foresee it.
+
+        Sums that wait for the next range are read when the block begins, and so need no asking for.
+        """
         from tvm.tirx.script.builder import ir as T
 
         k = self.k
         lines = range(0, k.tile, LINE)
         tensors = [(b, o) for b, o in zip(self.operands, k.operands, strict=True) if o.is_tensor]
-        for row in (self.y_row(m * k.rows + r) for r in range(k.rows)):
+        for row in (self.y_row(m * k.rows + r) for r in range(k.rows_ahead)):
             for at in (position + line for line in lines):
                 prefetch(self.y, row * k.y_row_stride + at, write=True)
                 for buffer, operand in tensors:
