@@ -4,17 +4,17 @@ import math
 
 import numpy as np
 
-from spcompile.formats.block_rows import pack
 from spcompile.ir.layer import Layer
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
-from spcompile.kernels.cpu.reach import Reach
+from spcompile.kernels.cpu.reach import LINE, Reach
 from spcompile.kernels.expression import operand, substitute
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
 from spcompile.lowering.emitter import Emitter, pointer
 from spcompile.lowering.geometry import Window
 from spcompile.lowering.images import Image
+from spcompile.lowering.lists import dense_lists, sparse_lists
 from spcompile.lowering.program import Argument
 from spcompile.lowering.relayout import read_image
 from spcompile.lowering.site import Product, Site, fastest
@@ -36,7 +36,7 @@ def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
     site = Site(
         layer.rows, layer.columns, layer.groups, out.run, (out.height, out.width, out.pitch), 1, out.channel_stride, 1,
         reach.planes * image.height * image.pitch, reach,
-        epilogue, operands, out.batch,
+        epilogue, operands, out.batch, _residues(offsets, source.offset, image),
     )  # fmt: skip
     runs = [
         (Argument(source.buffer, source.offset + n * image.batch_stride), Argument(view.buffer, view.offset + n * out.batch_stride), arguments(n))
@@ -58,6 +58,12 @@ def column_offsets(layer: Layer, window: Window, image: Image) -> np.ndarray:
 def _reach(layer: Layer, window: Window, image: Image) -> Reach:
     rows, columns = (-(-size // stride) for size, stride in zip(window.kernel, window.strides, strict=True))
     return Reach(layer.in_channels * len(window.planes), image.channel_stride, rows, columns, image.pitch)
+
+
+def _residues(offsets: np.ndarray, begin: int, image: Image) -> tuple[int, ...]:
+    """Where in a line columns begin; () where that depends on more than the column."""
+    whole = not (begin % LINE or image.batch_stride % LINE or image.channel_stride % LINE)
+    return tuple(sorted({int(residue) for residue in np.unique(offsets % LINE)}, reverse=True)) if whole else ()
 
 
 def lower_linear(emitter: Emitter, task: Task, layer: Layer) -> None:
@@ -122,27 +128,12 @@ def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, off
         matrix = np.pad(matrix, ((0, kernel.out_rows - site.rows), (0, 0)))
     if isinstance(kernel, OffsetGemm):
         matrix = matrix[np.add.outer(kernel.row_blocks, np.arange(kernel.rows)).ravel()]
-    packed = pack(matrix, None if block_rows is None else matrix != 0, kernel.rows, layer.groups)
-    values, listed, starts = packed.values, offsets[0][packed.columns], packed.starts
-    if block_rows is not None:
-        row_block = np.repeat(np.arange(packed.row_blocks), np.diff(packed.starts))
-        listed = offsets[row_block * layer.groups // packed.row_blocks, packed.columns]
-        if getattr(kernel, "depths", 1) > 1:
-            depth = packed.columns % layer.in_channels * kernel.depths // layer.in_channels
-            entries, starts = _by_depth(depth, row_block, kernel.depths, packed.row_blocks)
-            values, listed = values[entries], listed[entries]
-    constants = [Argument(emitter.stored(array)) for array in (values.ravel(), listed.astype(np.int32), starts)]
+    lists = dense_lists(kernel, matrix, offsets) if block_rows is None else sparse_lists(kernel, matrix, offsets, layer.in_channels)
+    constants = [Argument(emitter.stored(array)) for array in lists]
     row_of = [Argument(emitter.stored(order))] if scattered else []
     for x, y, operands in runs:
         emitter.call(kernel, x, *constants, y, *operands, *row_of, layer=layer.name)
     return kernel
-
-
-def _by_depth(depth: np.ndarray, row_block: np.ndarray, depths: int, row_blocks: int) -> tuple[np.ndarray, np.ndarray]:
-    """Range of columns and row block of each entry -> (order of the entries, starts [depths * row_blocks + 1])."""
-    place = depth * row_blocks + row_block
-    lengths = np.bincount(place, minlength=depths * row_blocks)
-    return np.argsort(place, kind="stable"), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
 
 
 def count_blocks(kept: np.ndarray, rows: int) -> int:

@@ -7,10 +7,11 @@ from itertools import product
 
 from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
+from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import LATENCY, OffsetSpmm
-from spcompile.kernels.cpu.reach import Reach
+from spcompile.kernels.cpu.reach import LINE, Reach
 from spcompile.kernels.expression import Expression
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
@@ -42,6 +43,7 @@ class Site:
     epilogue: Expression
     operands: tuple[Operand, ...]
     calls: int = 1
+    residues: tuple[int, ...] = ()  # of x's offsets in cache lines, descending, where x and its planes begin with one
 
     def formats(self) -> tuple[int | None, ...]:
         """Rows per offset list that this layer can be stored with."""
@@ -69,17 +71,20 @@ class Site:
         per_group = self.rows // self.groups
         for rows in (r for r in DENSE_ROWS if per_group % r == 0) if block_rows is None else (block_rows,):
             for lanes in self._lanes(target):
-                for vectors in range(1, 9):
+                for vectors in range(1, 15):
                     registers = max(rows * vectors, LATENCY) + vectors + 1
                     fits = registers <= target.vector_registers and vectors * lanes <= self.positions
                     if lanes < 4 or not fits:
                         continue
                     count = self.dense_blocks(rows) if block_rows is None else blocks
                     for outer, depths in self._orders(block_rows is None, vectors * lanes, threads):
-                        yield OffsetSpmm(
+                        parts = (
                             self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint, self.reach,
                             self.epilogue, self.operands, block_rows is None, outer, depths, scattered,
                         )  # fmt: skip
+                        yield OffsetSpmm(*parts)
+                        if block_rows == 1 and lanes == LINE and vectors >= LATENCY and any(self.residues):
+                            yield AlignedSpmm(*parts, self.residues)
 
     def _gemm(self, target: Target) -> Iterator[OffsetGemm]:
         """One or two rows of pixels of each width that cuts the image's evenly, against as many registers of rows as there are left."""

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import spcompile.kernels.cpu as folder
+from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
 from spcompile.kernels.cpu.border import Border
 from spcompile.kernels.cpu.elementwise import Elementwise
 from spcompile.kernels.cpu.gather import Gather
@@ -42,6 +43,7 @@ KERNELS: dict[str, Kernel] = {
     "product": OffsetSpmm(8, 48, 4, 2, 8, 48, 20, 1024, REACH, BIAS, (Operand(1, 0),)),
     "product by ranges": OffsetSpmm(8, 48, 2, 2, 8, 48, 20, 1024, REACH, depths=2),
     "scattered product": OffsetSpmm(8, 48, 2, 2, 8, 48, 20, 1024, REACH, scattered=True),
+    "aligned product": AlignedSpmm(8, 96, 1, 4, 16, 96, 20, 1024, REACH, residues=(15, 1, 0)),
     "dense product": OffsetSpmm(8, 48, 4, 2, 8, 48, 32, 1024, REACH, shared_list=True, positions_outer=False),
     "reduce": Reduce.over("add", [(3, 40, 1), (8, 1, 3)], [(5, 8)], 8, ("square", operand(0)), ("sqrt", operand(0))),
     "depthwise": Window("dot", 6, 40, (0, 1, 2, 8, 9, 10), 64, 64, 2, 8, 2, BIAS, (Operand(1, 0),)),
@@ -107,6 +109,7 @@ CHANGED = {  # a field of the code, for each kernel that has it, and another val
     "y_line": 13,
     "step": 3,
     "together": 1,
+    "residues": (15, 0),
 }
 
 
@@ -126,13 +129,13 @@ def test_a_name_changes_with_the_code(kernel):
     assert any(others) and all(other.name != kernel.name for other in others if other is not None)
 
 
-@pytest.mark.parametrize("name", ["gemv", "product", "product by ranges"])
+@pytest.mark.parametrize("name", ["gemv", "product", "product by ranges", "aligned product"])
 def test_how_many_weights_are_kept_is_data(name):
     """The same code for a lighter layer; a dense list is as long as the layer is wide, so there it is code."""
     kernel = KERNELS[name]
     lighter = dataclasses.replace(kernel, blocks=kernel.blocks // 2)
     assert lighter.name == kernel.name and lighter.work().fma < kernel.work().fma
-    dense = KERNELS[f"dense {name.split()[0]}"]
+    dense = KERNELS["dense gemv" if name == "gemv" else "dense product"]
     assert dataclasses.replace(dense, blocks=dense.blocks * 2).name != dense.name
 
 

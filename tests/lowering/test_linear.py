@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from spcompile.ir.layers import find_layers
+from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.window import Window
+from spcompile.lowering.tuning_store import TuningStore
 from spcompile.passes import prepare
 from spcompile.patterns import GENERAL, Choice
 from spcompile.pruning import Magnitude, prune
+from spcompile.targets import load_target
 
 BOTH = ["x86-avx2", pytest.param("x86-avx512", marks=pytest.mark.needs_avx512)]
 
@@ -138,6 +141,28 @@ def test_patterns(build, assert_compiles, pattern, sparsity):
     assert choices
     pruned = prune(model, choices, None, Magnitude()).model if choice.sparsity else model
     assert_compiles(pruned, "x86-avx2" if sparsity == 0.5 else None)
+
+
+ALIGNED_MODEL = """g (float[2,64,{},{}] x) => (float[n,c,h,v] y) {{ a = Conv<pads=[1,1,1,1]>(x, w, b)  r = Relu(a)
+  d = Conv<pads=[2,2,2,2], dilations=[2,2]>(r, u)  s = Add(d, r)  y = Conv<pads=[1,1,1,1], strides=[2,2]>(s, v) }}"""
+
+
+@pytest.mark.needs_avx512
+@pytest.mark.parametrize("size", [(20, 13), (18, 17), (11, 31)])
+def test_single_weights_read_in_whole_lines(build, assert_compiles, monkeypatch, size):
+    """Of three convolutions, one of them strided, one with its taps apart: three of the kernels that are offered for each."""
+    random = np.random.default_rng(0)
+    weights = {name: normal(16, channels, 3, 3) * (random.random((16, channels, 3, 3)) < 0.2) for name, channels in (("w", 64), ("u", 16), ("v", 16))}
+    model = build(ALIGNED_MODEL.format(*size), b=normal(16), **weights)
+    for at in (0.0, 0.5, 0.99):
+
+        def pick(_, product, predicted, at=at):
+            found = [kernel for kernel in product.kernels(load_target("x86-avx512"), 1) if isinstance(kernel, AlignedSpmm)]
+            return found[int(at * len(found))]
+
+        monkeypatch.setattr(TuningStore, "pick", lambda *_, pick=pick: pick)
+        program = assert_compiles(model, "x86-avx512")
+        assert sum(isinstance(kernel, AlignedSpmm) for kernel in program.kernels) == 3
 
 
 def test_rows_and_layers_of_zeros(build, assert_compiles):

@@ -9,9 +9,11 @@ from spcompile.kernels.operand import load_operands, operand_pointers
 from spcompile.kernels.script import kernel_function, outer_loop, prefetch, registers
 
 
-def emit(k: OffsetSpmm, threads: int):
+def emit(k: OffsetSpmm, threads: int, code: type["Code"] | None = None):
+    """code: who writes the statements, where not `Code`."""
+
     def body(x, value, offset, start, y, row_of=None, **operands):
-        _Code(k, x, value, offset, start, y, row_of, tuple(operands.values())).loops(threads)
+        (code or Code)(k, x, value, offset, start, y, row_of, tuple(operands.values())).loops(threads)
 
     pointers = {"x": "float32", "value": "float32", "offset": "int32", "start": "int32", "y": "float32"}
     scatter = {"row_of": "int32"} if k.scattered else {}
@@ -19,7 +21,7 @@ def emit(k: OffsetSpmm, threads: int):
 
 
 @dataclass(frozen=True, eq=False)
-class _Code:
+class Code:
     """The kernel with its pointers, while its statements are written."""
 
     k: OffsetSpmm
@@ -49,9 +51,9 @@ class _Code:
         k = self.k
         position = k.begin_of(tile)
         self.fetch(tile, depth, m, position)
-        acc = registers(k.chains * k.rows * k.tile)
+        acc = registers(self.held * k.lanes)
         self.begin_sums(acc, depth, m * k.rows, position)
-        self.sum_up(acc, m, depth * k.row_blocks + m, position)
+        self.sum_up(acc, depth, m, position)
         if k.depths == 1:
             self.finish(acc, m * k.rows, position)
             return
@@ -87,22 +89,36 @@ class _Code:
     def lane(self, register, i):
         return register * self.k.lanes + i
 
-    def begin_sums(self, acc, depth, first_row, position) -> None:
+    @property
+    def held(self) -> int:
+        """Registers of sums."""
+        return self.k.chains * self.k.rows * self.k.vectors
+
+    def zeros(self, acc) -> None:
         from tvm.tirx.script.builder import ir as T
 
-        k = self.k
-        for register in range(k.chains * k.rows * k.vectors):
-            with T.vectorized(0, k.lanes) as i:
+        for register in range(self.held):
+            with T.vectorized(0, self.k.lanes) as i:
                 T.buffer_store(acc, T.float32(0), [self.lane(register, i)])
-        if k.depths > 1:
-            for register, at in self.waiting(first_row, position):
-                with T.vectorized(0, k.lanes) as i:
-                    T.buffer_store(acc, T.Select(depth > 0, self.y[at + i], T.float32(0)), [self.lane(register, i)])
 
-    def sum_up(self, acc, m, list_number, position) -> None:
+    def begin_sums(self, acc, depth, first_row, position) -> None:
+        self.zeros(acc)
+        if self.k.depths > 1:
+            self.add_waiting(acc, depth, first_row, position)
+
+    def add_waiting(self, acc, depth, first_row, position) -> None:
+        from tvm.tirx.script.builder import ir as T
+
+        for register, at in self.waiting(first_row, position):
+            with T.vectorized(0, self.k.lanes) as i:
+                here = self.lane(register, i)
+                T.buffer_store(acc, acc[here] + T.Select(depth > 0, self.y[at + i], T.float32(0)), [here])
+
+    def sum_up(self, acc, depth, m, position) -> None:
         from tvm.tirx.script.builder import ir as T
 
         k = self.k
+        list_number = depth * k.row_blocks + m
         per_block = k.blocks // k.row_blocks  # of a shared list
         first = 0 if k.shared_list else self.start[list_number]
         count = per_block if k.shared_list else self.start[list_number + 1] - self.start[list_number]
@@ -120,14 +136,15 @@ class _Code:
             self.accumulate(acc, 0, values + j * k.rows, self.offset[first + j], position)
         self.join_chains(acc)
 
-    def accumulate(self, acc, chain, first_value, at, position) -> None:
+    def accumulate(self, acc, chain, first_value, at, position, vectors: int | None = None) -> None:
+        """One column of the list; vectors: registers a row, where not the tile's."""
         from tvm.tirx.script.builder import ir as T
 
         k = self.k
         if k.values_ahead:
             prefetch(self.value, first_value + k.values_ahead)
         for r in range(k.rows):
-            for v in range(k.vectors):
+            for v in range(vectors or k.vectors):
                 with T.vectorized(0, k.lanes) as i:
                     here = self.lane((chain * k.rows + r) * k.vectors + v, i)
                     T.buffer_store(acc, acc[here] + self.value[first_value + r] * self.x[at + position + self.lane(v, i)], [here])

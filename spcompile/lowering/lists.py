@@ -1,0 +1,39 @@
+"""Weights in the order a kernel reads them: values, offsets, and where each list starts."""
+
+import numpy as np
+
+from spcompile.formats.block_rows import BlockRows, pack
+from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
+from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
+from spcompile.kernels.cpu.reach import LINE
+from spcompile.kernels.kernel import Kernel
+
+
+def dense_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """matrix [rows, columns], offsets of x [1, columns] -> float32 values, int32 offsets of one list for all rows, starts."""
+    packed = pack(matrix, None, kernel.rows)
+    return packed.values.ravel(), offsets[0], packed.starts
+
+
+def sparse_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray, in_channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """matrix [rows, columns of one group], offsets of x [groups, columns] -> the same of a list for each block of rows."""
+    packed = pack(matrix, matrix != 0, kernel.rows, len(offsets))
+    row_block = np.repeat(np.arange(packed.row_blocks), np.diff(packed.starts))
+    listed = offsets[row_block * packed.groups // packed.row_blocks, packed.columns]
+    if not isinstance(kernel, OffsetSpmm):
+        return packed.values.ravel(), listed, packed.starts
+    part, parts, listed = _part(kernel, packed, listed, in_channels)
+    lengths = np.bincount(part, minlength=parts)
+    order = np.argsort(part, kind="stable")
+    return packed.values[order].ravel(), listed[order], np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+
+
+def _part(kernel: OffsetSpmm, packed: BlockRows, listed: np.ndarray, in_channels: int) -> tuple[np.ndarray, int, np.ndarray]:
+    """-> (of the lists as the kernel cuts them, the number in which each entry stands, how many there are, the offsets as it wants them)."""
+    row_block = np.repeat(np.arange(packed.row_blocks), np.diff(packed.starts))
+    depth = packed.columns % in_channels * kernel.depths // in_channels
+    part, parts = depth * packed.row_blocks + row_block, kernel.depths * packed.row_blocks
+    if not isinstance(kernel, AlignedSpmm):
+        return part, parts, listed
+    residue = listed % LINE
+    return part * len(kernel.residues) + np.searchsorted(-np.array(kernel.residues), -residue), parts * len(kernel.residues), listed - residue
