@@ -5,7 +5,6 @@ import numpy as np
 from spcompile.formats.block_rows import BlockRows, pack
 from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
-from spcompile.kernels.cpu.reach import LINE
 from spcompile.kernels.kernel import Kernel
 
 
@@ -35,5 +34,5 @@ def _part(kernel: OffsetSpmm, packed: BlockRows, listed: np.ndarray, in_channels
     part, parts = depth * packed.row_blocks + row_block, kernel.depths * packed.row_blocks
     if not isinstance(kernel, AlignedSpmm):
         return part, parts, listed
-    residue = listed % LINE
+    residue = listed % kernel.lanes
     return part * len(kernel.residues) + np.searchsorted(-np.array(kernel.residues), -residue), parts * len(kernel.residues), listed - residue

@@ -1,9 +1,10 @@
-"""The gather-offset product of single weights, whose loads all begin where cache lines do.
+"""The gather-offset product of single weights, whose loads all begin where registers do if memory is cut into them.
 
-A tap to the side begins inside a line wherever tiles begin, and a load that crosses into the next line takes the machine twice as long: two of
-three taps of a 3x3 layer, more where rows of an image are no whole lines. Here the offsets of a list are grouped by where in a line they begin.
+A tap to the side begins anywhere, and a load that crosses into the next cache line takes the machine twice as long: with registers as long as a line,
+all loads of two of three taps of a 3x3 layer, and of more where rows of an image are no whole lines. Here the offsets of a list are grouped by
+where in a register they begin.
 
-    residue r:  sums_r[q] = sum over offsets o with o mod 16 = r of value * x[o - r + q]          aligned; q from 0 to tile + 15
+    residue r:  sums_r[q] = sum over offsets o with o mod lanes = r of value * x[o - r + q]       aligned; q from 0 to tile + lanes - 1
     y[p] = sum over r of sums_r[p + r]
 
 One set of registers holds them all in turn: groups go from the largest residue to 0, and between two of them the sums are moved to the left
@@ -13,24 +14,25 @@ by as many lanes as the residues differ, out of pairs of registers.
 from dataclasses import dataclass, replace
 
 from spcompile.kernels.cpu.offset_spmm import LATENCY, OffsetSpmm
-from spcompile.kernels.cpu.reach import LINE
 from spcompile.kernels.work import Work
+
+NARROWEST = 8  # lanes; of shorter registers few loads cross a line
 
 
 @dataclass(frozen=True)
 class AlignedSpmm(OffsetSpmm):
-    """Pointers as of `OffsetSpmm`, but starts [depths * out_rows * residues + 1] and offsets that are multiples of 16: each row's list is sorted by
-    the residues, largest first, and the residue taken off. x begins with a line, tiles do; up to 15 elements behind what taps reach are read.
+    """Pointers as of `OffsetSpmm`, but starts [depths * out_rows * residues + 1] and offsets that are multiples of `lanes`: each row's list is sorted
+    by the residues, largest first, and the residue taken off. x begins with a line; up to lanes - 1 elements behind what taps reach are read.
 
     Sums that wait for the next range of columns are added last.
     """
 
-    residues: tuple[int, ...] = ()  # of the offsets, modulo 16, descending
+    residues: tuple[int, ...] = ()  # of the offsets, modulo lanes, descending
 
     def __post_init__(self):
         super().__post_init__()
-        assert self.rows == 1 and self.lanes == LINE and self.vectors >= LATENCY and not self.shared_list, self
-        assert self.residues and list(self.residues) == sorted(set(self.residues), reverse=True) and self.residues[0] < LINE, self
+        assert self.rows == 1 and self.lanes >= NARROWEST and self.vectors >= LATENCY and not self.shared_list, self
+        assert self.residues and list(self.residues) == sorted(set(self.residues), reverse=True) and self.residues[0] < self.lanes, self
 
     @property
     def code(self) -> tuple:

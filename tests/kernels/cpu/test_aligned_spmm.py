@@ -1,4 +1,4 @@
-"""The sparse product whose loads begin with cache lines, against numpy in float64."""
+"""The sparse product whose loads begin where registers do, against numpy in float64."""
 
 import numpy as np
 import pytest
@@ -9,35 +9,37 @@ from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.expression import ACCUMULATOR, operand
 from spcompile.kernels.operand import Operand
 
-ROWS, COLUMNS, LINE = 5, 23, 16
+ROWS, COLUMNS = 5, 23
 BEHIND = 32  # elements of x after what offsets reach, and of y after its last position
-CASES = [  # registers, positions, where offsets begin in a line, ranges of columns, positions outermost
-    (4, 64, (15, 1, 0), 1, True),
-    (4, 80, (15, 1, 0), 2, True),
-    (5, 83, (15, 14, 9, 8, 7, 2, 1, 0), 4, True),
-    (6, 200, (9,), 2, True),
-    (7, 112, (15,), 1, False),
-    (8, 300, (8, 0), 1, False),
-    (14, 224, tuple(range(15, -1, -1)), 2, True),
+CASES = [  # registers, lanes, positions, where offsets begin in a register, ranges of columns, positions outermost
+    (4, 16, 64, (15, 1, 0), 1, True),
+    (4, 16, 80, (15, 1, 0), 2, True),
+    (5, 16, 83, (15, 14, 9, 8, 7, 2, 1, 0), 4, True),
+    (6, 16, 200, (9,), 2, True),
+    (7, 16, 112, (15,), 1, False),
+    (8, 16, 300, (8, 0), 1, False),
+    (14, 16, 224, tuple(range(15, -1, -1)), 2, True),
+    (4, 8, 33, (7, 1, 0), 2, True),
+    (13, 8, 211, tuple(range(7, -1, -1)), 1, False),
 ]
 
 
-def case(registers, positions, residues, depths, outer, rng, scattered=False, epilogue=ACCUMULATOR, operands=(), tensors=()):
+def case(registers, lanes, positions, residues, depths, outer, rng, scattered=False, epilogue=ACCUMULATOR, operands=(), tensors=()):
     """Columns begin anywhere in x -> (call, where y is in it, the result in float64). Nobody may use what lies behind them, which is NaN."""
-    offsets = LINE * rng.integers(0, 6, COLUMNS) + rng.choice(residues, COLUMNS)
-    offsets[: len(residues)] = LINE + np.array(residues)
+    offsets = lanes * rng.integers(0, 6, COLUMNS) + rng.choice(residues, COLUMNS)
+    offsets[: len(residues)] = lanes + np.array(residues)
     reached = int(offsets.max()) + positions
     x = np.append(rng.standard_normal(reached), np.full(BEHIND, np.nan)).astype(np.float32)
     kept = rng.random((ROWS, COLUMNS)) < 0.4
     kept[-1] = False
     matrix = np.where(kept, rng.standard_normal(kept.shape), 0).astype(np.float32)
     row, column = np.nonzero(kept)
-    residue = offsets[column] % LINE
+    residue = offsets[column] % lanes
     place = (column * depths // COLUMNS * ROWS + row) * len(residues) + np.searchsorted(-np.array(residues), -residue)
     order = np.argsort(place, kind="stable")
     starts = np.searchsorted(place[order], np.arange(depths * ROWS * len(residues) + 1)).astype(np.int32)
     kernel = AlignedSpmm(
-        ROWS, positions, 1, registers, LINE, positions + BEHIND, len(row), x.size, Reach(1, x.size, 3, 3, 0), epilogue, operands, False, outer, depths,
+        ROWS, positions, 1, registers, lanes, positions + BEHIND, len(row), x.size, Reach(1, x.size, 3, 3, 0), epilogue, operands, False, outer, depths,
         scattered, residues,
     )  # fmt: skip
     y = np.full((ROWS, positions + BEHIND), np.nan, np.float32)
@@ -65,7 +67,7 @@ def test_product(call_kernels, target, scattered):
 
 def test_product_of_two_threads(call_kernels, target):
     rng = np.random.default_rng(2)
-    parts = [(4, 256, (15, 1, 0), 2, True), (4, 200, (15, 1), 1, True), (4, 200, (15, 1), 1, False)]
+    parts = [(4, 16, 256, (15, 1, 0), 2, True), (4, 16, 200, (15, 1), 1, True), (4, 8, 200, (7, 1), 1, False)]
     cases = [case(*each, rng) for each in parts]
     for each, (_, expected), arrays in zip(parts, cases, call_kernels([call for call, _ in cases], target, threads=2), strict=True):
         check(arrays[4], expected, each)
@@ -76,7 +78,7 @@ def test_epilogue(call_kernels, target):
     positions = 90
     bias, residual = (rng.standard_normal(shape).astype(np.float32) for shape in ((ROWS,), (ROWS, positions)))
     epilogue = ("relu", ("add", ("add", operand(0), operand(1)), operand(2)))
-    call, product = case(4, positions, (15, 1, 0), 2, True, rng, False, epilogue, (Operand(1, 0), Operand(positions, 1)), (bias, residual))
+    call, product = case(4, 16, positions, (15, 1, 0), 2, True, rng, False, epilogue, (Operand(1, 0), Operand(positions, 1)), (bias, residual))
     check(call_kernels([call], target)[0][4], np.maximum(product + bias[:, None] + residual, 0), "bias and residual")
 
 
@@ -88,7 +90,7 @@ def test_loads_cross_no_line_and_each_group_is_a_loop():
     assert aligned.work().fma == pytest.approx(anywhere.work().fma * (1 + 2 / 3 / 8)), "one register more where sums begin inside a line"
 
 
-WRONG = ({"residues": ()}, {"residues": (0, 1)}, {"residues": (16, 0)}, {"lanes": 8}, {"vectors": 2}, {"rows": 2}, {"shared_list": True})
+WRONG = ({"residues": ()}, {"residues": (0, 1)}, {"residues": (16, 0)}, {"lanes": 4}, {"vectors": 2}, {"rows": 2}, {"shared_list": True})
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
