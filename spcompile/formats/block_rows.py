@@ -46,6 +46,11 @@ class BlockRows:
         return len(self.starts) - 1
 
     @property
+    def row_block(self) -> np.ndarray:
+        """int [blocks]: the block of rows that each entry of `values` is of."""
+        return np.repeat(np.arange(self.row_blocks), np.diff(self.starts))
+
+    @property
     def padding(self) -> int:
         """Zero rows behind each group's last row."""
         return -(self.rows // self.groups) % self.block_rows
@@ -82,7 +87,7 @@ def pack(matrix: np.ndarray, mask: np.ndarray | None, block_rows: int, groups: i
 
 def unpack(packed: BlockRows) -> np.ndarray:
     """The exact float32 matrix [rows, columns] that `pack` was given."""
-    block = np.repeat(np.arange(packed.row_blocks), np.diff(packed.starts))
+    block = packed.row_block
     columns = np.tile(packed.columns, packed.row_blocks) if packed.shared else packed.columns
     tiled = np.zeros((packed.row_blocks, packed.block_rows, packed.matrix_columns), np.float32)
     tiled[block, :, columns] = packed.values

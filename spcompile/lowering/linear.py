@@ -63,7 +63,7 @@ def _reach(layer: Layer, window: Window, image: Image) -> Reach:
 def _residues(offsets: np.ndarray, begin: int, image: Image) -> tuple[int, ...]:
     """Where in a line columns begin; () where that depends on more than the column."""
     whole = not (begin % LINE or image.batch_stride % LINE or image.channel_stride % LINE)
-    return tuple(sorted({int(residue) for residue in np.unique(offsets % LINE)}, reverse=True)) if whole else ()
+    return tuple(np.unique(offsets % LINE).tolist()) if whole else ()
 
 
 def lower_linear(emitter: Emitter, task: Task, layer: Layer) -> None:

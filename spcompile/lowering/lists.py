@@ -17,19 +17,18 @@ def dense_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray) -> tupl
 def sparse_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray, in_channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """matrix [rows, columns of one group], offsets of x [groups, columns] -> the same of a list for each block of rows."""
     packed = pack(matrix, matrix != 0, kernel.rows, len(offsets))
-    row_block = np.repeat(np.arange(packed.row_blocks), np.diff(packed.starts))
+    row_block = packed.row_block
     listed = offsets[row_block * packed.groups // packed.row_blocks, packed.columns]
     if not isinstance(kernel, OffsetSpmm):
         return packed.values.ravel(), listed, packed.starts
-    part, parts, listed = _part(kernel, packed, listed, in_channels)
+    part, parts, listed = _part(kernel, packed, row_block, listed, in_channels)
     lengths = np.bincount(part, minlength=parts)
     order = np.argsort(part, kind="stable")
     return packed.values[order].ravel(), listed[order], np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
 
 
-def _part(kernel: OffsetSpmm, packed: BlockRows, listed: np.ndarray, in_channels: int) -> tuple[np.ndarray, int, np.ndarray]:
+def _part(kernel: OffsetSpmm, packed: BlockRows, row_block: np.ndarray, listed: np.ndarray, in_channels: int) -> tuple[np.ndarray, int, np.ndarray]:
     """-> (of the lists as the kernel cuts them, the number in which each entry stands, how many there are, the offsets as it wants them)."""
-    row_block = np.repeat(np.arange(packed.row_blocks), np.diff(packed.starts))
     depth = packed.columns % in_channels * kernel.depths // in_channels
     part, parts = depth * packed.row_blocks + row_block, kernel.depths * packed.row_blocks
     if not isinstance(kernel, AlignedSpmm):

@@ -44,7 +44,7 @@ class Site:
     epilogue: Expression
     operands: tuple[Operand, ...]
     calls: int = 1
-    residues: tuple[int, ...] = ()  # of x's offsets in cache lines, descending, where x and its planes begin with one
+    residues: tuple[int, ...] = ()  # of x's offsets in cache lines, where x and its planes begin with one
 
     def formats(self) -> tuple[int | None, ...]:
         """Rows per offset list that this layer can be stored with."""

@@ -52,7 +52,7 @@ class AlignedSpmm(OffsetSpmm):
         return tuple(here - after for here, after in zip(self.residues, (*self.residues[1:], 0), strict=True))
 
     def registers_of(self, residue: int) -> int:
-        """That one group sums up: one more than the tile's where its sums begin inside a line."""
+        """That one group sums up: one more than the tile's where its sums begin inside a register."""
         return self.vectors + (residue > 0)
 
     def work(self) -> Work:

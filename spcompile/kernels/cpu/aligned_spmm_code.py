@@ -31,7 +31,10 @@ class _Code(offset_spmm_code.Code):
             if lanes:
                 self.move(acc, lanes, k.registers_of(residue))
         if k.depths > 1:
-            self.add_waiting(acc, depth, m, position)
+            for register, at in self.waiting(m, position):
+                with T.vectorized(0, k.lanes) as i:
+                    here = self.lane(register, i)
+                    T.buffer_store(acc, acc[here] + self.left(depth, at + i), [here])
 
     def move(self, acc, lanes: int, count: int) -> None:
         """The first `count` registers to the left; what comes into the last one from behind it was never a sum of this tile."""

@@ -102,17 +102,19 @@ class Code:
                 T.buffer_store(acc, T.float32(0), [self.lane(register, i)])
 
     def begin_sums(self, acc, depth, first_row, position) -> None:
-        self.zeros(acc)
-        if self.k.depths > 1:
-            self.add_waiting(acc, depth, first_row, position)
-
-    def add_waiting(self, acc, depth, first_row, position) -> None:
         from tvm.tirx.script.builder import ir as T
 
-        for register, at in self.waiting(first_row, position):
-            with T.vectorized(0, self.k.lanes) as i:
-                here = self.lane(register, i)
-                T.buffer_store(acc, acc[here] + T.Select(depth > 0, self.y[at + i], T.float32(0)), [here])
+        self.zeros(acc)
+        if self.k.depths > 1:
+            for register, at in self.waiting(first_row, position):
+                with T.vectorized(0, self.k.lanes) as i:
+                    T.buffer_store(acc, self.left(depth, at + i), [self.lane(register, i)])
+
+    def left(self, depth, at):
+        """What earlier ranges of columns left in y[at]."""
+        from tvm.tirx.script.builder import ir as T
+
+        return T.Select(depth > 0, self.y[at], T.float32(0))
 
     def sum_up(self, acc, depth, m, position) -> None:
         from tvm.tirx.script.builder import ir as T
