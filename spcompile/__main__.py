@@ -1,8 +1,6 @@
 """python -m spcompile"""
 
-import sys
-
-from spcompile.cli import main
+from spcompile.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -3,9 +3,11 @@
 Exit codes: 0 done; 1 infeasible or a regression, the report is written; 2 the user's mistake, one line; 130 interrupted.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from spcompile.cli import calibrate_command, check_command, compile_command, inspect_command, run_command, targets_command
 from spcompile.cli.arguments import parse
@@ -14,7 +16,16 @@ from spcompile.errors import SpcompileError
 
 COMPILE = compile_command.COMMAND
 COMMANDS = (targets_command.COMMAND, inspect_command.COMMAND, run_command.COMMAND, check_command.COMMAND, calibrate_command.COMMAND)
+ALLOCATIONS = 50_000  # between two looks for garbage: a compilation keeps most of what it makes, and Python's 700 cost it a twentieth of its time
 MISTAKE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141  # the latter two: 128 + the signal's number, as shells say it
+
+
+def program() -> NoReturn:
+    """`main` as a process, which ends at once: taking torch and TVM down in order takes a second."""
+    gc.set_threshold(ALLOCATIONS)
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -24,11 +35,13 @@ def main(words: Sequence[str] | None = None) -> int:
     command = by_name.get(words[0], COMPILE) if words else COMPILE
     try:
         with Interrupt():
-            return command.run(parse(command, words[1:] if command is not COMPILE else words, COMMANDS))
+            code = command.run(parse(command, words[1:] if command is not COMPILE else words, COMMANDS))
+            sys.stdout.flush()
+            return code
         print("spcompile: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains when it flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where what is left to be written goes
         return CLOSED_PIPE
     except (SpcompileError, OSError) as error:
         if "--debug" in words:

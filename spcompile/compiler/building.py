@@ -29,6 +29,7 @@ from spcompile.verdict import Verdict
 
 ROUNDS = 6  # of search, build, measure
 CONFIRMATIONS = 3  # of a plan with its final weights, each after a search of its own
+ANCHOR_S = 1.0  # of measuring the dense network alone
 SEARCH_S = 4.0  # of measuring one plan beside the dense network
 CLOSE = 0.97  # measured over budget from which on nothing is left to gain
 STAND_IN = 1e-3  # for a weight that is zero; any number that no processor treats apart
@@ -81,7 +82,7 @@ class Host:
 
     def anchored(self, problem: Problem) -> tuple[Problem, str]:
         """The problem with all times scaled by what the dense network took here over what it was predicted to; and a note that says so."""
-        factor = measure({"dense": self._dense_call})["dense"].fastest_s / problem.dense_s
+        factor = measure({"dense": self._dense_call}, ANCHOR_S)["dense"].fastest_s / problem.dense_s
         return problem.scaled(factor), f"predicted times were multiplied by {factor:.3g}: what the dense network took here over what it was predicted to"
 
     def tune_dense(self, progress: Progress) -> None:

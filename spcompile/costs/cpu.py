@@ -84,7 +84,7 @@ def finish_cycles(work: Work, target: Target) -> float:
 
 def memory_cycles(work: Work, target: Target, threads: int = 1, network_bytes: float = 0.0) -> float:
     """Of moving through one core what L1 does not hold, while `threads` threads share what is shared."""
-    return sum(_stream_cycles(stream, target, threads, network_bytes if stream.cold else 0.0) for stream in work.streams)
+    return sum([_stream_cycles(stream, target, threads, network_bytes if stream.cold else 0.0) for stream in work.streams if stream.bytes_moved])
 
 
 def _load_cycles(work: Work, target: Target) -> tuple[float, float]:
@@ -121,4 +121,4 @@ def _stream_cycles(stream: Stream, target: Target, threads: int, among_bytes: fl
 
 def _overlap(exponent: float, *cycles: float) -> float:
     longest = max(cycles)
-    return longest * sum((part / longest) ** exponent for part in cycles) ** (1.0 / exponent) if longest else 0.0
+    return longest * sum([(part / longest) ** exponent for part in cycles]) ** (1.0 / exponent) if longest else 0.0

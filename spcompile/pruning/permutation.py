@@ -3,6 +3,8 @@
 Pool and Yu 2021, "Channel permutations for N:M sparsity" (NeurIPS 34), put columns in an order that suits a pattern; this does so with rows, for blocks.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import onnx_ir as ir
 
@@ -10,6 +12,7 @@ from spcompile.ir.layer import Layer
 from spcompile.ir.layers import weight
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.channels import Channels, free_channels, reordered
+from spcompile.runtime.host import cores
 
 LEVELS = 4  # of doubling: neighbours for blocks of 2, 4, 8 and 16 rows
 KEPT = 0.4  # share of weights that neighbours are chosen for; between a half and a fifth the outcome hardly differs
@@ -24,9 +27,11 @@ def permuted(model: ir.Model, calibration: Calibration | None = None) -> ir.Mode
 
     Without calibration data all inputs count as equally large.
     """
-    channels = [found for found in free_channels(model) if found.count > 1]
+    channels = sorted((found for found in free_channels(model) if found.count > 1), key=lambda found: -found.count)
     powers = _powers(model, calibration) if calibration is not None else {}
-    return reordered(model, [(found, order_of(_saliency(model, found, powers))) for found in channels])
+    with ThreadPoolExecutor(cores()) as pool:  # SciPy's routines let each other run; the longest begin
+        orders = pool.map(lambda found: order_of(_saliency(model, found, powers)), channels)
+        return reordered(model, zip(channels, orders, strict=True))
 
 
 def order_of(saliency: np.ndarray) -> np.ndarray:
@@ -52,19 +57,17 @@ def _paired(units: np.ndarray) -> np.ndarray:
     The threshold is what a pair's column must have to be kept. One partner of every pair stays, the others are matched anew, exactly; which one, chance
     decides each time, so that any two can meet.
     """
-    import torch
     from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
 
     random, staying, moving = np.random.default_rng(0), *np.arange(len(units)).reshape(-1, 2).T
     for _ in range(max(ROUNDS, MATCHED // len(units))):
         turned = random.random(len(staying)) < 0.5
         staying, moving = np.where(turned, moving, staying), np.where(turned, staying, moving)
         threshold = np.quantile(units[staying] + units[moving], 1 - KEPT).astype(np.float32)
-        short, offered = torch.from_numpy(threshold - units[staying]), torch.from_numpy(units[moving])
-        gains, above = torch.empty(len(short), len(offered)), torch.empty_like(offered)
-        for one, gain in zip(short, gains, strict=True):
-            torch.sum(torch.sub(offered, one, out=above).clamp_(min=0), 1, out=gain)
-        moving = moving[linear_sum_assignment(gains.numpy(), maximize=True)[1]]
+        # max(x, 0) = (x + |x|) / 2, and what is the same for a whole row or column does not change who is matched with whom.
+        gains = cdist(threshold - units[staying], units[moving], "cityblock")
+        moving = moving[linear_sum_assignment(gains, maximize=True)[1]]
     return np.stack([staying, moving], axis=1).reshape(-1)
 
 

@@ -42,7 +42,7 @@ class Sample:
 
 
 def measure(calls: Mapping[str, Callable[[], object]], seconds: float = 2.0) -> dict[str, Sample]:
-    """All are timed in turns (A B A B ...) for about `seconds` altogether, each turn after one call that is not timed.
+    """All are timed in turns (A B A B ...) for about `seconds` altogether, each turn after one call that is not timed, unless there is one only.
 
     That call brings the network's own data back into the caches, which the others used meanwhile: what is timed is a network called again and again.
     """
@@ -51,7 +51,8 @@ def measure(calls: Mapping[str, Callable[[], object]], seconds: float = 2.0) -> 
     end = time.perf_counter() + seconds
     while len(next(iter(rounds.values()))) < MIN_ROUNDS or (time.perf_counter() < end and len(next(iter(rounds.values()))) < MAX_ROUNDS):
         for name, call in calls.items():
-            call()
+            if len(calls) > 1:
+                call()
             rounds[name].append(_time(call, repeats[name]))
     return {name: Sample(tuple(times)) for name, times in rounds.items()}
 

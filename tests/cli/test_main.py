@@ -9,7 +9,7 @@ import pytest
 from spcompile.cli import COMMANDS
 from spcompile.errors import DataError, ModelError
 
-PROGRAM = [sys.executable, "-c", "import sys; from spcompile.cli import main; sys.exit(main())"]
+PROGRAM = [sys.executable, "-m", "spcompile"]
 HEAVY = ("torch", "tvm", "onnx", "onnx_ir", "onnxruntime", "numpy", "scipy", "matplotlib", "rich", "jinja2", "cattrs")
 ARM = ("--target", "arm")
 
@@ -148,3 +148,13 @@ def test_a_reader_that_leaves_is_no_error():
     with os.fdopen(writing, "wb") as closed:
         done = subprocess.run([*PROGRAM, "targets"], stdout=closed, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_nothing_that_was_said_is_lost_at_the_end(tmp_path):
+    """The process ends at once, with what it wrote still to be flushed into a file."""
+    with (tmp_path / "out").open("w") as out:
+        done = subprocess.run([*PROGRAM, "targets"], stdout=out, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cortex-a76" in (tmp_path / "out").read_text()
+    missing = subprocess.run([*PROGRAM, tmp_path / "missing.onnx", *ARM, "--budget", "3ms"], capture_output=True, text=True)
+    assert missing.returncode == 2 and missing.stderr.count("\n") == 1 and "missing.onnx" in missing.stderr

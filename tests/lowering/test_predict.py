@@ -9,7 +9,7 @@ from spcompile.ir.layers import find_layers
 from spcompile.lowering import predict as module
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
-from spcompile.lowering.site import _best_tile
+from spcompile.lowering.site import BLOCK_ROWS, _best_tile
 from spcompile.patterns import parse_choice
 from spcompile.pruning import Magnitude, prune
 from spcompile.targets import load_target
@@ -65,3 +65,17 @@ def test_parts_add_up_to_the_network_that_is_lowered(device, notation):
     pruned = prune(model, {layer.name: choice for layer in layers if choice.sparsity}, None, Magnitude()).model
     added_s = predictor.fixed.expected_s + sum(predictor(layer, choice).expected_s for layer in layers)
     assert added_s == pytest.approx(Predictor(lower(pruned, target), target, 1).total.expected_s, rel=0.015)
+
+
+@pytest.mark.parametrize("shape", [(64, 96, 14, 3), (32, 48, 28, 1), (16, 16, 32, 3), (128, 64, 7, 1)])
+@pytest.mark.parametrize("device", ["zen5", "zen4", "x86-avx2", "cortex-a76", "cortex-a53"])
+def test_tiles_left_out_are_never_the_fastest(device, shape):
+    """All tiles, at every level, are the oracle of the few that are weighed."""
+    target, model = load_target(device), passes.prepare(ir.from_proto(convolution(*shape)))
+    (site,) = lower(model, target).sites.values()
+    for rows in BLOCK_ROWS:
+        for kept in (0.9, 0.5, 0.4, 0.3, 0.15, 0.1, 0.05):
+            blocks = round(kept * site.dense_blocks(rows))
+            oracle_s = [predict(kernel.work(), target, 1).expected_s for kernel in site.kernels(rows, blocks, target, 1, False)]
+            found = _best_tile(site, rows, blocks, target, 1, False)
+            assert found[2].expected_s <= 1.01 * min(oracle_s) if oracle_s else found is None, (rows, kept)
