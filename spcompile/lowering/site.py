@@ -82,7 +82,7 @@ class Site:
                     if lanes < 4 or not fits:
                         continue
                     count = self.dense_blocks(rows) if block_rows is None else blocks
-                    for outer, depths in self._orders(block_rows is None, vectors * lanes, threads):
+                    for outer, depths in self._orders(block_rows is None, lanes, threads):
                         parts = (
                             self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint, self.reach,
                             self.epilogue, self.operands, block_rows is None, outer, depths, scattered,
@@ -112,11 +112,11 @@ class Site:
         full = target.lanes_fp32
         return (full, full // 2) if self.positions < 2 * full else (full,)
 
-    def _orders(self, dense: bool, tile: int, threads: int) -> Iterator[tuple[bool, int]]:
+    def _orders(self, dense: bool, lanes: int, threads: int) -> Iterator[tuple[bool, int]]:
         """(positions outermost, ranges of columns)."""
         yield False, 1
         yield True, 1
-        if not dense and (threads == 1 or self.positions % tile == 0):
+        if not dense and (threads == 1 or self.positions % lanes == 0):
             yield from ((True, depths) for depths in DEPTHS[1:] if self.reach.planes // depths >= NARROWEST_DEPTH)
 
     def _gemv(self, block_rows: int | None, blocks: int, target: Target) -> Iterator[OffsetGemv]:

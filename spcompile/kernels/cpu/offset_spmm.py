@@ -6,7 +6,7 @@
 list; `vectors` registers of positions are accumulated at a time. See formats.block_rows for the lists.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spcompile.kernels.cpu.reach import BYTES, LINE, Reach
 from spcompile.kernels.cpu.streamed import IN_L2, values_ahead
@@ -24,8 +24,8 @@ class OffsetSpmm(TiledPositions, Kernel):
     """Pointers: x, values [blocks, rows], offsets [blocks], starts [depths * out_rows / rows + 1], y, then one per operand of the epilogue;
     with `scattered`, last, the row of y [out_rows] that each row computed is: so that empty rows can be gathered in blocks of their own.
 
-    The last tile is moved back so that it ends at the last position: some positions are computed twice, none beyond the end,
-    therefore `positions >= vectors * lanes` and y must not overlap any operand.
+    The last tile has as few registers as cover what is left, and is moved back so that it ends at the last position: some positions are computed twice,
+    none beyond the end, therefore `positions >= vectors * lanes` and y must not overlap any operand.
     With `depths` > 1 the columns are cut into so many ranges, one after the other for all rows (lists are sorted that way), so that the
     part of x a tile reads stays in L1; sums wait in y meanwhile. Then no tile may be computed by two threads at once.
     """
@@ -54,6 +54,21 @@ class OffsetSpmm(TiledPositions, Kernel):
     def chains(self) -> int:
         """Independent sums per register, so that few registers still hide the latency of a multiply-add."""
         return -(-LATENCY // (self.rows * self.vectors))
+
+    @property
+    def last_vectors(self) -> int:
+        """Registers of the last tile."""
+        return -(-(self.positions - (self.tiles - 1) * self.tile) // self.lanes)
+
+    @property
+    def last(self) -> "OffsetSpmm":
+        """The last tile alone."""
+        return replace(self, vectors=self.last_vectors, positions=self.last_vectors * self.lanes)
+
+    @property
+    def registers(self) -> int:
+        """Of positions, in all tiles together."""
+        return (self.tiles - 1) * self.vectors + self.last_vectors
 
     @property
     def asks_ahead(self) -> bool:
@@ -102,36 +117,36 @@ class OffsetSpmm(TiledPositions, Kernel):
         return self.out_rows // self.rows
 
     def work(self) -> Work:
-        rounds = self.blocks * self.tiles
-        cells = self.out_rows * self.tiles * self.vectors
+        rounds, reads = self.blocks * self.tiles, self.blocks * self.registers
+        cells = self.out_rows * self.registers
         tensors = sum(1 for operand in self.operands if operand.is_tensor)
         masks = sum(1 for operand in self.operands if operand.is_mask)
         fetched = self.tiles * self.depths * self.row_blocks * -(-self.tile // LINE) * (self.rows_ahead * (1 + tensors) + self.planes_ahead)
         waiting = cells * (self.depths - 1)  # sums kept for the next range of columns
-        once = self.vectors if self.rows == 1 else self.rows if self.vectors == 1 else 0
+        once = reads if self.rows == 1 else rounds * self.rows if self.vectors == 1 else 0
         return Work(
             lanes=self.lanes,
-            fma=rounds * self.rows * self.vectors,
+            fma=reads * self.rows,
             arithmetic=cells * operations(self.epilogue) + (cells * self.depths if self.depths > 1 else 0),  # choosing between sums and zeros
-            loads=rounds * self.vectors + cells * (tensors + masks / self.rows) + waiting,  # a mask is the same for all rows of a block
+            loads=reads + cells * (tensors + masks / self.rows) + waiting,  # a mask is the same for all rows of a block
             broadcasts=rounds * self.rows,
             stores=cells + waiting,
             scalar_loads=rounds,
             scalar=rounds * (3 if self.rows == 1 else 7) + (rounds if self.values_ahead else 0) + fetched,
-            used_once=rounds * once,
-            crossing=0 if self.reach.aligned else rounds * self.vectors * (self.lanes - 1) / LINE,
+            used_once=once,
+            crossing=0 if self.reach.aligned else reads * (self.lanes - 1) / LINE,
             steps=rounds / self.chains,
             loops=self.row_blocks * self.tiles * self.depths,
             waits=self.row_blocks * self.tiles * (self.depths - 1),
-            streams=self._streams(rounds, tensors, waiting),
+            streams=self._streams(rounds, reads, tensors, waiting),
             units=self.tiles if self.positions_outer else self.row_blocks,
             macs=self.blocks * self.rows * self.positions,
         )
 
-    def _streams(self, rounds: int, tensors: int, waiting: int) -> tuple[Stream, ...]:
+    def _streams(self, rounds: int, reads: int, tensors: int, waiting: int) -> tuple[Stream, ...]:
         """x is read anew in every round, and for a first time from where it lies; tiles outside pass over the values once a tile."""
         reach = self.reach
-        read = rounds * (self.tile + (0 if reach.aligned else LINE - 1)) * BYTES
+        read = (reads * self.lanes + rounds * (0 if reach.aligned else LINE - 1)) * BYTES
         x_bytes, y_bytes = self.x_footprint * BYTES, self.out_rows * self.y_row_stride * BYTES
         values = self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
         if self.positions_outer:

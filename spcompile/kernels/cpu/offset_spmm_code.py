@@ -1,6 +1,7 @@
 """The code of `OffsetSpmm`: tiles of positions and row blocks in the order asked, then the offset list, then rows x vectors in registers."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import LINE
@@ -38,19 +39,39 @@ class Code:
 
         k = self.k
         if k.positions_outer:
-            with outer_loop(k.tiles, threads) as tile, T.serial(0, k.depths) as depth, T.serial(0, k.row_blocks) as m:
-                self.block(tile, depth if k.depths > 1 else 0, m)
+            with outer_loop(k.tiles, threads) as tile:
+                self.of_its_width(tile, Code.all_rows)
         else:
             with outer_loop(k.row_blocks, threads) as m, T.serial(0, k.tiles) as tile:
-                self.block(tile, 0, m)
+                self.of_its_width(tile, lambda code, position: code.block(position, 0, m))
 
-    def block(self, tile, depth, m) -> None:
+    def of_its_width(self, tile, write: Callable[["Code", object], None]) -> None:
+        """write(code, first position) of a tile; of the last one in code of its own where it has fewer registers."""
+        from tvm.tirx.script.builder import ir as T
+
+        k = self.k
+        if k.last_vectors == k.vectors:
+            write(self, k.begin_of(tile))
+            return
+        with T.If(tile < k.tiles - 1):
+            with T.Then():
+                write(self, tile * k.tile)
+            with T.Else():
+                write(replace(self, k=k.last), k.positions - k.last.tile)
+
+    def all_rows(self, position) -> None:
+        """One tile of every row block, range by range of columns."""
+        from tvm.tirx.script.builder import ir as T
+
+        with T.serial(0, self.k.depths) as depth, T.serial(0, self.k.row_blocks) as m:
+            self.block(position, depth if self.k.depths > 1 else 0, m)
+
+    def block(self, position, depth, m) -> None:
         """One tile of one row block, over one range of columns."""
         from tvm.tirx.script.builder import ir as T
 
         k = self.k
-        position = k.begin_of(tile)
-        self.fetch(tile, depth, m, position)
+        self.fetch(position, depth, m)
         acc = registers(self.held * k.lanes)
         self.begin_sums(acc, depth, m * k.rows, position)
         self.sum_up(acc, depth, m, position)
@@ -63,7 +84,7 @@ class Code:
             with T.Else():
                 self.keep(acc, m * k.rows, position)
 
-    def fetch(self, tile, depth, m, position) -> None:
+    def fetch(self, position, depth, m) -> None:
         """Ask for what the end of this block and the next tile will touch: rows lie too far apart for the machine to foresee it.
 
         Sums that wait for the next range are read when the block begins, and so need no asking for.
@@ -80,8 +101,9 @@ class Code:
                     prefetch(buffer, row * operand.row_stride + at)
         for plane in range(k.planes_ahead):
             number = T.min((depth * k.row_blocks + m) * k.planes_ahead + plane, k.reach.planes - 1)
+            after = T.min(position + k.tile, k.positions - k.tile)
             for line in lines:
-                prefetch(self.x, number * k.reach.plane_elements + k.begin_of(tile + 1) + line, into_l2=True)
+                prefetch(self.x, number * k.reach.plane_elements + after + line, into_l2=True)
 
     def y_row(self, row):
         return self.row_of[row] if self.k.scattered else row

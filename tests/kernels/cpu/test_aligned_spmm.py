@@ -83,7 +83,7 @@ def test_epilogue(call_kernels, target):
 
 
 def test_loads_cross_no_line_and_each_group_is_a_loop():
-    parts = (64, 448, 1, 8, 16, 448, 1000, 64 * 512, Reach(64, 512, 3, 3, 30))
+    parts = (64, 512, 1, 8, 16, 512, 1000, 64 * 512, Reach(64, 512, 3, 3, 30))
     anywhere, aligned = OffsetSpmm(*parts), AlignedSpmm(*parts, residues=(15, 1, 0))
     assert anywhere.work().crossing > 0 == aligned.work().crossing
     assert aligned.work().loops == 3 * anywhere.work().loops and aligned.work().macs == anywhere.work().macs

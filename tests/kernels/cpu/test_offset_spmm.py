@@ -88,7 +88,13 @@ def test_product_of_two_threads(call_kernels, target):
     """With ranges of columns, sums wait in y: there the tiles must not overlap."""
     rng = np.random.default_rng(2)
     lanes = target.lanes_fp32
-    tiles = [(4, 2, lanes, 67, True, 1, False), (4, 2, lanes, 67, False, 1, False), (2, 2, lanes, 6 * lanes, True, 2, False), (6, 2, lanes, 67, True, 1, True)]
+    tiles = [
+        (4, 2, lanes, 67, True, 1, False),
+        (4, 2, lanes, 67, False, 1, False),
+        (2, 2, lanes, 6 * lanes, True, 2, False),
+        (2, 3, lanes, 8 * lanes, True, 2, False),
+        (6, 2, lanes, 67, True, 1, True),
+    ]
     cases = [case(*shape, rng) for shape in tiles]
     for shape, (_, expected), arrays in zip(tiles, cases, call_kernels([call for call, _ in cases], target, threads=2), strict=True):
         check(arrays[4], expected, shape)
@@ -129,6 +135,14 @@ def test_tiles_must_fit_the_positions():
         OffsetSpmm(3, 16, 2, 1, 16, 16, 4, 64, 64)
     with pytest.raises(AssertionError):  # a shared list is not cut into ranges
         OffsetSpmm(2, 16, 2, 1, 16, 16, 4, 64, 64, shared_list=True, depths=2)
+
+
+@pytest.mark.parametrize(("positions", "last", "registers"), [(224, 4, 14), (220, 4, 14), (240, 5, 15), (80, 5, 5), (81, 1, 6)])
+def test_the_last_tile_has_as_few_registers_as_cover_what_is_left(positions, last, registers):
+    kernel = OffsetSpmm(8, positions, 4, 5, 16, positions, 20, 1024, Reach(8, 256, 1, 1, 16))
+    assert (kernel.last_vectors, kernel.registers) == (last, registers)
+    assert kernel.work().fma == 20 * 4 * registers and kernel.work().stores == 8 * registers
+    assert kernel.last.tiles == 1 and kernel.last.tile == last * 16
 
 
 def test_few_registers_sum_in_independent_chains():
