@@ -2,7 +2,8 @@
 
     y[m, p] = epilogue( sum_j value[m, j] * x[offset[m, j] + p * x_position_stride], m, p )
 
-A linear layer on one position reads each weight once, so memory binds: values stream in order, `rows` neighbouring rows per entry.
+A linear layer on one position reads each weight once, so memory binds: values stream in order, `rows` neighbouring rows per entry. Entries narrower than
+a register are multiplied several at a time, `sharing` of them side by side, and their sums are added up when the list ends.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from spcompile.kernels.operand import Operand, load_operands, operand_pointers
 from spcompile.kernels.work import Stream, Work
 
 ASKED_AHEAD = (4, 8)  # rows of a block
-UNROLL = 4  # independent sums, so that the latency of one multiply-add does not bind
+CHAINS = {1: 4, 2: 2, 4: 2, 8: 1, 16: 1}  # by `sharing`: independent sums, so that the latency of a multiply-add does not bind
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,25 @@ class OffsetGemv(Kernel):
         assert self.out_rows % self.rows == 0, self
 
     @property
+    def sharing(self) -> int:
+        """Entries in one register, a power of two."""
+        return 1 << max(0, (self.lanes // self.rows).bit_length() - 1)
+
+    @property
+    def chains(self) -> int:
+        return CHAINS[self.sharing]
+
+    @property
+    def round(self) -> int:
+        """Entries that are multiplied without a branch in between."""
+        return self.sharing * self.chains
+
+    @property
     def lines_ahead(self) -> range:
-        """Where the cache lines of values begin that are asked for with each UNROLL blocks, from their first value on. Narrow blocks only: wide ones fill
+        """Where the cache lines of values begin that are asked for with each round of entries, from their first value on. Narrow blocks only: wide ones fill
         registers, and so memory's pipeline, by themselves."""
         ahead = values_ahead(self.out_rows, self.x_footprint, IN_L3) if self.rows in ASKED_AHEAD and not self.shared_list else 0
-        return range(ahead, ahead + UNROLL * self.rows if ahead else 0, LINE)
+        return range(ahead, ahead + self.round * self.rows if ahead else 0, LINE)
 
     @property
     def code(self) -> tuple:
@@ -63,20 +78,23 @@ class OffsetGemv(Kernel):
 
     def work(self) -> Work:
         inner = self.blocks * self.positions
-        registers = -(-self.rows // self.lanes)
+        wide = -(-self.rows // self.lanes)  # registers of an entry
+        multiplied = inner * wide / self.sharing
         row_blocks = self.out_rows // self.rows
+        joined = wide * (self.chains - 1) + self.sharing.bit_length() - 1
         values_bytes = self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
         return Work(
             lanes=self.lanes,
-            fma=inner * registers,
-            arithmetic=row_blocks * self.positions * registers * (operations(self.epilogue) + UNROLL - 1),
-            loads=inner * registers,
+            fma=multiplied,
+            arithmetic=row_blocks * self.positions * (wide * operations(self.epilogue) + joined)
+            + inner * (1 - 1 / self.sharing),  # side by side: a shuffle each
+            loads=multiplied,
             broadcasts=inner,
-            stores=row_blocks * self.positions * registers,
+            stores=row_blocks * self.positions * wide,
             scalar_loads=inner,
-            scalar=inner * (1.5 + len(self.lines_ahead) / UNROLL),
-            used_once=inner * registers,
-            steps=inner / UNROLL,
+            scalar=inner * (0.5 + 4 / self.round + len(self.lines_ahead) / self.round),
+            used_once=multiplied,
+            steps=inner / self.round,
             loops=row_blocks * self.positions,
             streams=(
                 Stream(values_bytes, values_bytes, cold=True),
@@ -96,42 +114,63 @@ def _emit(k: OffsetGemv, threads: int):
 
     from spcompile.kernels.script import kernel_function, outer_loop, prefetch, registers
 
-    row_blocks = k.out_rows // k.rows
+    row_blocks, width = k.out_rows // k.rows, k.sharing * k.rows
     per_block = k.blocks // row_blocks  # of a shared list
 
     def body(x, value, offset, start, y, **operands):
-        def accumulate(acc, slot, entry, first, at):
-            scalar = x[offset[entry] + at]
-            with T.vectorized(0, k.rows) as r:
-                T.buffer_store(acc, acc[slot * k.rows + r] + value[first + r] * scalar, [slot * k.rows + r])
+        def accumulate(acc, chain, entry, first, at):
+            """`sharing` entries, each number of x beside itself as often as an entry has rows."""
+            spread = registers(width)
+            for place in range(k.sharing):
+                with T.vectorized(0, k.rows) as r:
+                    T.buffer_store(spread, x[offset[entry + place] + at], [place * k.rows + r])
+            with T.vectorized(0, width) as i:
+                T.buffer_store(acc, acc[chain * width + i] + value[first + i] * spread[i], [chain * width + i])
 
-        def finish(acc, m, p):
+        def finish(acc, rest, m, p):
+            _join(acc, k.chains, width, k.rows)
             with T.vectorized(0, k.rows) as r:
-                total = acc[r]
-                for slot in range(1, UNROLL):
-                    total = total + acc[slot * k.rows + r]
                 row = m * k.rows + r
-                result = evaluate(k.epilogue, [total, *load_operands(operands.values(), k.operands, row, p)])
+                result = evaluate(k.epilogue, [acc[r] + rest[r], *load_operands(operands.values(), k.operands, row, p)])
                 T.buffer_store(y, result, [row * k.y_row_stride + p * k.y_position_stride])
 
         with outer_loop(row_blocks, threads) as m, T.serial(0, k.positions) as p:
-            acc = registers(UNROLL * k.rows)
-            for slot in range(UNROLL):
-                with T.vectorized(0, k.rows) as r:
-                    T.buffer_store(acc, T.float32(0), [slot * k.rows + r])
+            acc, rest = registers(k.chains * width), registers(k.rows)
+            for chain in range(k.chains):
+                with T.vectorized(0, width) as i:
+                    T.buffer_store(acc, T.float32(0), [chain * width + i])
+            with T.vectorized(0, k.rows) as r:
+                T.buffer_store(rest, T.float32(0), [r])
             begin = 0 if k.shared_list else start[m]
             count = per_block if k.shared_list else start[m + 1] - start[m]
-            first = (m * per_block if k.shared_list else begin) * k.rows
-            with T.serial(0, T.truncdiv(count, UNROLL)) as group:
+            first, at = (m * per_block if k.shared_list else begin) * k.rows, p * k.x_position_stride
+            with T.serial(0, T.truncdiv(count, k.round)) as group:
                 for line in k.lines_ahead:
-                    prefetch(value, first + group * UNROLL * k.rows + line)
-                for slot in range(UNROLL):
-                    j = group * UNROLL + slot
-                    accumulate(acc, slot, begin + j, first + j * k.rows, p * k.x_position_stride)
-            with T.serial(0, T.truncmod(count, UNROLL)) as rest:
-                j = T.truncdiv(count, UNROLL) * UNROLL + rest
-                accumulate(acc, 0, begin + j, first + j * k.rows, p * k.x_position_stride)
-            finish(acc, m, p)
+                    prefetch(value, first + group * k.round * k.rows + line)
+                for chain in range(k.chains):
+                    j = group * k.round + chain * k.sharing
+                    accumulate(acc, chain, begin + j, first + j * k.rows, at)
+            with T.serial(0, T.truncmod(count, k.round)) as left:
+                j = T.truncdiv(count, k.round) * k.round + left
+                with T.vectorized(0, k.rows) as r:
+                    T.buffer_store(rest, rest[r] + value[first + j * k.rows + r] * x[offset[begin + j] + at], [r])
+            finish(acc, rest, m, p)
 
     pointers = {"x": "float32", "value": "float32", "offset": "int32", "start": "int32", "y": "float32"}
     return kernel_function(k.name, pointers | operand_pointers(k.operands), body)
+
+
+def _join(acc, chains: int, width: int, rows: int) -> None:
+    """All sums into the first `rows` lanes: chains together, then half of what is left onto the other half."""
+    from tvm.tirx import Shuffle
+    from tvm.tirx.script.builder import ir as T
+
+    from spcompile.kernels.script import run
+
+    total = acc[run(0, width)]
+    for chain in range(1, chains):
+        total = total + acc[run(chain * width, width)]
+    while width > rows:
+        width //= 2
+        total = Shuffle([total], list(range(width))) + Shuffle([total], list(range(width, 2 * width)))
+    T.buffer_store(acc, total, [run(0, width)])
