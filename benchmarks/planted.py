@@ -31,7 +31,7 @@ def worse_tile(layer: str, factor: float) -> Iterator[list[float]]:
         if not inside or not inside[-1]:
             return best, rows, latency
         best_s = predict(best.work(), target, threads).expected_s
-        kernels = site.kernels(rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered)
+        kernels = site.kernels(rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered, round(blocks(1)))
         slower = [(predict(kernel.work(), target, threads).expected_s / best_s, kernel) for kernel in kernels]
         times, kernel = min((entry for entry in slower if entry[0] >= factor), key=lambda entry: entry[0])
         found.append(times)

@@ -121,7 +121,7 @@ def _product(emitter: Emitter, site: Site, layer: Layer, matrix: np.ndarray, off
     matrix = matrix[order] if scattered else matrix
     kept = matrix != 0
     kernel, block_rows, _ = fastest(site, lambda rows: count_blocks(kept, rows), emitter.target, emitter.threads, scattered=scattered)
-    kernel = emitter.pick(layer.name, Product(site, block_rows, kernel.blocks if block_rows else 0, scattered), kernel)
+    kernel = emitter.pick(layer.name, Product(site, block_rows, kernel.blocks if block_rows else 0, scattered, int(kept.sum())), kernel)
     if scattered and block_rows is None:
         matrix, scattered = matrix[np.argsort(order)], False
     if isinstance(kernel, OffsetGemv) and kernel.out_rows > site.rows:

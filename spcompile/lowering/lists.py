@@ -5,6 +5,7 @@ import numpy as np
 from spcompile.formats.block_rows import BlockRows, pack
 from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
+from spcompile.kernels.cpu.subset_spmm import SubsetSpmm
 from spcompile.kernels.kernel import Kernel
 
 
@@ -21,6 +22,8 @@ def sparse_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray, in_cha
     listed = offsets[row_block * packed.groups // packed.row_blocks, packed.columns]
     if not isinstance(kernel, OffsetSpmm):
         return packed.values.ravel(), listed, packed.starts
+    if isinstance(kernel, SubsetSpmm):
+        return _subset_lists(kernel, packed, row_block, listed, in_channels)
     part, parts, listed = _part(kernel, packed, row_block, listed, in_channels)
     lengths = np.bincount(part, minlength=parts)
     order = np.argsort(part, kind="stable")
@@ -35,3 +38,15 @@ def _part(kernel: OffsetSpmm, packed: BlockRows, row_block: np.ndarray, listed: 
         return part, parts, listed
     residue = listed % kernel.lanes
     return part * len(kernel.residues) + np.searchsorted(-np.array(kernel.residues), -residue), parts * len(kernel.residues), listed - residue
+
+
+def _subset_lists(kernel: SubsetSpmm, packed: BlockRows, row_block: np.ndarray, listed: np.ndarray, in_channels: int):
+    """By ranges of columns, blocks of rows, and which of these rows keep a weight."""
+    part, parts, _ = _part(kernel, packed, row_block, listed, in_channels)
+    kept, subsets = packed.values != 0, len(kernel.subsets)
+    number = part * subsets + kept @ (1 << np.arange(kernel.rows)) - 1
+    order = np.argsort(number, kind="stable")
+    ends = np.cumsum(np.bincount(number, minlength=parts * subsets)).reshape(parts, subsets)
+    values = np.cumsum(np.bincount(part, kept.sum(axis=1), parts))
+    starts = np.column_stack([np.append(0, values[:-1]), np.append(0, ends[:-1, -1]), ends])
+    return packed.values[order][kept[order]], listed[order], starts.astype(np.int32).ravel()

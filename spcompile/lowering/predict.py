@@ -10,6 +10,7 @@ from spcompile.ir.layer import Layer
 from spcompile.kernels.cpu.border import Border
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.reach import BYTES
+from spcompile.kernels.cpu.subset_spmm import SUBSET_ROWS
 from spcompile.kernels.kernel import Kernel
 from spcompile.lowering.lower import Lowered
 from spcompile.lowering.site import BLOCK_ROWS, Site, fastest
@@ -55,7 +56,7 @@ class Predictor:
             return self._present[layer.name]
         site = self._sites[layer.name]
         whole_rows = isinstance(choice.pattern, Channel) and site.scatters
-        widest = BLOCK_ROWS[-1] if whole_rows else 2 * choice.pattern.block_rows
+        widest = BLOCK_ROWS[-1] if whole_rows else max(2 * choice.pattern.block_rows, SUBSET_ROWS[-1])
         kernel, rows, _ = fastest(site, lambda rows: expected_blocks(site, choice, rows), self._target, self._threads, widest, whole_rows)
         listed = 1.0 if rows is None else expected_blocks(site, choice, rows) * (rows + 1) / (site.rows * site.columns)  # an offset for each block
         latency = self._time(kernel, self._workspace_bytes + self._weight_bytes * min(1.0, listed)).scaled(site.calls)

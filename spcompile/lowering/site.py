@@ -12,6 +12,7 @@ from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import LATENCY, OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
+from spcompile.kernels.cpu.subset_spmm import SUBSET_ROWS, SubsetSpmm
 from spcompile.kernels.expression import Expression
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
@@ -62,34 +63,40 @@ class Site:
     def dense_blocks(self, block_rows: int) -> int:
         return self.rows // block_rows * self.columns
 
-    def kernels(self, block_rows: int | None, blocks: int, target: Target, threads: int, scattered: bool) -> Iterator[Kernel]:
-        """Every register tile and loop order that this format allows on the target."""
+    def kernels(self, block_rows: int | None, blocks: int, target: Target, threads: int, scattered: bool, weights: int = 0) -> Iterator[Kernel]:
+        """Every register tile and loop order that this format allows on the target. weights: kept in all blocks together, where these are not full."""
         if self.x_position_stride == 1 and self.y_position_stride == 1 and self.positions > 1:
-            yield from self._spmm(block_rows, blocks, target, threads, scattered and block_rows is not None)
+            yield from self._spmm(block_rows, blocks, target, threads, scattered and block_rows is not None, weights)
             if block_rows is None and self.groups == 1:
                 yield from self._gemm(target)
         if self.positions <= FEW_POSITIONS and not scattered:
             yield from self._gemv(block_rows, blocks, target)
 
-    def _spmm(self, block_rows: int | None, blocks: int, target: Target, threads: int, scattered: bool) -> Iterator[OffsetSpmm]:
+    def _spmm(self, block_rows: int | None, blocks: int, target: Target, threads: int, scattered: bool, weights: int) -> Iterator[OffsetSpmm]:
         per_group = self.rows // self.groups
         for rows in (r for r in DENSE_ROWS if per_group % r == 0) if block_rows is None else (block_rows,):
-            for lanes in self._lanes(target):
-                for vectors in range(1, WIDEST + 1):
-                    read = 1 if rows == 1 and target.folds_loads else vectors  # what one row uses once needs no register of its own
-                    registers = max(rows * vectors, LATENCY) + read + 1
-                    fits = registers <= target.vector_registers and vectors * lanes <= self.positions
-                    if lanes < 4 or not fits:
-                        continue
-                    count = self.dense_blocks(rows) if block_rows is None else blocks
-                    for outer, depths in self._orders(block_rows is None, lanes, threads):
-                        parts = (
-                            self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint, self.reach,
-                            self.epilogue, self.operands, block_rows is None, outer, depths, scattered,
-                        )  # fmt: skip
+            count, partly_kept = (self.dense_blocks(rows), False) if block_rows is None else (blocks, blocks <= weights < rows * blocks)
+            for lanes, vectors in product(self._lanes(target), range(1, WIDEST + 1)):
+                if lanes < 4 or vectors * lanes > self.positions:
+                    continue
+                whole, subsets = self._fits(rows, vectors, target)
+                for outer, depths in self._orders(block_rows is None, lanes, threads):
+                    parts = (
+                        self.rows, self.positions, rows, vectors, lanes, self.y_row_stride, count, self.x_footprint, self.reach,
+                        self.epilogue, self.operands, block_rows is None, outer, depths, scattered,
+                    )  # fmt: skip
+                    if whole:
                         yield OffsetSpmm(*parts)
-                        if block_rows == 1 and lanes >= NARROWEST and vectors >= LATENCY and any(self.residues):
-                            yield AlignedSpmm(*parts, tuple(sorted({residue % lanes for residue in self.residues}, reverse=True)))
+                    if whole and block_rows == 1 and lanes >= NARROWEST and vectors >= LATENCY and any(self.residues):
+                        yield AlignedSpmm(*parts, tuple(sorted({residue % lanes for residue in self.residues}, reverse=True)))
+                    if subsets and partly_kept:
+                        yield SubsetSpmm(*parts, weights)
+
+    def _fits(self, rows: int, vectors: int, target: Target) -> tuple[bool, bool]:
+        """Has the target registers enough for a tile, where all rows keep the same columns, and where they need not?"""
+        sums = rows * vectors
+        read = 1 if rows == 1 and target.folds_loads else vectors  # what one row uses once needs no register of its own
+        return max(sums, LATENCY) + read + 1 <= target.vector_registers, rows in SUBSET_ROWS and sums + rows + 1 <= target.vector_registers
 
     def _gemm(self, target: Target) -> Iterator[OffsetGemm]:
         """One or two rows of pixels of each width that cuts the image's evenly, against as many registers of rows as there are left."""
@@ -144,32 +151,42 @@ def fastest(
     blocks: block rows -> how many blocks of that many rows hold a non-zero. widest: block rows beyond which it is not worth
     looking. scattered: rows come in another order than the output's.
     """
-    formats = [rows for rows in site.formats() if rows is None or rows <= widest]
-    found = (_best_tile(site, rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered) for rows in formats)
+    formats, weights = [rows for rows in site.formats() if rows is None or rows <= widest], round(blocks(1))
+    found = (_best_tile(site, rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered, weights) for rows in formats)
     kernel, rows, latency = min((option for option in found if option is not None), key=lambda option: option[2].expected_s)
     return kernel, rows, latency.scaled(site.calls)
 
 
 @lru_cache(maxsize=100_000)
-def _best_tile(site: Site, rows: int | None, blocks: int, target: Target, threads: int, scattered: bool) -> tuple[Kernel, int | None, Latency] | None:
+def _best_tile(
+    site: Site, rows: int | None, blocks: int, target: Target, threads: int, scattered: bool, weights: int = 0
+) -> tuple[Kernel, int | None, Latency] | None:
     """None where the target has too few registers for so many rows."""
     if rows is None:
         kernels = site.kernels(None, 0, target, threads, scattered)
     else:
-        kernels = (replace(kernel, blocks=blocks) for kernel in _promising(site, rows, target, threads, scattered))
+        partly_kept = blocks <= weights < rows * blocks
+        promising = _promising(site, rows, target, threads, scattered)
+        kernels = (_counted(kernel, blocks, weights) for kernel in promising if partly_kept or not isinstance(kernel, SubsetSpmm))
     return min(((kernel, rows, predict(kernel.work(), target, threads)) for kernel in kernels), key=lambda option: option[2].expected_s, default=None)
 
 
 @lru_cache(maxsize=10_000)
 def _promising(site: Site, rows: int, target: Target, threads: int, scattered: bool) -> tuple[Kernel, ...]:
-    """Of all tiles those that come near the fastest at one of SHARES: a few in place of a hundred are then weighed at every level."""
-    kernels = tuple(site.kernels(rows, 1, target, threads, scattered))
-    found = set()
-    for share in SHARES:
-        blocks = round(share * site.dense_blocks(rows))
-        times_s = [predict(replace(kernel, blocks=blocks).work(), target, threads).expected_s for kernel in kernels]
-        found |= {place for place, time_s in enumerate(times_s) if time_s <= NEAR * min(times_s)}
+    """Of all tiles those that come near the fastest of their kind at one of SHARES: a few in place of a hundred are then weighed at every level."""
+    total = site.dense_blocks(rows)
+    kernels, found = tuple(site.kernels(rows, total, target, threads, scattered, rows * total - 1)), set()
+    for share, subsets in product(SHARES, (False, True)):
+        blocks, weights = (1 - (1 - share) ** rows, share * rows) if subsets else (share, 0.0)
+        places = [place for place, kernel in enumerate(kernels) if isinstance(kernel, SubsetSpmm) == subsets]
+        times_s = [predict(_counted(kernels[place], round(total * blocks), round(total * weights)).work(), target, threads).expected_s for place in places]
+        found |= {place for place, time_s in zip(places, times_s, strict=True) if time_s <= NEAR * min(times_s)}
     return tuple(kernels[place] for place in sorted(found))
+
+
+def _counted(kernel: Kernel, blocks: int, weights: int) -> Kernel:
+    """The kernel for so many of either."""
+    return replace(kernel, blocks=blocks, weights=weights) if isinstance(kernel, SubsetSpmm) else replace(kernel, blocks=blocks)
 
 
 @dataclass(frozen=True)
@@ -180,6 +197,7 @@ class Product:
     rows: int | None  # of a block; None = dense
     blocks: int  # 0 where dense
     scattered: bool
+    weights: int = 0  # in all blocks together
 
     def contenders(self, target: Target, threads: int) -> list[Kernel]:
         """Kernels that are worth a measurement, at most CONTENDERS, the one predicted fastest first.
@@ -195,4 +213,4 @@ class Product:
         return found[:CONTENDERS]
 
     def kernels(self, target: Target, threads: int) -> Iterator[Kernel]:
-        return self.site.kernels(self.rows, self.blocks, target, threads, self.scattered)
+        return self.site.kernels(self.rows, self.blocks, target, threads, self.scattered, self.weights)

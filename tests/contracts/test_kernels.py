@@ -21,6 +21,7 @@ from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.cpu.reduce import Reduce
+from spcompile.kernels.cpu.subset_spmm import SubsetSpmm
 from spcompile.kernels.cpu.window import Window
 from spcompile.kernels.expression import constant, operand
 from spcompile.kernels.kernel import Kernel
@@ -44,6 +45,7 @@ KERNELS: dict[str, Kernel] = {
     "product by ranges": OffsetSpmm(8, 48, 2, 2, 8, 48, 20, 1024, REACH, depths=2),
     "scattered product": OffsetSpmm(8, 48, 2, 2, 8, 48, 20, 1024, REACH, scattered=True),
     "aligned product": AlignedSpmm(8, 96, 1, 4, 16, 96, 20, 1024, REACH, residues=(15, 1, 0)),
+    "product of subsets": SubsetSpmm(8, 48, 4, 2, 8, 48, 20, 1024, REACH, BIAS, (Operand(1, 0),), weights=50),
     "dense product": OffsetSpmm(8, 48, 4, 2, 8, 48, 32, 1024, REACH, shared_list=True, positions_outer=False),
     "reduce": Reduce.over("add", [(3, 40, 1), (8, 1, 3)], [(5, 8)], 8, ("square", operand(0)), ("sqrt", operand(0))),
     "depthwise": Window("dot", 6, 40, (0, 1, 2, 8, 9, 10), 64, 64, 2, 8, 2, BIAS, (Operand(1, 0),)),

@@ -7,7 +7,9 @@ from spcompile.ir.layers import find_layers
 from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
+from spcompile.kernels.cpu.subset_spmm import SubsetSpmm
 from spcompile.kernels.cpu.window import Window
+from spcompile.lowering import linear
 from spcompile.lowering.tuning_store import TuningStore
 from spcompile.passes import prepare
 from spcompile.patterns import GENERAL, Choice
@@ -163,6 +165,22 @@ def test_single_weights_read_in_whole_registers(build, assert_compiles, monkeypa
         monkeypatch.setattr(TuningStore, "pick", lambda *_, pick=pick: pick)
         program = assert_compiles(model, target)
         assert sum(isinstance(kernel, AlignedSpmm) for kernel in program.kernels) == 3
+
+
+@pytest.mark.parametrize("target", BOTH)
+@pytest.mark.parametrize(("rows", "at"), [(2, 0.0), (2, 0.8), (4, 0.4), (4, 0.99)])
+def test_single_weights_of_several_rows_at_a_time(build, assert_compiles, monkeypatch, rows, at, target):
+    """The same three convolutions, with some of the kernels that are offered for each."""
+    random = np.random.default_rng(0)
+    weights = {name: normal(16, channels, 3, 3) * (random.random((16, channels, 3, 3)) < 0.5) for name, channels in (("w", 64), ("u", 16), ("v", 16))}
+
+    def choose(site, blocks, target, threads, **_):
+        found = [kernel for kernel in site.kernels(rows, blocks(rows), target, threads, False, blocks(1)) if isinstance(kernel, SubsetSpmm)]
+        return found[int(at * len(found))], rows, None
+
+    monkeypatch.setattr(linear, "fastest", choose)
+    program = assert_compiles(build(ALIGNED_MODEL.format(18, 17), b=normal(16), **weights), target)
+    assert sum(isinstance(kernel, SubsetSpmm) for kernel in program.kernels) == 3
 
 
 def test_rows_and_layers_of_zeros(build, assert_compiles):

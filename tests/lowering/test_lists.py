@@ -9,6 +9,7 @@ from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import LINE, Reach
+from spcompile.kernels.cpu.subset_spmm import SUBSET_ROWS, SubsetSpmm
 from spcompile.lowering.lists import dense_lists, sparse_lists
 
 ROWS, TAPS, CHANNELS = 8, 9, 4
@@ -55,6 +56,27 @@ def test_the_matrix_is_there_once_and_in_its_lists(kernel, matrix, offsets):
             assert column % CHANNELS * depths // CHANNELS == depth
             found[block * kernel.rows : (block + 1) * kernel.rows, column] += values[entry * kernel.rows : (entry + 1) * kernel.rows]
     np.testing.assert_array_equal(found, matrix)
+
+
+@pytest.mark.parametrize("depths", [1, 2])
+@pytest.mark.parametrize("rows", SUBSET_ROWS)
+def test_each_column_is_in_the_list_of_the_rows_that_keep_it(matrix, offsets, rows, depths):
+    kernel = SubsetSpmm(ROWS, 64, rows, 4, LINE, 64, 100, 1000, Reach(CHANNELS, 112, 3, 3, 8), depths=depths, weights=150)
+    values, listed, starts = sparse_lists(kernel, matrix, offsets, CHANNELS)
+    records, found, at = starts.reshape(depths, ROWS // rows, kernel.record), np.zeros_like(matrix), 0
+    column_of = {int(offset): column for column, offset in enumerate(offsets[0])}
+    for depth, block in itertools.product(range(depths), range(ROWS // rows)):
+        record = records[depth, block]
+        assert record[0] == at
+        for subset, (first, end) in zip(kernel.subsets, itertools.pairwise(record[1:]), strict=True):
+            for offset in listed[first:end]:
+                column = column_of[int(offset)]
+                assert column % CHANNELS * depths // CHANNELS == depth
+                assert (matrix[block * rows : (block + 1) * rows, column] != 0).nonzero()[0].tolist() == list(subset)
+                found[[block * rows + row for row in subset], column] = values[at : at + len(subset)]
+                at += len(subset)
+    np.testing.assert_array_equal(found, matrix)
+    assert at == len(values) == np.count_nonzero(matrix)
 
 
 def test_groups_have_offsets_of_their_own(matrix):

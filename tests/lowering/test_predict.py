@@ -75,7 +75,10 @@ def test_tiles_left_out_are_never_the_fastest(device, shape):
     (site,) = lower(model, target).sites.values()
     for rows in BLOCK_ROWS:
         for kept in (0.9, 0.5, 0.4, 0.3, 0.15, 0.1, 0.05):
-            blocks = round(kept * site.dense_blocks(rows))
-            oracle_s = [predict(kernel.work(), target, 1).expected_s for kernel in site.kernels(rows, blocks, target, 1, False)]
-            found = _best_tile(site, rows, blocks, target, 1, False)
-            assert found[2].expected_s <= 1.01 * min(oracle_s) if oracle_s else found is None, (rows, kept)
+            # Weights dropped one by one, and whole blocks.
+            for blocks, weights in ((1 - (1 - kept) ** rows, kept), (kept, kept)):
+                counts = round(blocks * site.dense_blocks(rows)), round(weights * site.dense_blocks(1))
+                kernels = site.kernels(rows, counts[0], target, 1, False, counts[1])
+                oracle_s = [predict(kernel.work(), target, 1).expected_s for kernel in kernels]
+                found = _best_tile(site, rows, counts[0], target, 1, False, counts[1])
+                assert found[2].expected_s <= 1.01 * min(oracle_s) if oracle_s else found is None, (rows, kept)

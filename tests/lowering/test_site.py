@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
+from spcompile.kernels.cpu.subset_spmm import SubsetSpmm
 from spcompile.kernels.expression import ACCUMULATOR
 from spcompile.lowering.site import Site, fastest
 from spcompile.targets import CPUS, load_target
@@ -37,7 +38,8 @@ def test_every_layer_has_a_kernel_on_every_device(site, target, threads, density
         if rows is not None:
             assert kernel.rows == rows and (site.rows // site.groups) % rows == 0
         if isinstance(kernel, OffsetSpmm):
-            read = 1 if kernel.rows == 1 and target.folds_loads else kernel.vectors
+            once = kernel.rows == 1 and target.folds_loads
+            read = kernel.rows if isinstance(kernel, SubsetSpmm) else 1 if once else kernel.vectors
             assert kernel.rows * kernel.vectors + read + 1 <= target.vector_registers and kernel.tile <= site.positions
             assert kernel.lanes <= target.lanes_fp32 and kernel.shared_list == (rows is None)
 

@@ -116,6 +116,11 @@ class OffsetSpmm(TiledPositions, Kernel):
     def row_blocks(self) -> int:
         return self.out_rows // self.rows
 
+    @property
+    def values_bytes(self) -> float:
+        """And of offsets."""
+        return self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
+
     def work(self) -> Work:
         rounds, reads = self.blocks * self.tiles, self.blocks * self.registers
         cells = self.out_rows * self.registers
@@ -148,7 +153,7 @@ class OffsetSpmm(TiledPositions, Kernel):
         reach = self.reach
         read = (reads * self.lanes + rounds * (0 if reach.aligned else LINE - 1)) * BYTES
         x_bytes, y_bytes = self.x_footprint * BYTES, self.out_rows * self.y_row_stride * BYTES
-        values = self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
+        values = self.values_bytes
         if self.positions_outer:
             tile = reach.planes * reach.run(self.tile) * reach.crowded(self.tile) * BYTES / self.depths
             first = min(read, x_bytes * (1 if reach.aligned else min(reach.rows, 1 + LINE / self.tile)))
