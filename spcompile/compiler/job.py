@@ -105,7 +105,7 @@ class Job:
         self.toolchain.check(model)
         data = calibration_of(calibration, model)
         if not in_order and any(pattern.block_rows > 1 for pattern in self.patterns):
-            model = permuted(model, data)
+            model = permuted(model, data, host.cores())
         evaluation = evaluation_of(evaluate, model, host.cores())
         sparsifier = Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress)
         return Loaded(model, sparsifier.data, evaluation, sparsifier, self.toolchain)

@@ -12,7 +12,6 @@ from spcompile.ir.layer import Layer
 from spcompile.ir.layers import weight
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.channels import Channels, free_channels, reordered
-from spcompile.runtime.host import cores
 
 LEVELS = 4  # of doubling: neighbours for blocks of 2, 4, 8 and 16 rows
 KEPT = 0.4  # share of weights that neighbours are chosen for; between a half and a fifth the outcome hardly differs
@@ -22,14 +21,14 @@ SAMPLES = 16  # of the calibration data, which say how large inputs are
 COLUMNS = 512  # drawn by chance, that stand for all where there are more: the time of matching grows with rows squared times columns
 
 
-def permuted(model: ir.Model, calibration: Calibration | None = None) -> ir.Model:
+def permuted(model: ir.Model, calibration: Calibration | None = None, threads: int = 1) -> ir.Model:
     """A copy that computes the same, the rows of its layers in an order that suits blocks of 2, 4, 8 and 16 rows. model: prepared.
 
     Without calibration data all inputs count as equally large.
     """
     channels = sorted((found for found in free_channels(model) if found.count > 1), key=lambda found: -found.count)
     powers = _powers(model, calibration) if calibration is not None else {}
-    with ThreadPoolExecutor(cores()) as pool:  # SciPy's routines let each other run; the longest begin
+    with ThreadPoolExecutor(threads) as pool:  # SciPy's routines let each other run; the longest begin
         orders = pool.map(lambda found: order_of(_saliency(model, found, powers)), channels)
         return reordered(model, zip(channels, orders, strict=True))
 

@@ -39,7 +39,9 @@ def test_predictions_are_scaled_by_what_they_foretell(monkeypatch):
         pytest.skip(host.verdict.reason)
     problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, PATTERNS, lambda layer, choice: choice.sparsity, Silent())
     predicted_s = Predictor(lower(filled(model), target, 1), target, 1).total.expected_s
-    monkeypatch.setattr("spcompile.compiler.building.measure", lambda calls: {name: type("Timed", (), {"fastest_s": 3 * predicted_s}) for name in calls})
+    monkeypatch.setattr(
+        "spcompile.compiler.building.measure", lambda calls, seconds: {name: type("Timed", (), {"fastest_s": 3 * predicted_s}) for name in calls}
+    )
     assert host.anchored(problem)[0].dense_s == pytest.approx(3 * problem.dense_s, rel=0.02)
 
 
