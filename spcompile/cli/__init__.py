@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from spcompile.cli import calibrate_command, check_command, compile_command, inspect_command, run_command, targets_command
@@ -24,7 +25,9 @@ def program() -> NoReturn:
     """`main` as a process, which ends at once: taking torch and TVM down in order takes a second."""
     gc.set_threshold(ALLOCATIONS)
     code = main()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # of which `main` has told
+            stream.flush()
     os._exit(code)
 
 

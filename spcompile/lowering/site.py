@@ -87,7 +87,8 @@ class Site:
                     )  # fmt: skip
                     if whole:
                         yield OffsetSpmm(*parts)
-                    if whole and block_rows == 1 and lanes >= NARROWEST and vectors >= LATENCY and any(self.residues):
+                    apart = threads == 1 or depths == 1 or self.positions % (vectors * lanes) == 0  # do whole tiles not overlap where sums wait?
+                    if whole and block_rows == 1 and lanes >= NARROWEST and vectors >= LATENCY and any(self.residues) and apart:
                         yield AlignedSpmm(*parts, tuple(sorted({residue % lanes for residue in self.residues}, reverse=True)))
                     if subsets and partly_kept:
                         yield SubsetSpmm(*parts, weights)

@@ -44,6 +44,17 @@ def test_every_layer_has_a_kernel_on_every_device(site, target, threads, density
             assert kernel.lanes <= target.lanes_fp32 and kernel.shared_list == (rows is None)
 
 
+@pytest.mark.parametrize("kept", [0.5, 1.0])
+@pytest.mark.parametrize("rows", [1, 4])
+def test_no_two_threads_add_to_the_same_waiting_sums(rows, kept):
+    site = Site(64, 576, 1, 51 * 16, (28, 28, 28), 1, 51 * 16, 1, 576 * 784, Reach(64, 784, 3, 3, 30), ACCUMULATOR, (), residues=(15, 1, 0))
+    blocks = site.dense_blocks(rows) // 2
+    by_ranges = [k for k in site.kernels(rows, blocks, load_target("zen5"), 2, False, int(kept * rows * blocks)) if isinstance(k, OffsetSpmm) and k.depths > 1]
+    assert by_ranges
+    for kernel in by_ranges:
+        assert kernel.registers * kernel.lanes == kernel.positions, kernel
+
+
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_fewer_blocks_never_take_longer(target):
     site = Site(64, 576, 1, 784, (28, 28, 28), 1, 784, 1, 576 * 784, Reach(64, 784, 3, 3, 30), ACCUMULATOR, ())

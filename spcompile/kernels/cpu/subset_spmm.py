@@ -5,8 +5,8 @@ which of the rows keep a weight there, their subset; each subset has a list and 
 
     y[m + r, p] = sum over subsets S that hold r, sum over columns j of list S of value[j, r] * x[offset[j] + p]
 
-With half of all weights kept, four rows read 0.47 registers a multiply-add in place of one. Rows in lists of equal pattern are known from kernel reordering
-(Niu et al. 2020, "PatDNN", section 5.1); here patterns are those of columns, and none is imposed: any mask can be stored so.
+With half of all weights kept, four rows read 0.47 registers a multiply-add in place of one. Sorting by equal patterns, so that no branch asks, is known
+from PatDNN (Niu et al. 2020, filter kernel reorder), which prunes to few patterns; here none is imposed, and any mask can be stored so.
 """
 
 from dataclasses import dataclass, replace
