@@ -4,6 +4,8 @@ An expression is ("operand", k), ("const", number) or (operation, argument, ...)
 ("max", ("add", ("operand", 0), ("operand", 1)), ("const", 0.0)).
 """
 
+from functools import cache
+
 Expression = tuple
 LOWEST = -3.4028234663852886e38  # of fp32
 
@@ -27,6 +29,7 @@ def substitute(expression: Expression, replacement: dict[int, Expression]) -> Ex
     return (expression[0], *(substitute(argument, replacement) for argument in expression[1:]))
 
 
+@cache
 def operations(expression: Expression) -> int:
     """Arithmetic operations in the tree, for counting work."""
     if expression[0] in ("operand", "const"):

@@ -29,6 +29,7 @@ CONTENDERS = 8
 SHARES = (0.6, 0.25, 0.08)  # of blocks kept, at which tiles are compared
 # Times the fastest tile's time: so near, at one of SHARES, comes what is fastest anywhere. Of 29,000 options (six networks, three targets) one lost 0.8 %.
 NEAR = 1.15
+NEAR_SUBSETS = 1.08  # the same of kernels that take several rows' single weights together, which differ less
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Site:
         """Has the target registers enough for a tile, where all rows keep the same columns, and where they need not?"""
         sums = rows * vectors
         read = 1 if rows == 1 and target.folds_loads else vectors  # what one row uses once needs no register of its own
-        return max(sums, LATENCY) + read + 1 <= target.vector_registers, rows in SUBSET_ROWS and sums + rows + 1 <= target.vector_registers
+        return max(sums, LATENCY) + read + 1 <= target.vector_registers, rows in SUBSET_ROWS and 2 * LATENCY <= sums <= target.vector_registers - rows - 1
 
     def _gemm(self, target: Target) -> Iterator[OffsetGemm]:
         """One or two rows of pixels of each width that cuts the image's evenly, against as many registers of rows as there are left."""
@@ -153,7 +154,9 @@ def fastest(
     looking. scattered: rows come in another order than the output's.
     """
     formats, weights = [rows for rows in site.formats() if rows is None or rows <= widest], round(blocks(1))
-    found = (_best_tile(site, rows, 0 if rows is None else round(blocks(rows)), target, threads, scattered, weights) for rows in formats)
+    counts = {rows: 0 if rows is None else round(blocks(rows)) for rows in formats}
+    partly_kept = {rows: weights if rows in SUBSET_ROWS and count <= weights < rows * count else 0 for rows, count in counts.items()}
+    found = (_best_tile(site, rows, counts[rows], target, threads, scattered, partly_kept[rows]) for rows in formats)
     kernel, rows, latency = min((option for option in found if option is not None), key=lambda option: option[2].expected_s)
     return kernel, rows, latency.scaled(site.calls)
 
@@ -162,13 +165,12 @@ def fastest(
 def _best_tile(
     site: Site, rows: int | None, blocks: int, target: Target, threads: int, scattered: bool, weights: int = 0
 ) -> tuple[Kernel, int | None, Latency] | None:
-    """None where the target has too few registers for so many rows."""
+    """None where the target has too few registers for so many rows. weights: in all blocks together; 0 where these are full."""
     if rows is None:
         kernels = site.kernels(None, 0, target, threads, scattered)
     else:
-        partly_kept = blocks <= weights < rows * blocks
         promising = _promising(site, rows, target, threads, scattered)
-        kernels = (_counted(kernel, blocks, weights) for kernel in promising if partly_kept or not isinstance(kernel, SubsetSpmm))
+        kernels = (_counted(kernel, blocks, weights) for kernel in promising if weights or not isinstance(kernel, SubsetSpmm))
     return min(((kernel, rows, predict(kernel.work(), target, threads)) for kernel in kernels), key=lambda option: option[2].expected_s, default=None)
 
 
@@ -181,7 +183,7 @@ def _promising(site: Site, rows: int, target: Target, threads: int, scattered: b
         blocks, weights = (1 - (1 - share) ** rows, share * rows) if subsets else (share, 0.0)
         places = [place for place, kernel in enumerate(kernels) if isinstance(kernel, SubsetSpmm) == subsets]
         times_s = [predict(_counted(kernels[place], round(total * blocks), round(total * weights)).work(), target, threads).expected_s for place in places]
-        found |= {place for place, time_s in zip(places, times_s, strict=True) if time_s <= NEAR * min(times_s)}
+        found |= {place for place, time_s in zip(places, times_s, strict=True) if time_s <= (NEAR_SUBSETS if subsets else NEAR) * min(times_s)}
     return tuple(kernels[place] for place in sorted(found))
 
 

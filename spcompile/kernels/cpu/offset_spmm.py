@@ -122,11 +122,11 @@ class OffsetSpmm(TiledPositions, Kernel):
         return self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
 
     def work(self) -> Work:
-        rounds, reads = self.blocks * self.tiles, self.blocks * self.registers
-        cells = self.out_rows * self.registers
+        tiles, registers, row_blocks = self.tiles, self.registers, self.row_blocks
+        rounds, reads, cells = self.blocks * tiles, self.blocks * registers, self.out_rows * registers
         tensors = sum(1 for operand in self.operands if operand.is_tensor)
         masks = sum(1 for operand in self.operands if operand.is_mask)
-        fetched = self.tiles * self.depths * self.row_blocks * -(-self.tile // LINE) * (self.rows_ahead * (1 + tensors) + self.planes_ahead)
+        fetched = tiles * self.depths * row_blocks * -(-self.tile // LINE) * (self.rows_ahead * (1 + tensors) + self.planes_ahead)
         waiting = cells * (self.depths - 1)  # sums kept for the next range of columns
         once = reads if self.rows == 1 else rounds * self.rows if self.vectors == 1 else 0
         return Work(
@@ -141,10 +141,10 @@ class OffsetSpmm(TiledPositions, Kernel):
             used_once=once,
             crossing=0 if self.reach.aligned else reads * (self.lanes - 1) / LINE,
             steps=rounds / self.chains,
-            loops=self.row_blocks * self.tiles * self.depths,
-            waits=self.row_blocks * self.tiles * (self.depths - 1),
+            loops=row_blocks * tiles * self.depths,
+            waits=row_blocks * tiles * (self.depths - 1),
             streams=self._streams(rounds, reads, tensors, waiting),
-            units=self.tiles if self.positions_outer else self.row_blocks,
+            units=tiles if self.positions_outer else row_blocks,
             macs=self.blocks * self.rows * self.positions,
         )
 

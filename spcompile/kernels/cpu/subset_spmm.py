@@ -56,8 +56,8 @@ class SubsetSpmm(OffsetSpmm):
 
     @property
     def record(self) -> int:
-        """Numbers that `starts` holds for a block of rows."""
-        return len(self.subsets) + 2
+        """Numbers that `starts` holds for a block of rows: one more than lists, and where its values begin."""
+        return 2**self.rows + 1
 
     @property
     def values_bytes(self) -> float:
@@ -70,7 +70,7 @@ class SubsetSpmm(OffsetSpmm):
         return self.blocks * self.rows * (1 - dropped) * dropped ** (self.rows - 1) / max(1 - dropped**self.rows, 1e-9)
 
     def work(self) -> Work:
-        work, lists = super().work(), self.row_blocks * self.depths * len(self.subsets)
+        work, lists = super().work(), self.row_blocks * self.depths * (2**self.rows - 1)
         return replace(
             work,
             fma=self.weights * self.registers,
