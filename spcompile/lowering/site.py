@@ -12,7 +12,7 @@ from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import LATENCY, OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
-from spcompile.kernels.cpu.subset_spmm import SUBSET_ROWS, SubsetSpmm
+from spcompile.kernels.cpu.subset_spmm import SubsetSpmm, partly_kept
 from spcompile.kernels.expression import Expression
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
@@ -76,7 +76,7 @@ class Site:
     def _spmm(self, block_rows: int | None, blocks: int, target: Target, threads: int, scattered: bool, weights: int) -> Iterator[OffsetSpmm]:
         per_group = self.rows // self.groups
         for rows in (r for r in DENSE_ROWS if per_group % r == 0) if block_rows is None else (block_rows,):
-            count, partly_kept = (self.dense_blocks(rows), False) if block_rows is None else (blocks, blocks <= weights < rows * blocks)
+            count, in_subsets = (self.dense_blocks(rows), False) if block_rows is None else (blocks, partly_kept(rows, blocks, weights))
             for lanes, vectors in product(self._lanes(target), range(1, WIDEST + 1)):
                 if lanes < 4 or vectors * lanes > self.positions:
                     continue
@@ -91,14 +91,14 @@ class Site:
                     apart = threads == 1 or depths == 1 or self.positions % (vectors * lanes) == 0  # do whole tiles not overlap where sums wait?
                     if whole and block_rows == 1 and lanes >= NARROWEST and vectors >= LATENCY and any(self.residues) and apart:
                         yield AlignedSpmm(*parts, tuple(sorted({residue % lanes for residue in self.residues}, reverse=True)))
-                    if subsets and partly_kept:
+                    if subsets and in_subsets:
                         yield SubsetSpmm(*parts, weights)
 
     def _fits(self, rows: int, vectors: int, target: Target) -> tuple[bool, bool]:
         """Has the target registers enough for a tile, where all rows keep the same columns, and where they need not?"""
         sums = rows * vectors
         read = 1 if rows == 1 and target.folds_loads else vectors  # what one row uses once needs no register of its own
-        return max(sums, LATENCY) + read + 1 <= target.vector_registers, rows in SUBSET_ROWS and 2 * LATENCY <= sums <= target.vector_registers - rows - 1
+        return max(sums, LATENCY) + read + 1 <= target.vector_registers, 2 * LATENCY <= sums <= target.vector_registers - rows - 1
 
     def _gemm(self, target: Target) -> Iterator[OffsetGemm]:
         """One or two rows of pixels of each width that cuts the image's evenly, against as many registers of rows as there are left."""
@@ -155,8 +155,8 @@ def fastest(
     """
     formats, weights = [rows for rows in site.formats() if rows is None or rows <= widest], round(blocks(1))
     counts = {rows: 0 if rows is None else round(blocks(rows)) for rows in formats}
-    partly_kept = {rows: weights if rows in SUBSET_ROWS and count <= weights < rows * count else 0 for rows, count in counts.items()}
-    found = (_best_tile(site, rows, counts[rows], target, threads, scattered, partly_kept[rows]) for rows in formats)
+    in_subsets = {rows: weights if partly_kept(rows, count, weights) else 0 for rows, count in counts.items()}
+    found = (_best_tile(site, rows, counts[rows], target, threads, scattered, in_subsets[rows]) for rows in formats)
     kernel, rows, latency = min((option for option in found if option is not None), key=lambda option: option[2].expected_s)
     return kernel, rows, latency.scaled(site.calls)
 

@@ -92,7 +92,7 @@ class OffsetGemv(Kernel):
             broadcasts=inner,
             stores=row_blocks * self.positions * wide,
             scalar_loads=inner,
-            scalar=inner * (0.5 + 4 / self.round + len(self.lines_ahead) / self.round),
+            scalar=inner * (0.5 + (4 + len(self.lines_ahead)) / self.round),
             used_once=multiplied,
             steps=inner / self.round,
             loops=row_blocks * self.positions,

@@ -99,9 +99,9 @@ class Code:
                 prefetch(self.y, row * k.y_row_stride + at, write=True)
                 for buffer, operand in tensors:
                     prefetch(buffer, row * operand.row_stride + at)
+        after = T.min(position + k.tile, k.positions - k.tile)
         for plane in range(k.planes_ahead):
             number = T.min((depth * k.row_blocks + m) * k.planes_ahead + plane, k.reach.planes - 1)
-            after = T.min(position + k.tile, k.positions - k.tile)
             for line in lines:
                 prefetch(self.x, number * k.reach.plane_elements + after + line, into_l2=True)
 

@@ -20,6 +20,11 @@ UNFORESEEN = (3.5, 5.5)  # times as often as other loops' an exit is mispredicte
 LEARNT = 2000  # lists whose lengths a branch predictor keeps until the next tile
 
 
+def partly_kept(rows: int, blocks: int, weights: int) -> bool:
+    """Are there subsets to tell apart in `blocks` columns of `rows` rows that keep `weights` together?"""
+    return rows in SUBSET_ROWS and blocks <= weights < rows * blocks
+
+
 @dataclass(frozen=True)
 class SubsetSpmm(OffsetSpmm):
     """Pointers as of `OffsetSpmm`, but values [weights] and starts [depths * out_rows / rows * record]: of each block of rows where its values begin, where

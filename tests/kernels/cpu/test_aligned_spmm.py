@@ -8,6 +8,7 @@ from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.expression import ACCUMULATOR, operand
 from spcompile.kernels.operand import Operand
+from tests.kernels.cpu.results import check
 
 ROWS, COLUMNS = 5, 23
 BEHIND = 32  # elements of x after what offsets reach, and of y after its last position
@@ -49,12 +50,6 @@ def case(registers, lanes, positions, residues, depths, outer, rng, scattered=Fa
         tensors, matrix = (*tensors, row_of), matrix[np.argsort(row_of)]
     read = np.stack([x[at : at + positions] for at in offsets]).astype(np.float64)
     return (kernel, [x, *lists, y, *tensors]), matrix.astype(np.float64) @ read
-
-
-def check(y: np.ndarray, expected: np.ndarray, what) -> None:
-    y = y.reshape(ROWS, -1)
-    np.testing.assert_allclose(y[:, : expected.shape[1]], expected, rtol=0, atol=2e-6 * np.abs(expected).max(), err_msg=str(what))
-    assert np.isnan(y[:, expected.shape[1] :]).all(), what
 
 
 @pytest.mark.parametrize("scattered", [False, True])

@@ -7,6 +7,7 @@ from spcompile.formats.block_rows import pack
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.expression import ACCUMULATOR, operand
 from spcompile.kernels.operand import Operand
+from tests.kernels.cpu.results import check
 
 SHAPES = (  # rows in a block, rows, columns, positions, dense
     (1, 1, 1, 1, False),
@@ -32,12 +33,6 @@ def case(rows, out_rows, columns, positions, dense, rng, epilogue=ACCUMULATOR, o
     blocks = out_rows // rows * columns if dense else len(lists.values)
     kernel = OffsetGemv(out_rows, positions, rows, 8, 1, positions + 1, 1, blocks, x.size, epilogue, operands, dense)
     return (kernel, [x, values, offsets, lists.starts, y, *tensors]), matrix.astype(np.float64) @ x[:, :positions].astype(np.float64)
-
-
-def check(y, expected) -> None:
-    y = y.reshape(len(expected), -1)
-    np.testing.assert_allclose(y[:, :-1], expected, rtol=0, atol=2e-6 * max(1, np.abs(expected).max()))
-    assert np.isnan(y[:, -1]).all()
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -10,6 +10,7 @@ from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.expression import ACCUMULATOR, operand
 from spcompile.kernels.operand import Operand
+from tests.kernels.cpu.results import check
 
 GAP = 5  # columns behind each row of x and y that belong to nobody
 ROWS, VECTORS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16), (1, 2, 3, 4, 6, 8)
@@ -68,12 +69,6 @@ def case(rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17
         tensors, matrix = (*tensors, row_of), matrix[np.argsort(row_of)]
     expected = matrix.astype(np.float64) @ x[:, :positions].astype(np.float64)
     return (kernel, [x, *lists, y, *tensors]), expected
-
-
-def check(y: np.ndarray, expected: np.ndarray, what) -> None:
-    y = y.reshape(expected.shape[0], -1)
-    np.testing.assert_allclose(y[:, : expected.shape[1]], expected, rtol=0, atol=2e-6 * max(1, np.abs(expected).max()), err_msg=str(what))
-    assert np.isnan(y[:, expected.shape[1] :]).all(), what  # nobody's elements stay nobody's
 
 
 def test_product(call_kernels, target):

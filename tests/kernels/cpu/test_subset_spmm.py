@@ -9,6 +9,7 @@ from spcompile.kernels.cpu.subset_spmm import SubsetSpmm
 from spcompile.kernels.expression import ACCUMULATOR, operand
 from spcompile.kernels.operand import Operand
 from spcompile.lowering.lists import sparse_lists
+from tests.kernels.cpu.results import check
 
 COLUMNS, GAP = 23, 11  # elements behind every row of x and y, which are nobody's
 CASES = [  # rows of a block, registers, positions in registers (a fraction: not whole), ranges of columns, positions outermost
@@ -41,12 +42,6 @@ def case(rows, vectors, registers, depths, outer, lanes, rng, scattered=False, k
         row_of = rng.permutation(out_rows).astype(np.int32)
         tensors, matrix = (*tensors, row_of), matrix[np.argsort(row_of)]
     return (kernel, [x, *lists, y, *tensors]), matrix.astype(np.float64) @ x[:, :positions].astype(np.float64)
-
-
-def check(y: np.ndarray, expected: np.ndarray, what) -> None:
-    y = y.reshape(len(expected), -1)
-    np.testing.assert_allclose(y[:, : expected.shape[1]], expected, rtol=0, atol=2e-6 * np.abs(expected).max(), err_msg=str(what))
-    assert np.isnan(y[:, expected.shape[1] :]).all(), what
 
 
 @pytest.mark.parametrize("scattered", [False, True])
