@@ -4,6 +4,7 @@ import numpy as np
 
 from spcompile.formats.block_rows import BlockRows, pack
 from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
+from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.subset_spmm import SubsetSpmm
 from spcompile.kernels.kernel import Kernel
@@ -12,7 +13,7 @@ from spcompile.kernels.kernel import Kernel
 def dense_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """matrix [rows, columns], offsets of x [1, columns] -> float32 values, int32 offsets of one list for all rows, starts."""
     packed = pack(matrix, None, kernel.rows)
-    return packed.values.ravel(), offsets[0], packed.starts
+    return packed.values.ravel(), _narrowed(kernel, offsets[0]), packed.starts
 
 
 def sparse_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray, in_channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -21,13 +22,20 @@ def sparse_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray, in_cha
     row_block = packed.row_block
     listed = offsets[row_block * packed.groups // packed.row_blocks, packed.columns]
     if not isinstance(kernel, OffsetSpmm):
-        return packed.values.ravel(), listed, packed.starts
+        return packed.values.ravel(), _narrowed(kernel, listed), packed.starts
     if isinstance(kernel, SubsetSpmm):
         return _subset_lists(kernel, packed, row_block, listed, in_channels)
     part, parts, listed = _part(kernel, packed, row_block, listed, in_channels)
     lengths = np.bincount(part, minlength=parts)
     order = np.argsort(part, kind="stable")
     return packed.values[order].ravel(), listed[order], np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+
+
+def _narrowed(kernel: Kernel, offsets: np.ndarray) -> np.ndarray:
+    """As the kernel reads them: int32 either way, two offsets each where two bytes hold one."""
+    if not (isinstance(kernel, OffsetGemv) and kernel.narrow):
+        return offsets
+    return np.append(offsets, offsets[: len(offsets) % 2]).astype("<i2").view(np.int32)
 
 
 def _part(kernel: OffsetSpmm, packed: BlockRows, row_block: np.ndarray, listed: np.ndarray, in_channels: int) -> tuple[np.ndarray, int, np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
-from spcompile.kernels.cpu.offset_gemv import OffsetGemv
+from spcompile.kernels.cpu.offset_gemv import NARROW, OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import LINE, Reach
 from spcompile.kernels.cpu.subset_spmm import SUBSET_ROWS, SubsetSpmm
@@ -37,13 +37,15 @@ def offsets():
 KERNELS = [
     *(product(rows, depths) for rows in (1, 2, 4) for depths in (1, 2)),
     *(product(1, depths, RESIDUES) for depths in (1, 2)),
-    OffsetGemv(ROWS, 1, 2, 8, 1, 1, 1, 20, 48),
+    *(OffsetGemv(ROWS, 1, 2, 8, 1, 1, 1, 20, footprint) for footprint in (48, NARROW + 1)),
 ]
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: f"{type(kernel).__name__}, {kernel.rows} rows, {getattr(kernel, 'depths', 1)} ranges")
 def test_the_matrix_is_there_once_and_in_its_lists(kernel, matrix, offsets):
     values, listed, starts = sparse_lists(kernel, matrix, offsets, CHANNELS)
+    if isinstance(kernel, OffsetGemv):
+        listed = listed.view(np.int16)[: starts[-1]] if kernel.narrow else listed
     depths, residues, blocks = getattr(kernel, "depths", 1), getattr(kernel, "residues", ()), ROWS // kernel.rows
     groups = max(1, len(residues))
     assert len(starts) == depths * blocks * groups + 1 and starts[0] == 0 and starts[-1] == len(listed)

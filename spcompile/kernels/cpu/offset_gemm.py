@@ -9,7 +9,7 @@ With positions in the lanes (`offset_spmm`) a 7 x 7 image takes 64 lanes for 49 
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.reach import BYTES, LINE, Reach
-from spcompile.kernels.cpu.streamed import IN_L2, values_ahead
+from spcompile.kernels.cpu.streamed import values_ahead
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand, load_operands, operand_pointers
@@ -75,7 +75,7 @@ class OffsetGemm(Kernel):
     @property
     def lines_ahead(self) -> range:
         """Where the cache lines of values begin that are asked for with each column, from that column's first value on."""
-        ahead = values_ahead(self.out_rows, self.columns, IN_L2)
+        ahead = values_ahead(self.out_rows, self.columns)
         return range(ahead, ahead + self.rows if ahead else 0, LINE)
 
     @property

@@ -3,25 +3,28 @@
     y[m, p] = epilogue( sum_j value[m, j] * x[offset[m, j] + p * x_position_stride], m, p )
 
 A linear layer on one position reads each weight once, so memory binds: values stream in order, `rows` neighbouring rows per entry. Entries narrower than
-a register are multiplied several at a time, `sharing` of them side by side, and their sums are added up when the list ends.
+a register are multiplied several at a time, `sharing` of them side by side, and their sums are added up when the list ends. Two bytes hold an offset
+where they can; four of them are one load.
 """
 
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.reach import BYTES, LINE
-from spcompile.kernels.cpu.streamed import IN_L3, values_ahead
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand, load_operands, operand_pointers
 from spcompile.kernels.work import Stream, Work
 
-ASKED_AHEAD = (4, 8)  # rows of a block
-CHAINS = {1: 4, 2: 2, 4: 2, 8: 1, 16: 1}  # by `sharing`: independent sums, so that the latency of a multiply-add does not bind
+AHEAD = 3072  # values, 12 KiB, between the one that is multiplied and the one that is asked for
+LONG = 1 << 20  # bytes of values and offsets, from which on they are asked for: less stays in L2
+CHAINS = {1: 4, 2: 2, 4: 4, 8: 1, 16: 1}  # by `sharing`: independent sums, so that the latency of a multiply-add does not bind
+QUAD = 4  # offsets of two bytes in one load
+NARROW = 1 << 15  # numbers of x that offsets of two bytes reach, forwards or, for taps before a window's centre, backwards
 
 
 @dataclass(frozen=True)
 class OffsetGemv(Kernel):
-    """Pointers: x, values [blocks, rows], offsets [blocks], starts [out_rows / rows + 1], y, then one per operand."""
+    """Pointers: x, values [blocks, rows], offsets [blocks] (int16 where `narrow`, else int32), starts [out_rows / rows + 1], y, then one per operand."""
 
     out_rows: int
     positions: int
@@ -37,7 +40,7 @@ class OffsetGemv(Kernel):
     shared_list: bool = False
 
     def __post_init__(self):
-        assert self.out_rows % self.rows == 0, self
+        assert self.out_rows % self.rows == 0 and self.round % QUAD == 0, self
 
     @property
     def sharing(self) -> int:
@@ -54,17 +57,26 @@ class OffsetGemv(Kernel):
         return self.sharing * self.chains
 
     @property
+    def narrow(self) -> bool:
+        return self.x_footprint <= NARROW
+
+    @property
+    def stored_bytes(self) -> int:
+        """Of all entries: values and, unless one list serves all rows, offsets."""
+        return self.blocks * (self.rows * BYTES + (0 if self.shared_list else 2 if self.narrow else 4))
+
+    @property
     def lines_ahead(self) -> range:
         """Where the cache lines of values begin that are asked for with each round of entries, from their first value on. Narrow blocks only: wide ones fill
         registers, and so memory's pipeline, by themselves."""
-        ahead = values_ahead(self.out_rows, self.x_footprint, IN_L3) if self.rows in ASKED_AHEAD and not self.shared_list else 0
+        ahead = AHEAD if self.rows < self.lanes and not self.shared_list and self.stored_bytes > LONG else 0
         return range(ahead, ahead + self.round * self.rows if ahead else 0, LINE)
 
     @property
     def code(self) -> tuple:
         dense = self.blocks if self.shared_list else None
         strides = (self.x_position_stride, self.y_row_stride, self.y_position_stride)
-        return (self.out_rows, self.positions, self.rows, self.lanes, strides, dense, self.lines_ahead, self.epilogue, self.operands)
+        return (self.out_rows, self.positions, self.rows, self.lanes, strides, dense, self.narrow, self.lines_ahead, self.epilogue, self.operands)
 
     @property
     def title(self) -> str:
@@ -82,7 +94,7 @@ class OffsetGemv(Kernel):
         multiplied = inner * wide / self.sharing
         row_blocks = self.out_rows // self.rows
         joined = wide * (self.chains - 1) + self.sharing.bit_length() - 1
-        values_bytes = self.blocks * (self.rows + (0 if self.shared_list else 1)) * BYTES
+        offset_loads = 1 / QUAD if self.narrow else 1
         return Work(
             lanes=self.lanes,
             fma=multiplied,
@@ -91,14 +103,14 @@ class OffsetGemv(Kernel):
             loads=multiplied,
             broadcasts=inner,
             stores=row_blocks * self.positions * wide,
-            scalar_loads=inner,
-            scalar=inner * (0.5 + (4 + len(self.lines_ahead)) / self.round),
+            scalar_loads=inner * offset_loads,
+            scalar=inner * ((2 if self.narrow else 0.5) + (4 + len(self.lines_ahead)) / self.round),
             used_once=multiplied,
             steps=inner / self.round,
             loops=row_blocks * self.positions,
             streams=(
-                Stream(values_bytes, values_bytes, cold=True),
-                Stream(values_bytes * (self.positions - 1), values_bytes),
+                Stream(self.stored_bytes, self.stored_bytes, cold=True),
+                Stream(self.stored_bytes * (self.positions - 1), self.stored_bytes),
                 Stream(inner * BYTES, self.x_footprint * BYTES),
             ),
             units=row_blocks,
@@ -118,12 +130,12 @@ def _emit(k: OffsetGemv, threads: int):
     per_block = k.blocks // row_blocks  # of a shared list
 
     def body(x, value, offset, start, y, **operands):
-        def accumulate(acc, chain, entry, first, at):
-            """`sharing` entries, each number of x beside itself as often as an entry has rows."""
+        def accumulate(acc, chain, places, first, at):
+            """`sharing` entries at `places` of x, each number beside itself as often as an entry has rows."""
             spread = registers(width)
-            for place in range(k.sharing):
+            for slot, place in enumerate(places):
                 with T.vectorized(0, k.rows) as r:
-                    T.buffer_store(spread, x[offset[entry + place] + at], [place * k.rows + r])
+                    T.buffer_store(spread, x[place + at], [slot * k.rows + r])
             with T.vectorized(0, width) as i:
                 T.buffer_store(acc, acc[chain * width + i] + value[first + i] * spread[i], [chain * width + i])
 
@@ -147,17 +159,30 @@ def _emit(k: OffsetGemv, threads: int):
             with T.serial(0, T.truncdiv(count, k.round)) as group:
                 for line in k.lines_ahead:
                     prefetch(value, first + group * k.round * k.rows + line)
+                places = [place for quad in range(0, k.round, QUAD) for place in _places(k, offset, begin + group * k.round + quad)]
                 for chain in range(k.chains):
-                    j = group * k.round + chain * k.sharing
-                    accumulate(acc, chain, begin + j, first + j * k.rows, at)
+                    j = chain * k.sharing
+                    accumulate(acc, chain, places[j : j + k.sharing], first + (group * k.round + j) * k.rows, at)
             with T.serial(0, T.truncmod(count, k.round)) as left:
                 j = T.truncdiv(count, k.round) * k.round + left
                 with T.vectorized(0, k.rows) as r:
-                    T.buffer_store(rest, rest[r] + value[first + j * k.rows + r] * x[offset[begin + j] + at], [r])
+                    T.buffer_store(rest, rest[r] + value[first + j * k.rows + r] * x[T.Cast("int32", offset[begin + j]) + at], [r])
             finish(acc, rest, m, p)
 
-    pointers = {"x": "float32", "value": "float32", "offset": "int32", "start": "int32", "y": "float32"}
+    pointers = {"x": "float32", "value": "float32", "offset": "int16" if k.narrow else "int32", "start": "int32", "y": "float32"}
     return kernel_function(k.name, pointers | operand_pointers(k.operands), body)
+
+
+def _places(k: OffsetGemv, offset, entry) -> list:
+    """Four offsets from `entry` on, int32."""
+    from tvm.tirx.script.builder import ir as T
+
+    from spcompile.kernels.script import run
+
+    if not k.narrow:
+        return [offset[entry + place] for place in range(QUAD)]
+    quad = T.bind(T.reinterpret("int64", offset[run(entry, QUAD)]))  # bound: written out four times LLVM takes it apart again
+    return [T.Cast("int32", T.Cast("int16", quad >> T.int64(16 * place))) for place in range(QUAD)]
 
 
 def _join(acc, chains: int, width: int, rows: int) -> None:

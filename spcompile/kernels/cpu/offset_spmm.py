@@ -9,7 +9,7 @@ list; `vectors` registers of positions are accumulated at a time. See formats.bl
 from dataclasses import dataclass, replace
 
 from spcompile.kernels.cpu.reach import BYTES, LINE, Reach
-from spcompile.kernels.cpu.streamed import IN_L2, values_ahead
+from spcompile.kernels.cpu.streamed import values_ahead
 from spcompile.kernels.cpu.tiled import TiledPositions
 from spcompile.kernels.expression import Expression, operations
 from spcompile.kernels.kernel import Kernel
@@ -91,7 +91,7 @@ class OffsetSpmm(TiledPositions, Kernel):
     @property
     def values_ahead(self) -> int:
         reach = self.reach
-        return values_ahead(self.out_rows, reach.planes * reach.rows * reach.columns, IN_L2) if self.asks_ahead else 0
+        return values_ahead(self.out_rows, reach.planes * reach.rows * reach.columns) if self.asks_ahead else 0
 
     @property
     def code(self) -> tuple:

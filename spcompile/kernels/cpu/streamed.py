@@ -7,9 +7,8 @@ from spcompile.kernels.cpu.reach import BYTES
 
 AHEAD = 2048  # values, 8 KiB, between the one that is multiplied and the one that is asked for; 2 to 16 KiB do about as well
 IN_L2 = 1 << 18  # bytes of a dense matrix that stays in L2, where asking only takes load slots
-IN_L3 = 1 << 24  # the same of L3
 
 
-def values_ahead(rows: int, columns: int, least_bytes: int) -> int:
-    """How far ahead the values of a matrix [rows, columns] are asked for; 0: not at all, since even dense it is smaller than `least_bytes`."""
-    return AHEAD if rows * columns * BYTES >= least_bytes else 0
+def values_ahead(rows: int, columns: int) -> int:
+    """How far ahead the values of a matrix [rows, columns] are asked for; 0: not at all, since even dense L2 would hold it."""
+    return AHEAD if rows * columns * BYTES >= IN_L2 else 0

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spcompile.kernels.cpu import offset_gemm, offset_gemv, offset_spmm
-from spcompile.kernels.cpu.streamed import AHEAD, IN_L2, values_ahead
+from spcompile.kernels.cpu import offset_gemv, streamed
+from spcompile.kernels.cpu.streamed import AHEAD, values_ahead
 from spcompile.targets import load_target
 from tests.kernels.cpu import test_offset_gemm, test_offset_gemv, test_offset_spmm
 
@@ -32,7 +32,7 @@ MAKERS = (gemm, gemv, spmm)
 def everything_streams(monkeypatch):
     """However small; what is asked for lies far behind the arrays' ends. -> how often each kernel asked before, by maker."""
     asked = {make: prefetches(make(load_target("x86-avx2"))[0][0]) for make in MAKERS}
-    for module, name in ((offset_gemm, "IN_L2"), (offset_spmm, "IN_L2"), (offset_gemv, "IN_L3")):
+    for module, name in ((streamed, "IN_L2"), (offset_gemv, "LONG")):
         monkeypatch.setattr(module, name, 0)
     return asked
 
@@ -61,4 +61,4 @@ def test_single_rows_do_not_ask(everything_streams, target):
 
 @pytest.mark.parametrize(("rows", "columns", "ahead"), [(256, 256, AHEAD), (256, 255, 0), (1, 1, 0), (4096, 4096, AHEAD)])
 def test_matrices_that_caches_hold_are_left_alone(rows, columns, ahead):
-    assert values_ahead(rows, columns, IN_L2) == ahead
+    assert values_ahead(rows, columns) == ahead
