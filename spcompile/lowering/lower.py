@@ -1,18 +1,19 @@
 """From a prepared model to a program of kernel calls for one target."""
 
 import math
-from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers
+from spcompile.ir.one_input import one_input
 from spcompile.lowering.attention import lower_gather, lower_matmul
-from spcompile.lowering.elementwise_ops import expression_of
+from spcompile.lowering.elementwise_ops import BUILDERS, expression_of
 from spcompile.lowering.emitter import DTYPES, Emitter
 from spcompile.lowering.geometry import window_of
 from spcompile.lowering.images import ImagePlan
 from spcompile.lowering.linear import lower_conv, lower_linear
+from spcompile.lowering.lowered import TIE, Lowered, expected_s, repeated
 from spcompile.lowering.memory import place
 from spcompile.lowering.pooling import lower_pool
 from spcompile.lowering.program import Program, Tensor
@@ -29,7 +30,6 @@ from spcompile.lowering.shapes import (
     lower_transpose,
     resizes_by_copy,
 )
-from spcompile.lowering.site import Site
 from spcompile.lowering.tasks import Task, group, shape_of
 from spcompile.lowering.tuning_store import Pick, user_store
 from spcompile.lowering.view import View, row_major
@@ -75,24 +75,28 @@ SETTINGS = {  # inputs that must be constants: they decide which code is emitted
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Lowered:
-    """A program, and for each layer the search may choose for, where it runs."""
-
-    program: Program
-    sites: dict[str, Site]
-
-
 def lower(model: ir.Model, target: Target, threads: int = 1, pick: Pick | None = None) -> Lowered:
-    """Kernels are chosen by the zeros found in the weights: a network that is not pruned gives the dense program.
+    """Kernels are chosen by the zeros found in the weights: a network that is not pruned gives the dense program. Several inputs run one after the other
+    where that is not predicted slower: what is alive of one fits nearer caches.
 
     pick: has the last word on each layer's kernel; None asks the user's tuning store.
     Raises UnsupportedOperator for the first node that cannot be compiled.
     """
     check_operators(model)
+    pick = pick or user_store().pick(target, threads)
+    together, single = lower_together(model, target, threads, pick), one_input(model, frozenset(BUILDERS))
+    if single is None:
+        return together
+    program = together.program
+    apart = repeated(lower_together(single, target, threads, pick), program.inputs, program.outputs)
+    return apart if expected_s(apart.program, target, threads) <= TIE * expected_s(program, target, threads) else together
+
+
+def lower_together(model: ir.Model, target: Target, threads: int, pick: Pick) -> Lowered:
+    """Each step does all inputs of a batch."""
     graph = model.graph
     tasks = group(graph)
-    emitter = Emitter(target, threads, ImagePlan(tasks, target.lanes_fp32), pick or user_store().pick(target, threads))
+    emitter = Emitter(target, threads, ImagePlan(tasks, target.lanes_fp32), pick)
     for index, value in enumerate(graph.inputs):
         shape = shape_of(value)
         buffer = emitter.buffer("input", math.prod(shape), DTYPES[value.dtype], index)

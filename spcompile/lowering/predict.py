@@ -12,7 +12,7 @@ from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.reach import BYTES
 from spcompile.kernels.cpu.subset_spmm import SUBSET_ROWS
 from spcompile.kernels.kernel import Kernel
-from spcompile.lowering.lower import Lowered
+from spcompile.lowering.lowered import Lowered
 from spcompile.lowering.site import BLOCK_ROWS, Site, fastest
 from spcompile.patterns import Choice
 from spcompile.patterns.channel import Channel

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spcompile.ir.session import run
-from spcompile.lowering.lower import lower
+from spcompile.lowering.lower import lower, lower_together
+from spcompile.lowering.tuning_store import user_store
 from spcompile.passes import prepare
 from spcompile.runtime.build import build_library
 from spcompile.runtime.executor import Executor
@@ -31,11 +32,21 @@ def lowered():
 
 @pytest.fixture
 def assert_compiles(tmp_path):
-    """assert_compiles(model, target, relative): the compiled model gives what ONNX Runtime gives for the model as it stands; returns its program."""
+    """assert_compiles(model, target, relative): the compiled model gives what ONNX Runtime gives for the model as it stands; returns its program.
+
+    Inputs that run one after the other run together, too.
+    """
 
     def assert_compiles(model, target: str | None = None, relative: float = 1e-5, threads: int = 1, feeds=None):
-        device = load_target(target or widest())
-        program = lower(prepare(model), device, threads).program
+        device, prepared = load_target(target or widest()), prepare(model)
+        program = lower(prepared, device, threads).program
+        check(model, program, device, relative, threads, feeds)
+        together = lower_together(prepared, device, threads, user_store().pick(device, threads)).program
+        if len(together.steps) < len(program.steps):
+            check(model, together, device, relative, threads, feeds)
+        return program
+
+    def check(model, program, device, relative, threads, feeds):
         library = tmp_path / f"{len(list(Path(tmp_path).iterdir()))}.so"
         build_library(program, device, threads, library)
         executor = Executor.of_program(program, library, threads)
@@ -46,6 +57,5 @@ def assert_compiles(tmp_path):
                 assert (found[name].shape, found[name].dtype) == (array.shape, array.dtype), name
                 scale = max(np.abs(array).max(), np.finfo(np.float32).tiny)
                 np.testing.assert_allclose(found[name] / scale, array / scale, rtol=0, atol=relative, err_msg=name)
-        return program
 
     return assert_compiles
