@@ -5,7 +5,6 @@ of 2023-06; src/layer/arm/convolution*): 3x3 layers of stride 1 by Winograd's al
 tiles, those of wider ones into a border. Products themselves are counted as our dense kernel's.
 """
 
-from dataclasses import replace
 from functools import cache
 
 from one_layer import Shape
@@ -52,15 +51,15 @@ def steps(kind: str, numbers: Numbers, target: Target, dtype: str, date: str) ->
 def _in_type(work: Work, dtype: str) -> Work:
     """The same work on narrower numbers: as many more of them in each register and line."""
     width, fields = WIDTH[dtype], ("arithmetic", "loads", "broadcasts", "stores", "scalar", "crossing", "steps")
-    streams = tuple(replace(s, bytes_moved=s.bytes_moved * width, footprint_bytes=s.footprint_bytes * width) for s in work.streams)
-    return replace(work, streams=streams, **{name: getattr(work, name) * width for name in fields})
+    streams = tuple(s._replace(bytes_moved=s.bytes_moved * width, footprint_bytes=s.footprint_bytes * width) for s in work.streams)
+    return work._replace(streams=streams, **{name: getattr(work, name) * width for name in fields})
 
 
 def _multiplied(work: Work, target: Target, dtype: str, int8_op_per_cycle: float) -> Work:
     """Its multiply-adds at the rate for numbers of that type."""
     fp32 = target.peak_flops / target.clock_hz
     rates = {"fp32": fp32, "fp16": target.fp16_flop_per_cycle, "int16": OP_PER_CYCLE_INT16, "int8": int8_op_per_cycle}
-    return replace(work, fma=work.fma * fp32 / rates[dtype])
+    return work._replace(fma=work.fma * fp32 / rates[dtype])
 
 
 @cache
@@ -100,7 +99,7 @@ def _winograd(shape: Shape, tile: int, target: Target, dtype: str) -> tuple[Work
     x, y = (points * tiles**2 * channels for channels in (shape.in_channels, shape.out_channels))
     weights = (points - 1) * shape.in_channels * shape.out_channels * BYTES  # beside those of one product
     product = _product(Shape(shape.in_channels, shape.out_channels, (tile + 2) * tiles, 1), target)
-    product = replace(_multiplied(product, target, dtype, OP_PER_CYCLE_INT16), streams=(*product.streams, Stream(weights, weights)))
+    product = _multiplied(product, target, dtype, OP_PER_CYCLE_INT16)._replace(streams=(*product.streams, Stream(weights, weights)))
     there, back = INSTRUCTIONS[tile]
     transform_x = _transform(shape.in_channels, shape.size, x, there, written=x)
     transform_y = _transform(shape.out_channels, shape.size, y, back, written=shape.out_channels * shape.size**2)

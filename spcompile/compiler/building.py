@@ -29,7 +29,7 @@ from spcompile.verdict import Verdict
 
 ROUNDS = 6  # of search, build, measure
 CONFIRMATIONS = 3  # of a plan with its final weights, each after a search of its own
-ANCHOR_S = 1.0  # of measuring the dense network alone
+ANCHOR_S = 0.6  # of measuring the dense network alone
 SEARCH_S = 4.0  # of measuring one plan beside the dense network
 CLOSE = 0.97  # measured over budget from which on nothing is left to gain
 STAND_IN = 1e-3  # for a weight that is zero; any number that no processor treats apart

@@ -63,7 +63,7 @@ class Job:
             loaded = self._load(input_shapes, example_inputs, calibration, evaluate, in_order=finetune is not None)
         timer = self.toolchain.timer(loaded.model)
         with blamed(*given), self.stage("plan"):
-            errors = measure_errors(loaded.model, loaded.data, self.patterns, self.seed, self.progress, loaded.sparsifier.rows)
+            errors = measure_errors(loaded.model, loaded.data, self.patterns, self.seed, self.progress, loaded.sparsifier.rows, host.cores())
             problem, notes = self._problem(loaded.model, errors, timer)
         before = loaded.dense_score()
         with self.stage("search"):

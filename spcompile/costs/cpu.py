@@ -109,12 +109,13 @@ def _stream_cycles(stream: Stream, target: Target, threads: int, among_bytes: fl
     """What misses one level is read from the next."""
     cycles, missed, footprint = 0.0, 1.0, max(stream.footprint_bytes, among_bytes)
     for level, cache in enumerate(target.caches):
-        misses = min(missed, max(0.0, (footprint / cache.bytes - RESIDENT) / (THRASHED - RESIDENT)))
+        excess = footprint / cache.bytes - RESIDENT
+        misses = 0.0 if excess <= 0 else min(missed, excess / (THRASHED - RESIDENT))
         if level:
             cycles += stream.bytes_moved * (missed - misses) / cache.bytes_per_cycle * target.measured_caches
-        missed = misses
-        if not missed:
+        if not misses:
             return cycles
+        missed = misses
     rate = min(target.memory_bytes_per_second, target.memory_bytes_per_second_shared / threads)
     return cycles + stream.bytes_moved * missed * target.clock_hz / rate * target.measured_memory
 

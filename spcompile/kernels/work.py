@@ -1,10 +1,9 @@
-"""What one kernel call asks of a machine: counted from the code we emit, never timed."""
+"""What one kernel call asks of a machine: counted from the code we emit, never timed. Planning counts tens of thousands: tuples are made fastest."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Stream:
+class Stream(NamedTuple):
     """Memory read or written by one call.
 
     bytes_moved: in whole cache lines, re-reads included. footprint_bytes: the set they come from; the level of the hierarchy that
@@ -17,8 +16,7 @@ class Stream:
     cold: bool = False
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """Instructions of one call (all threads together) and the memory behind them. Vector instructions count registers of `lanes` fp32."""
 
     lanes: int = 0  # 0: the target's widest

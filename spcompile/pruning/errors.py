@@ -1,6 +1,7 @@
 """What a layer's option is predicted to do to the network's output: the number that the search adds up."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import onnx_ir as ir
 from spcompile.ir.layer import Layer
 from spcompile.ir.layers import bias, find_layers, weight
 from spcompile.patterns import PATTERNS, Choice, Pattern, Unstructured
-from spcompile.progress import Progress, Silent
+from spcompile.progress import Advance, Progress, Silent
 from spcompile.pruning.algebra import solve
 from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.curves import Curve, curves, weight_curves
@@ -55,26 +56,36 @@ def measure_errors(
     seed: int = 0,
     progress: Progress | None = None,
     rows: RowFactors | None = None,
+    threads: int = 1,
 ) -> ErrorModel:
     """Every layer, every pattern that fits it, every level, in one walk through the dense network.
 
-    model: prepared. rows: of its `influence`, measured here unless given.
+    model: prepared. rows: of its `influence`, measured here unless given. threads: at most, where there is no calibration data.
     """
-    layers = find_layers(model)
-    with (progress or Silent()).stage("errors", len(layers)) as advance:
-        rng = np.random.default_rng(seed)
-        if calibration is not None:
-            if rows is None:
-                rows, calibration = influence(model, calibration, seed)
-            return _measured(model, calibration, patterns, rng, rows, advance)
-        by_weight = {}
-        for layer in layers:
-            by_weight[layer.name] = weight_curves(Evidence(layer, weight(model, layer)), patterns, rng)
+    with (progress or Silent()).stage("errors", len(find_layers(model))) as advance:
+        if calibration is None:
+            return _by_weights(model, patterns, seed, threads, advance)
+        if rows is None:
+            rows, calibration = influence(model, calibration, seed)
+        return _measured(model, calibration, patterns, np.random.default_rng(seed), rows, advance)
+
+
+def _by_weights(model: ir.Model, patterns: tuple[Pattern, ...], seed: int, threads: int, advance: Advance) -> ErrorModel:
+    layers, found = find_layers(model), {}
+
+    def curves_of(layer: Layer, own: np.random.SeedSequence) -> dict[Pattern, Curve]:
+        return weight_curves(Evidence(layer, weight(model, layer)), patterns, np.random.default_rng(own))
+
+    with ThreadPoolExecutor(threads) as pool:
+        for layer, by_pattern in zip(layers, pool.map(curves_of, layers, np.random.SeedSequence(seed).spawn(len(layers))), strict=True):
+            found[layer.name] = by_pattern
             advance()
-        return ErrorModel(by_weight, dict.fromkeys(by_weight, 1.0), (BLIND,))
+    return ErrorModel(found, dict.fromkeys(found, 1.0), (BLIND,))
 
 
-def _measured(model: ir.Model, calibration: Calibration, patterns: tuple[Pattern, ...], rng: np.random.Generator, rows: RowFactors, advance) -> ErrorModel:
+def _measured(
+    model: ir.Model, calibration: Calibration, patterns: tuple[Pattern, ...], rng: np.random.Generator, rows: RowFactors, advance: Advance
+) -> ErrorModel:
     import torch
 
     from spcompile.pruning.network import Network

@@ -41,7 +41,7 @@ class Sample:
         return self.fastest_s / other.fastest_s
 
 
-def measure(calls: Mapping[str, Callable[[], object]], seconds: float = 2.0) -> dict[str, Sample]:
+def measure(calls: Mapping[str, Callable[[], object]], seconds: float = 1.5) -> dict[str, Sample]:
     """All are timed in turns (A B A B ...) for about `seconds` altogether, each turn after one call that is not timed, unless there is one only.
 
     That call brings the network's own data back into the caches, which the others used meanwhile: what is timed is a network called again and again.

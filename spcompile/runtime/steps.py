@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from spcompile.errors import ArtifactError
@@ -61,8 +61,8 @@ def _place(program: Program, argument: Argument) -> tuple[str, int]:
 
 
 def _counts(work: Work) -> dict:
-    defaults = {field.name: field.default for field in fields(Work)}
-    return {name: value for name, value in asdict(work).items() if value != defaults[name] and (name != "streams" or work.streams)}
+    counts = {name: value for name, value in work._asdict().items() if value != Work._field_defaults[name]}
+    return counts | ({"streams": [stream._asdict() for stream in work.streams]} if work.streams else {})
 
 
 def _work(counts: dict) -> Work:

@@ -166,7 +166,7 @@ def test_predictions_are_positive_ranges(work, target, threads):
 @given(works, targets, st.sampled_from(["fma", "arithmetic", "loads", "broadcasts", "stores", "scalar", "crossing"]))
 def test_more_work_is_never_predicted_faster(work, target, field):
     """Except in the reorder window: more instructions reach less far into the next loop, which is slower too."""
-    more = replace(work, **{field: getattr(work, field) * 1.5 + 1})
+    more = work._replace(**{field: getattr(work, field) * 1.5 + 1})
     assert seconds(more, target) >= seconds(work, target) * (1 - 1e-9)
 
 

@@ -14,9 +14,9 @@ ELEMENTWISE = frozenset(BUILDERS)
 APART = {
     "images": """g (float[3,4,6,7] x) => (float[3,5] y) { a = Conv<pads=[1,1,1,1]>(x, w)  b = Relu(a)  m = MaxPool<kernel_shape=[2,2], strides=[2,2]>(b)
         c = Concat<axis=1>(m, m)  p = GlobalAveragePool(c)  f = Flatten(p)  y = Gemm(f, v, u) }""",
-    "sequences": """g (float[3,5,8] x) => (float[3,5,8] y) { q = MatMul(x, mix)  r = Reshape(q, heads)  t = Transpose<perm=[0,2,1,3]>(r)  k = Transpose<perm=[0,1,3,2]>(t)
-        a = MatMul(t, k)  p = Softmax(a)  z = MatMul(p, t)  b = Transpose<perm=[0,2,1,3]>(z)  c = Reshape(b, flat)  d = Add(c, x)  e = Add(d, vector)
-        m = ReduceMean(e, last)  y = Sub(e, m) }""",
+    "sequences": """g (float[3,5,8] x) => (float[3,5,8] y) { q = MatMul(x, mix)  r = Reshape(q, heads)  t = Transpose<perm=[0,2,1,3]>(r)
+        k = Transpose<perm=[0,1,3,2]>(t)  a = MatMul(t, k)  p = Softmax(a)  z = MatMul(p, t)  b = Transpose<perm=[0,2,1,3]>(z)
+        c = Reshape(b, flat)  d = Add(c, x)  e = Add(d, vector)  m = ReduceMean(e, last)  y = Sub(e, m) }""",
     "words": "g (int64[3,4] i) => (float[3,4,6] y) { e = Gather(table, i)  h = Unsqueeze(e, one)  y = Squeeze(h, one) }",
     "settings": """g (float[3,4,6,6] x) => (float[3,8,3,4] y) { p = Pad(x, pads)  s = Slice(p, begin, end, axes)  a, b = Split<axis=1, num_outputs=2>(s)
         c = Add(a, b)  d = Resize<mode="nearest">(c, , scales)  e = Gather<axis=2>(d, places)  l = LogSoftmax<axis=1>(e)  y = Concat<axis=1>(l, l, e, e) }""",

@@ -11,7 +11,7 @@ One set of registers holds them all in turn: groups go from the largest residue 
 by as many lanes as the residues differ, out of pairs of registers.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import LATENCY, OffsetSpmm
 from spcompile.kernels.work import Work
@@ -65,8 +65,7 @@ class AlignedSpmm(OffsetSpmm):
         rounds, lists = self.blocks * self.tiles, self.row_blocks * self.tiles * self.depths
         beyond = rounds * sum(residue > 0 for residue in self.residues) / len(self.residues)
         moved = lists * sum(self.registers_of(residue) for residue, lanes in zip(self.residues, self.moves, strict=True) if lanes)
-        return replace(
-            work,
+        return work._replace(
             fma=work.fma + beyond,
             arithmetic=work.arithmetic + moved,
             loads=work.loads + beyond,

@@ -9,7 +9,7 @@ With half of all weights kept, four rows read 0.47 registers a multiply-add in p
 from PatDNN (Niu et al. 2020, filter kernel reorder), which prunes to few patterns; here none is imposed, and any mask can be stored so.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import BYTES
@@ -76,8 +76,7 @@ class SubsetSpmm(OffsetSpmm):
 
     def work(self) -> Work:
         work, lists = super().work(), self.row_blocks * self.depths * (2**self.rows - 1)
-        return replace(
-            work,
+        return work._replace(
             fma=self.weights * self.registers,
             broadcasts=self.weights * self.tiles,
             used_once=self.alone * self.registers,
