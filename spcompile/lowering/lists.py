@@ -3,7 +3,9 @@
 import numpy as np
 
 from spcompile.formats.block_rows import BlockRows, pack
+from spcompile.formats.lookup_steps import cut
 from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
+from spcompile.kernels.cpu.lookup_gemv import LANES, LookupGemv
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.subset_spmm import SubsetSpmm
@@ -16,11 +18,13 @@ def dense_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray) -> tupl
     return packed.values.ravel(), _narrowed(kernel, offsets[0]), packed.starts
 
 
-def sparse_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray, in_channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sparse_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray, in_channels: int) -> tuple[np.ndarray, ...]:
     """matrix [rows, columns of one group], offsets of x [groups, columns] -> the same of a list for each block of rows."""
     packed = pack(matrix, matrix != 0, kernel.rows, len(offsets))
     row_block = packed.row_block
     listed = offsets[row_block * packed.groups // packed.row_blocks, packed.columns]
+    if isinstance(kernel, LookupGemv):
+        return _lookup_steps(kernel, packed)
     if not isinstance(kernel, OffsetSpmm):
         return packed.values.ravel(), _narrowed(kernel, listed), packed.starts
     if isinstance(kernel, SubsetSpmm):
@@ -35,7 +39,19 @@ def _narrowed(kernel: Kernel, offsets: np.ndarray) -> np.ndarray:
     """As the kernel reads them: int32 either way, two offsets each where two bytes hold one."""
     if not (isinstance(kernel, OffsetGemv) and kernel.narrow):
         return offsets
-    return np.append(offsets, offsets[: len(offsets) % 2]).astype("<i2").view(np.int32)
+    return _as_int32(offsets.astype("<i2"))
+
+
+def _lookup_steps(kernel: LookupGemv, packed: BlockRows) -> tuple[np.ndarray, ...]:
+    """Values, places, bases, starts."""
+    steps = cut(packed, kernel.per_step, kernel.window, LANES)
+    places = steps.places if kernel.place_bytes == kernel.per_step else np.repeat(steps.places, kernel.rows, axis=1)
+    return steps.values.ravel(), _as_int32(places.ravel()), _as_int32(steps.bases.astype("<i2")), steps.starts
+
+
+def _as_int32(array: np.ndarray) -> np.ndarray:
+    """The same bytes, and zeros up to a whole number."""
+    return np.pad(array, (0, -array.nbytes % 4 // array.itemsize)).view(np.int32)
 
 
 def _part(kernel: OffsetSpmm, packed: BlockRows, row_block: np.ndarray, listed: np.ndarray, in_channels: int) -> tuple[np.ndarray, int, np.ndarray]:

@@ -7,7 +7,9 @@ from itertools import product
 
 from spcompile.costs.cpu import predict
 from spcompile.costs.latency import Latency
+from spcompile.kernels.cpu import lookup_gemv
 from spcompile.kernels.cpu.aligned_spmm import NARROWEST, AlignedSpmm
+from spcompile.kernels.cpu.lookup_gemv import LookupGemv
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import LATENCY, OffsetSpmm
@@ -128,7 +130,7 @@ class Site:
         if not dense and (threads == 1 or self.positions % lanes == 0):
             yield from ((True, depths) for depths in DEPTHS[1:] if self.reach.planes // depths >= NARROWEST_DEPTH)
 
-    def _gemv(self, block_rows: int | None, blocks: int, target: Target) -> Iterator[OffsetGemv]:
+    def _gemv(self, block_rows: int | None, blocks: int, target: Target) -> Iterator[OffsetGemv | LookupGemv]:
         strides = (self.x_position_stride, self.y_row_stride, self.y_position_stride)
         if block_rows is None:
             for registers in (4, 2, 1):
@@ -143,6 +145,17 @@ class Site:
         yield OffsetGemv(
             self.rows, self.positions, block_rows, target.lanes_fp32, *strides, blocks, self.x_footprint, self.epilogue, self.operands
         )  # fmt: skip
+        if target.x86 and target.lanes_fp32 == lookup_gemv.LANES and self._is_vector and block_rows in lookup_gemv.ROWS:
+            for registers in lookup_gemv.REGISTERS:
+                if registers * lookup_gemv.LANES <= self.columns:
+                    yield LookupGemv(self.rows, self.columns, block_rows, registers, self.y_row_stride, blocks, self.epilogue, self.operands)
+
+    @property
+    def _is_vector(self) -> bool:
+        """Is x one row of numbers, in the order of the columns?"""
+        reach = self.reach
+        rows_of_numbers = reach.plane_elements == reach.rows == reach.columns == 1 and reach.planes == self.columns
+        return self.positions == self.groups == 1 and rows_of_numbers and self.columns <= lookup_gemv.MOST_COLUMNS
 
 
 def fastest(

@@ -15,6 +15,7 @@ from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
 from spcompile.kernels.cpu.border import Border
 from spcompile.kernels.cpu.elementwise import Elementwise
 from spcompile.kernels.cpu.gather import Gather
+from spcompile.kernels.cpu.lookup_gemv import LookupGemv
 from spcompile.kernels.cpu.matmul import Matmul
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
@@ -26,7 +27,7 @@ from spcompile.kernels.cpu.window import Window
 from spcompile.kernels.expression import constant, operand
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
-from spcompile.kernels.work import Stream, Work
+from spcompile.kernels.work import Stream
 
 BIAS = ("relu", ("add", operand(0), operand(1)))
 REACH = Reach(16, 64, 1, 1, 8)
@@ -36,6 +37,8 @@ KERNELS: dict[str, Kernel] = {
     "elementwise of one axis": Elementwise.over((4, 25), (25, 1), [(25, 1)], ("relu", operand(0)), 8),
     "elementwise of one number": Elementwise.over((), (), [], constant(1), 8),
     "gather": Gather(((3, 4), (2, 1)), 12, 20, (12, 1)),
+    "lookup": LookupGemv(16, 100, 4, 4, 1, 60, BIAS, (Operand(1, 0),)),
+    "lookup of single rows": LookupGemv(16, 100, 1, 2, 1, 300),
     "matmul": Matmul(2, 6, 17, 5, (30, 5, 1), (85, 17), (102, 17), 3, 2, 8, BIAS, (Operand(0, 1, 17),)),
     "gemm": OffsetGemm(20, 16, 6, 7, 8, 2, 1, 7, 8, 64, 1024, REACH, BIAS, (Operand(1, 0),)),
     "gemm of two rows of pixels": OffsetGemm(20, 16, 6, 7, 8, 1, 2, 7, 8, 64, 1024, REACH, positions_outer=True),
@@ -106,6 +109,7 @@ CHANGED = {  # a field of the code, for each kernel that has it, and another val
     "positions_outer": False,
     "scattered": True,
     "depths": 4,
+    "registers": 8,
     "multiplier": 3,
     "x_line": 50,
     "y_line": 13,
@@ -150,10 +154,9 @@ def test_names_are_the_same_in_another_process():
 @each
 def test_work_is_counted(kernel):
     work = kernel.work()
-    for field in dataclasses.fields(Work):
-        value = getattr(work, field.name)
-        if field.name != "streams":
-            assert math.isfinite(value) and value >= 0, field.name
+    for name, value in work._asdict().items():
+        if name != "streams":
+            assert math.isfinite(value) and value >= 0, name
     assert work.units >= 1 and work.stores > 0 and all(isinstance(stream, Stream) for stream in work.streams)
     assert all(stream.bytes_moved >= 0 and stream.footprint_bytes >= 0 for stream in work.streams)
     assert work.fma > 0 or not work.macs

@@ -27,6 +27,9 @@ works = st.builds(
     loops=counts,
     streams=st.lists(st.builds(Stream, counts, counts, st.booleans()), max_size=3).map(tuple),
     units=st.integers(1, 64),
+    used_once=st.just(0.0),
+    waits=counts,
+    macs=counts,
 )
 targets = st.sampled_from([load_target(name) for name in CPUS])
 

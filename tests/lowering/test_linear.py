@@ -5,6 +5,7 @@ import pytest
 
 from spcompile.ir.layers import find_layers
 from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
+from spcompile.kernels.cpu.lookup_gemv import LookupGemv
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.subset_spmm import SubsetSpmm
@@ -12,7 +13,7 @@ from spcompile.kernels.cpu.window import Window
 from spcompile.lowering import linear
 from spcompile.lowering.tuning_store import TuningStore
 from spcompile.passes import prepare
-from spcompile.patterns import GENERAL, Choice
+from spcompile.patterns import GENERAL, Choice, parse_choice
 from spcompile.pruning import Magnitude, prune
 from spcompile.targets import load_target
 
@@ -143,6 +144,18 @@ def test_patterns(build, assert_compiles, pattern, sparsity):
     assert choices
     pruned = prune(model, choices, None, Magnitude()).model if choice.sparsity else model
     assert_compiles(pruned, "x86-avx2" if sparsity == 0.5 else None)
+
+
+@pytest.mark.needs_avx512
+@pytest.mark.parametrize("pattern", ["unstructured@0.8", "block2x1@0.8", "block4x1@0.8"])
+def test_one_position_looks_x_up(build, assert_compiles, pattern):
+    """Straight from the caller's memory, which ends with the last column."""
+    choice = parse_choice(pattern)
+    text = "g (float[1,300] x) => (float[1,64] y) { [one] a = Gemm<transB=1>(x, w, b)  r = Relu(a)  [two] c = MatMul(r, v)  y = Add(c, a) }"
+    model = prepare(build(text, w=normal(64, 300), v=normal(64, 64), b=normal(64)))
+    pruned = prune(model, {layer.name: choice for layer in find_layers(model)}, None, Magnitude()).model
+    program = assert_compiles(pruned, "x86-avx512")
+    assert any(isinstance(step.kernel, LookupGemv) for step in program.steps)
 
 
 ALIGNED_MODEL = """g (float[2,64,{},{}] x) => (float[n,c,h,v] y) {{ a = Conv<pads=[1,1,1,1]>(x, w, b)  r = Relu(a)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spcompile.kernels.cpu.lookup_gemv import LookupGemv
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
@@ -34,7 +35,10 @@ def test_every_layer_has_a_kernel_on_every_device(site, target, threads, density
         kernel, rows, latency = fastest(site, lambda block: density * site.dense_blocks(block), target, threads, scattered=scattered)
         assert rows in site.formats() and latency.expected_s > 0
         assert kernel.out_rows >= site.rows
-        assert (kernel.height, kernel.width, kernel.pitch) == site.image if isinstance(kernel, OffsetGemm) else kernel.positions == site.positions
+        if isinstance(kernel, OffsetGemm):
+            assert (kernel.height, kernel.width, kernel.pitch) == site.image
+        else:
+            assert site.positions == (1 if isinstance(kernel, LookupGemv) else kernel.positions)
         if rows is not None:
             assert kernel.rows == rows and (site.rows // site.groups) % rows == 0
         if isinstance(kernel, OffsetSpmm):

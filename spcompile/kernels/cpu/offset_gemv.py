@@ -140,7 +140,7 @@ def _emit(k: OffsetGemv, threads: int):
                 T.buffer_store(acc, acc[chain * width + i] + value[first + i] * spread[i], [chain * width + i])
 
         def finish(acc, rest, m, p):
-            _join(acc, k.chains, width, k.rows)
+            join(acc, k.chains, width, k.rows)
             with T.vectorized(0, k.rows) as r:
                 row = m * k.rows + r
                 result = evaluate(k.epilogue, [acc[r] + rest[r], *load_operands(operands.values(), k.operands, row, p)])
@@ -185,7 +185,7 @@ def _places(k: OffsetGemv, offset, entry) -> list:
     return [T.Cast("int32", T.Cast("int16", quad >> T.int64(16 * place))) for place in range(QUAD)]
 
 
-def _join(acc, chains: int, width: int, rows: int) -> None:
+def join(acc, chains: int, width: int, rows: int) -> None:
     """All sums into the first `rows` lanes: chains together, then half of what is left onto the other half."""
     from tvm.tirx import Shuffle
     from tvm.tirx.script.builder import ir as T
