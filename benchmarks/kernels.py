@@ -3,7 +3,8 @@
     python benchmarks/kernels.py [--choices dense,block4x1@0.5,...] [--rounds 30] [--json FILE]
 
 Useful work: two operations for each weight kept and each pixel of the result; border columns and zeros inside blocks count nothing. The peak is a loop of
-multiply-adds in registers, or the fastest dense product where one is faster still; the bandwidth a loop that adds up as many bytes as the layer keeps.
+multiply-adds in registers, or the fastest dense product where one is faster still; the machine's read bandwidth a loop that adds up 256 MiB, and
+beside it one that adds up as many bytes as the layer keeps, from whichever cache holds them.
 One thread; everything of a shape is timed in turns, each call after one that is not timed; the fastest of all rounds, by the thread's own processor time.
 """
 
@@ -43,6 +44,7 @@ SHAPES = {  # and how many of ResNet-50's layers each is
     Shape(512, 512, 7, 3): 2, Shape(512, 2048, 7, 1): 3, Shape(2048, 512, 7, 1): 2,
 }  # fmt: skip
 LINEAR = ((2048, 1000), (1536, 384), (4096, 4096), (4096, 11008))  # columns, rows: ResNet-50's, MiniLM's second, of a language model of 7 G weights
+MEMORY_BYTES = 1 << 28  # more than any cache holds
 CHAINS, STEPS = 24, 2048  # independent registers of multiply-adds in the peak's loop, rounds of it
 
 
@@ -174,17 +176,19 @@ def whole(found: list[dict], name: str) -> float:
 
 
 def products_of_one_position(choices: list[Choice], target: Target, limits: Limits, rounds: int) -> list[dict]:
-    found, random = [], np.random.default_rng(0)
+    found, random, memory = [], np.random.default_rng(0), limits.read(MEMORY_BYTES)
     for columns, rows in LINEAR:
         for choice in choices:
             if not choice.pattern.fits(find_layers(linear(columns, rows, parse_choice("dense"), random))[0]):
                 continue
             layer = LayerOnHost(linear(columns, rows, choice, random), target)
-            seconds = fastest_s({"layer": layer.call, "read": limits.read(layer.bytes)}, rounds)
-            share = seconds["read"] / seconds["layer"]
-            found.append({"columns": columns, "rows": rows, "choice": choice.notation, "bytes": layer.bytes, "seconds": seconds, "of_bandwidth": share})
-            rate = f"{layer.bytes / 2**20:.1f} MiB at {layer.bytes / seconds['layer'] / 1e9:.1f} GB/s"
-            print(f"  {columns} -> {rows} {choice.notation}: {rate}, {share:.0%} of reading as much", flush=True)
+            seconds = fastest_s({"layer": layer.call, "read": limits.read(layer.bytes), "memory": memory}, rounds)
+            rate, share = layer.bytes / seconds["layer"], seconds["read"] / seconds["layer"]
+            of_memory = rate * seconds["memory"] / MEMORY_BYTES
+            row = {"columns": columns, "rows": rows, "choice": choice.notation, "bytes": layer.bytes, "seconds": seconds}
+            found.append(row | {"of_memory": of_memory, "of_bandwidth": share})
+            spoken = f"{1e6 * seconds['layer']:.0f} us, {layer.bytes / 2**20:.1f} MiB at {rate / 1e9:.1f} GB/s"
+            print(f"  {columns} -> {rows} {choice.notation}: {spoken}, {of_memory:.0%} of memory's, {share:.0%} of reading as much", flush=True)
     return found
 
 
