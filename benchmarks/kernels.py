@@ -1,6 +1,6 @@
 """Useful GFLOP/s of single products at ResNet-50's shapes, beside the machine's peak in the same run; and a linear layer on one position beside read bandwidth.
 
-    python benchmarks/kernels.py [--choices dense,block4x1@0.5,...] [--rounds 30] [--json FILE]
+    python benchmarks/kernels.py [--choices dense,block4x1@0.5,...] [--rounds 30] [--measure] [--json FILE]
 
 Useful work: two operations for each weight kept and each pixel of the result; border columns and zeros inside blocks count nothing. The peak is a loop of
 multiply-adds in registers, or the fastest dense product where one is faster still; the machine's read bandwidth a loop that adds up 256 MiB, and
@@ -25,10 +25,13 @@ from one_layer import Shape, layer_step
 from onnx import TensorProto, helper
 
 from spcompile import passes
+from spcompile.compiler.tuning import tune
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.kernels.script import kernel_function, registers
 from spcompile.lowering.lower import lower
+from spcompile.lowering.tuning_store import user_store
 from spcompile.patterns import Choice, parse_choice
+from spcompile.progress import Silent
 from spcompile.runtime.build import C_FUNCTION, compile_module
 from spcompile.runtime.host import cpu_model
 from spcompile.runtime.link import shared_library
@@ -151,10 +154,14 @@ class LayerOnHost:
         self.call = self._loaded.call(layer_step(program))
 
 
-def convolutions(choices: list[Choice], target: Target, limits: Limits, rounds: int) -> list[dict]:
+def convolutions(choices: list[Choice], target: Target, limits: Limits, rounds: int, refined: bool) -> list[dict]:
+    """refined: kernels by the tuning store, filled here where it does not know a shape."""
     found, random = [], np.random.default_rng(0)
     for shape, layers in SHAPES.items():
-        measured = {choice.notation: LayerOnHost(shape.model(choice, random), target) for choice in choices}
+        models = {choice.notation: shape.model(choice, random) for choice in choices}
+        for model in models.values() if refined else ():
+            tune(model, target, 1, user_store(), Silent())
+        measured = {notation: LayerOnHost(model, target) for notation, model in models.items()}
         seconds = fastest_s({name: layer.call for name, layer in measured.items()} | {"peak": limits.peak}, rounds)
         loop = limits.peak_flop / seconds["peak"]
         flop = {name: 2.0 * layer.kept * shape.out_size**2 for name, layer in measured.items()}
@@ -196,12 +203,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--choices", default="dense,block4x1@0.5,block4x1@0.8,block8x1@0.8,unstructured@0.8")
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--measure", action="store_true", help="convolutions' kernels chosen by measurement, as spcompile --measure does it")
     parser.add_argument("--json", help="write the figures here too")
     args = parser.parse_args()
     target, choices = load_target("host"), [parse_choice(text) for text in args.choices.split(",")]
     limits = Limits(target)
     print(f"{cpu_model()}, one thread; useful GFLOP/s")
-    found = convolutions(choices, target, limits, args.rounds)
+    found = convolutions(choices, target, limits, args.rounds, args.measure)
     peak = peak_flops(found) / 1e9
     print(f"Over ResNet-50's layers, and the share of the peak, {peak:.0f}")
     for choice in choices:
