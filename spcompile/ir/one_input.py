@@ -4,75 +4,144 @@ import onnx_ir as ir
 
 from spcompile.ir.constants import constant, rewrite_constant
 
-ROW_BY_ROW = ("Conv", "AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "Identity")  # whatever their attributes say
-BY_AXIS = {"Softmax": -1, "LogSoftmax": -1, "LayerNormalization": -1, "Concat": None, "Split": 0, "Flatten": 1}  # attribute `axis`, its default
-BY_AXES = {"Slice": 3, **{f"Reduce{kind}": 1 for kind in ("Mean", "Sum", "Max", "Min", "L2", "SumSquare")}}  # where the constant of axes stands
-RESHAPES = ("Reshape", "Squeeze", "Unsqueeze")
+FIRST_AXIS = ("Conv", "AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "Gemm", "Flatten", "Reshape", "Resize")  # is the batch's
+BY_AXIS = {"Softmax": -1, "LogSoftmax": -1, "Concat": None, "Split": 0}  # attribute `axis`, its default
+REDUCTIONS = tuple(f"Reduce{kind}" for kind in ("Mean", "Sum", "Max", "Min", "L2", "SumSquare"))
 
 
 def one_input(model: ir.Model, elementwise: frozenset[str]) -> ir.Model | None:
     """The same network for a batch of one, of which a prepared one for N > 1 inputs is N copies; None where that is not certain, or N is 1.
 
-    Every value that depends on the inputs must keep the batch as its first axis, and no node mix what lies along it. elementwise: operators that compute
-    number by number, with broadcasting.
+    The batch is the first axis of all inputs and outputs; every value that depends on an input must have an axis of its own for it, and no node mix what
+    lies along it. elementwise: operators that compute number by number, with broadcasting.
     """
     batches = {value.shape[0] if len(value.shape) else 1 for value in (*model.graph.inputs, *model.graph.outputs)}
     if len(batches) != 1 or batches == {1}:
         return None
     (batch,) = batches
-    fed = set(model.graph.inputs)
+    axes = dict.fromkeys(model.graph.inputs, 0)
     for node in model.graph:
-        if any(value in fed for value in node.inputs):
-            fed.update(node.outputs)
-            if not _apart(node, fed, batch, elementwise):
+        if any(value in axes for value in node.inputs):
+            axis = _axis(node, axes, elementwise)
+            if axis is None or any(value.shape is None or len(value.shape) <= axis or value.shape[axis] != batch for value in node.outputs):
                 return None
-    return _cut(model, batch)
+            axes.update(dict.fromkeys(node.outputs, axis))
+    return _cut(model, batch, [value.name for value in axes], list(axes.values())) if all(axes.get(value) == 0 for value in model.graph.outputs) else None
 
 
-def _apart(node: ir.Node, fed: set[ir.Value], batch: int, elementwise: frozenset[str]) -> bool:
-    inside = [value for value in (*node.inputs, *node.outputs) if value is not None and value in fed]
-    if any(value.shape is None or len(value.shape) == 0 or value.shape[0] != batch for value in inside):
-        return False
-    others = [value for value in node.inputs if value is not None and value not in fed]
-    if any(constant(value) is None for value in others):
-        return False
-    rank = len(node.outputs[0].shape)
+def _axis(node: ir.Node, axes: dict[ir.Value, int], elementwise: frozenset[str]) -> int | None:
+    """The batch's axis of a node's outputs; None where it is mixed, or may be."""
+    values = [value for value in node.inputs if value is not None]
+    if any(value not in axes and constant(value) is None for value in values):
+        return None
     if node.op_type in elementwise or node.op_type == "MatMul":
-        broadcast = all(len(value.shape) < rank or value.shape[0] == 1 for value in others)
-        two = node.op_type != "MatMul" or node.inputs[1] not in fed or rank > 2
-        return two and broadcast and all(len(value.shape) == rank for value in inside)
-    return node.op_type in ROW_BY_ROW or _keeps_first_axis(node, fed)
+        return _broadcast_axis(node, values, axes)
+    axis, rank = max(axes.get(value, 0) for value in values), len(values[0].shape)
+    if any(axes.get(value, axis) != axis for value in values):
+        return None
+    if node.op_type in FIRST_AXIS:
+        return 0 if axis == 0 and _keeps_first_axis(node, axes) else None
+    if node.op_type in BY_AXIS:
+        return axis if node.attributes.get_int("axis", BY_AXIS[node.op_type]) % rank != axis else None
+    rule = _RULES.get(node.op_type)
+    return rule(node, axes, axis, rank) if rule else None
 
 
-def _keeps_first_axis(node: ir.Node, fed: set[ir.Value]) -> bool:
-    """Of operators for which it depends on their settings."""
-    kind, rank = node.op_type, len(node.inputs[0].shape)
-    if kind in BY_AXIS:
-        return node.attributes.get_int("axis", BY_AXIS[kind]) % rank != 0
-    if kind in BY_AXES:
-        axes = constant(node.inputs[BY_AXES[kind]]) if len(node.inputs) > BY_AXES[kind] else None
-        return axes is not None and axes.size > 0 and bool((axes % rank != 0).all())
-    if kind == "Gemm":
-        return not fed.intersection(node.inputs[1:]) and all(value is None or len(value.shape) < 2 or value.shape[0] == 1 for value in node.inputs[2:])
-    if kind == "Gather":
-        first = node.attributes.get_int("axis", 0) % rank == 0
-        return first if node.inputs[0] not in fed else not first and node.inputs[1] not in fed
-    if kind == "Transpose":
-        return node.attributes.get_ints("perm", (-1,))[0] == 0
-    if kind == "Pad":
-        pads = constant(node.inputs[1])
-        return len(node.inputs) < 4 and pads[0] == pads[rank] == 0
-    return kind in RESHAPES or (kind == "Resize" and len(node.inputs) < 4)
+def _broadcast_axis(node: ir.Node, values: list[ir.Value], axes: dict[ir.Value, int]) -> int | None:
+    """Counted from the last axis, which broadcasting aligns; in front of the axes of matrices, or among the rows of one that a constant multiplies."""
+    places = {len(value.shape) - axes[value] for value in values if value in axes}
+    if len(places) > 1:
+        return None
+    (place,) = places
+    others = [value for value in values if value not in axes]
+    if node.op_type == "MatMul" and place <= 2:
+        alone = place == 2 and values[0] in axes and values[1] not in axes and len(values[1].shape) == 2
+        return len(node.outputs[0].shape) - place if alone else None
+    spread = all(len(value.shape) < place or value.shape[len(value.shape) - place] == 1 for value in others)
+    return len(node.outputs[0].shape) - place if spread else None
 
 
-def _cut(model: ir.Model, batch: int) -> ir.Model:
+def _keeps_first_axis(node: ir.Node, axes: dict[ir.Value, int]) -> bool:
+    if node.op_type == "Gemm":
+        return not axes.keys() & set(node.inputs[1:]) and all(value is None or len(value.shape) < 2 or value.shape[0] == 1 for value in node.inputs[2:])
+    if node.op_type == "Flatten":
+        return node.attributes.get_int("axis", 1) == 1
+    return node.op_type != "Resize" or len(node.inputs) < 4
+
+
+def _constant_axes(node: ir.Node, place: int, rank: int) -> list[int] | None:
+    """Those that input `place` names, from zero on."""
+    named = constant(node.inputs[place]) if len(node.inputs) > place else None
+    return None if named is None or not named.size else [int(axis) % rank for axis in named]
+
+
+def _sliced(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> int | None:
+    named = _constant_axes(node, 3, rank)
+    return axis if named is not None and axis not in named else None
+
+
+def _reduced(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> int | None:
+    named = _constant_axes(node, 1, rank)
+    if named is None or axis in named:
+        return None
+    return axis if node.attributes.get_int("keepdims", 1) else axis - sum(one < axis for one in named)
+
+
+def _squeezed(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> int | None:
+    named = _constant_axes(node, 1, rank)
+    return None if named is None else axis - sum(one < axis for one in named)
+
+
+def _unsqueezed(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> int | None:
+    after = len(node.outputs[0].shape)
+    named = _constant_axes(node, 1, after)
+    return None if named is None else [place for place in range(after) if place not in named][axis]
+
+
+def _gathered(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> int | None:
+    along = node.attributes.get_int("axis", 0) % rank
+    if node.inputs[0] not in axes:
+        return axis if along == 0 else None
+    if node.inputs[1] in axes or along == axis:
+        return None
+    return axis + (len(node.inputs[1].shape) - 1 if along < axis else 0)
+
+
+def _transposed(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> int | None:
+    return list(node.attributes.get_ints("perm", range(rank)[::-1])).index(axis)
+
+
+def _padded(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> int | None:
+    pads = constant(node.inputs[1])
+    return axis if len(node.inputs) < 4 and pads[axis] == pads[axis + rank] == 0 else None
+
+
+def _normalised(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> int | None:
+    return axis if axis < node.attributes.get_int("axis", -1) % rank else None
+
+
+_RULES = {
+    "Gather": _gathered,
+    "Identity": lambda node, axes, axis, rank: axis,
+    "LayerNormalization": _normalised,
+    "Pad": _padded,
+    "Slice": _sliced,
+    "Squeeze": _squeezed,
+    "Transpose": _transposed,
+    "Unsqueeze": _unsqueezed,
+    **dict.fromkeys(REDUCTIONS, _reduced),
+}
+
+
+def _cut(model: ir.Model, batch: int, names: list[str], axes: list[int]) -> ir.Model:
+    """names, axes: of the values that have the batch."""
     model = model.clone()
-    fed = set(model.graph.inputs)
+    values = ir.convenience.create_value_mapping(model.graph)
+    for name, axis in zip(names, axes, strict=True):
+        shape = list(values[name].shape.numpy())
+        shape[axis] = 1
+        values[name].shape = ir.Shape(shape)
     for node in model.graph:
-        if any(value in fed for value in node.inputs):
-            fed.update(node.outputs)
-            if node.op_type == "Reshape" and constant(node.inputs[1])[0] == batch:
-                rewrite_constant([(node, 1)], [1, *constant(node.inputs[1])[1:]])
-    for value in fed:
-        value.shape = ir.Shape([1, *value.shape.numpy()[1:]])
+        if node.op_type == "Reshape" and node.outputs[0].name in names and constant(node.inputs[1])[0] == batch:
+            rewrite_constant([(node, 1)], [1, *constant(node.inputs[1])[1:]])
     return model

@@ -17,6 +17,9 @@ APART = {
     "sequences": """g (float[3,5,8] x) => (float[3,5,8] y) { q = MatMul(x, mix)  r = Reshape(q, heads)  t = Transpose<perm=[0,2,1,3]>(r)
         k = Transpose<perm=[0,1,3,2]>(t)  a = MatMul(t, k)  p = Softmax(a)  z = MatMul(p, t)  b = Transpose<perm=[0,2,1,3]>(z)
         c = Reshape(b, flat)  d = Add(c, x)  e = Add(d, vector)  m = ReduceMean(e, last)  y = Sub(e, m) }""",
+    "the batch among other axes": """g (float[3,5,12] x) => (float[3,2,5,2] y) { r = Reshape(x, parts)  t = Transpose<perm=[2,0,3,1,4]>(r)
+        q = Gather<axis=0>(t, zero_)  k = Slice(t, begin_, end_, zero)  h = Squeeze(k, zero)  p = Mul(q, h)
+        e = Unsqueeze(p, zero)  m = ReduceSum<keepdims=0>(e, zero)  y = Add(m, h) }""",
     "words": "g (int64[3,4] i) => (float[3,4,6] y) { e = Gather(table, i)  h = Unsqueeze(e, one)  y = Squeeze(h, one) }",
     "settings": """g (float[3,4,6,6] x) => (float[3,8,3,4] y) { p = Pad(x, pads)  s = Slice(p, begin, end, axes)  a, b = Split<axis=1, num_outputs=2>(s)
         c = Add(a, b)  d = Resize<mode="nearest">(c, , scales)  e = Gather<axis=2>(d, places)  l = LogSoftmax<axis=1>(e)  y = Concat<axis=1>(l, l, e, e) }""",
@@ -33,6 +36,9 @@ TOGETHER = {
     "inputs in another order": "g (float[3,4] x) => (float[3,4] y) { y = Gather<axis=0>(x, order) }",
     "vectors against matrices": "g (float[3,3] x, float[3] z) => (float[3,3] y) { y = Add(x, z) }",
     "pairs of inputs": "g (float[4,3] x) => (float[4,3] y) { r = Reshape(x, pairs)  s = Softmax<axis=1>(r)  y = Reshape(s, rows) }",
+    "a softmax over the batch, moved": "g (float[3,4] x) => (float[3,4] y) { t = Transpose<perm=[1,0]>(x)  s = Softmax(t)  y = Transpose<perm=[1,0]>(s) }",
+    "a product over the batch": "g (float[3,3] x) => (float[3,3] y) { t = Transpose<perm=[1,0]>(x)  m = MatMul(t, small)  y = Transpose<perm=[1,0]>(m) }",
+    "two places": "g (float[3,3] x) => (float[3,3] y) { t = Transpose<perm=[1,0]>(x)  y = Add(x, t) }",
     "the batch moved": "g (float[3,3] x) => (float[3,3] y) { y = Transpose<perm=[1,0]>(x) }",
     "slices of the batch": "g (float[3,4] x) => (float[3,4] y) { s = Slice(x, back, far, zero, back)  y = Relu(s) }",
 }
@@ -47,6 +53,7 @@ CONSTANTS = {
     "vector": normal(8), "last": np.array([-1]), "table": normal(9, 6), "one": np.array([1]), "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
     "begin": np.array([1, 0]), "end": np.array([7, 4]), "axes": np.array([2, -1]), "scales": np.array([1, 1, 1, 2], np.float32), "places": np.array([0, 5, 2]),
     "zero": np.array([0]), "own": normal(3, 4), "square": normal(4, 4), "order": np.array([2, 0, 1]), "pairs": np.array([2, 2, 3]),
+    "parts": np.array([3, 5, 3, 2, 2]), "zero_": np.array(0), "begin_": np.array([1]), "end_": np.array([2]), "small": normal(3, 3),
     "rows": np.array([4, 3]), "back": np.array([-1]), "far": np.array([-9]),
 }  # fmt: skip
 
