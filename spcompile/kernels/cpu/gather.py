@@ -7,6 +7,8 @@ from spcompile.kernels.cpu.reach import BYTES
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work
 
+STRIP = 64  # columns: where rows of the result are no rows of memory, so many of its lines stay in L1 from one index to the next
+
 
 @dataclass(frozen=True)
 class Gather(Kernel):
@@ -26,6 +28,16 @@ class Gather(Kernel):
         return (self.index, self.width, self.entries, self.y_strides, self.index_dtype)
 
     @property
+    def strip(self) -> int:
+        """Columns that are copied for all indices before the next ones."""
+        return self.width if self.y_strides[1] == 1 else min(STRIP, self.width)
+
+    @property
+    def strips(self) -> int:
+        """The last one is moved back so that it ends with the last column."""
+        return -(-self.width // self.strip)
+
+    @property
     def count(self) -> int:
         return math.prod(extent for extent, _ in self.index)
 
@@ -36,7 +48,7 @@ class Gather(Kernel):
     def work(self) -> Work:
         cells = self.count * self.width
         footprint = self.entries * self.width * BYTES
-        return Work(loads=cells, stores=cells, scalar=cells, loops=self.count, streams=(Stream(cells * BYTES, footprint),), units=self.count)
+        return Work(loads=cells, stores=cells, scalar=cells, loops=self.count, streams=(Stream(cells * BYTES, footprint),), units=self.strips)
 
     def emit(self, threads: int):
         from tvm import tirx
@@ -47,7 +59,8 @@ class Gather(Kernel):
         zero, entries = (tirx.const(number, self.index_dtype) for number in (0, self.entries))
 
         def body(table, index, y):
-            with nest((*(extent for extent, _ in self.index), self.width), threads) as (*at, c):
+            with nest((self.strips, *(extent for extent, _ in self.index), self.strip), threads) as (part, *at, within):
+                c = T.min(part * self.strip, self.width - self.strip) + within
                 read = index[sum(i * stride for i, (_, stride) in zip(at, self.index, strict=True))]
                 entry = T.max(zero, T.min(T.Select(read < zero, read + entries, read), entries - 1))
                 row = 0

@@ -26,6 +26,13 @@ def test_rows(call_kernels, target, dtype):
     assert np.isnan(transposed[30:]).all() and np.isnan(window[0]) and np.isnan(window[2])
 
 
+def test_strips_of_columns(call_kernels, target):
+    """The last one moved back; rows of the result next to each other."""
+    table, index = np.random.default_rng(1).standard_normal((9, 150)).astype(np.float32), np.array([8, 0, 3])
+    ((_, _, y),) = call_kernels([(Gather(((3, 1),), 150, 9, (1, 3)), [table, index, np.full(450, np.nan, np.float32)])], target, threads=2)
+    np.testing.assert_array_equal(y.reshape(150, 3).T, table[index])
+
+
 def test_an_index_beyond_the_table_stays_inside_it(call_kernels, target):
     index, y = np.array([7, 1 << 40, -8, -(1 << 40)]), np.full(20, np.nan, np.float32)
     ((_, _, y),) = call_kernels([(Gather(((4, 1),), 5, 7, (5, 1)), [TABLE, index, y])], target)
