@@ -7,6 +7,7 @@ import numpy as np
 from spcompile.ir.layer import Layer
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
+from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import LINE, Reach
 from spcompile.kernels.expression import operand, substitute
 from spcompile.kernels.kernel import Kernel
@@ -42,8 +43,10 @@ def lower_conv(emitter: Emitter, task: Task, layer: Layer) -> None:
         (Argument(source.buffer, source.offset + n * image.batch_stride), Argument(view.buffer, view.offset + n * out.batch_stride), arguments(n))
         for n in range(out.batch)
     ]
-    pixels_only = isinstance(_product(emitter, site, layer, matrix_of(task.node, layer), offsets, runs), OffsetGemm)
-    emitter.border(out, view, columns=pixels_only, written=out.positions if pixels_only else out.run, layer=layer.name if pixels_only else None)
+    kernel = _product(emitter, site, layer, matrix_of(task.node, layer), offsets, runs)
+    pixels_only = isinstance(kernel, OffsetGemm)
+    exact = pixels_only or (isinstance(kernel, OffsetSpmm) and kernel.beside)
+    emitter.border(out, view, columns=pixels_only, written=out.positions if exact else out.run, layer=layer.name if pixels_only else None)
     emitter.views[task.output] = view
 
 

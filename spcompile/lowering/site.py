@@ -89,12 +89,19 @@ class Site:
                         self.epilogue, self.operands, block_rows is None, outer, depths, scattered,
                     )  # fmt: skip
                     if whole:
-                        yield OffsetSpmm(*parts)
+                        yield self._exact(OffsetSpmm(*parts))
                     apart = threads == 1 or depths == 1 or self.positions % (vectors * lanes) == 0  # do whole tiles not overlap where sums wait?
                     if whole and block_rows == 1 and lanes >= NARROWEST and vectors >= LATENCY and any(self.residues) and apart:
-                        yield AlignedSpmm(*parts, tuple(sorted({residue % lanes for residue in self.residues}, reverse=True)))
+                        yield AlignedSpmm(*parts, residues=tuple(sorted({residue % lanes for residue in self.residues}, reverse=True)))
                     if subsets and in_subsets:
-                        yield SubsetSpmm(*parts, weights)
+                        yield SubsetSpmm(*parts, weights=weights)
+
+    def _exact(self, kernel: OffsetSpmm) -> OffsetSpmm:
+        """One register less where the image's last pixel would have it alone."""
+        height, width, pitch = self.image
+        last = (height - 1) * pitch + width - 1
+        alone = last % kernel.lanes == 0 and kernel.tile <= last and kernel.rows >= LATENCY
+        return replace(kernel, positions=last, beside=1) if alone else kernel
 
     def _fits(self, rows: int, vectors: int, target: Target) -> tuple[bool, bool]:
         """Has the target registers enough for a tile, where all rows keep the same columns, and where they need not?"""

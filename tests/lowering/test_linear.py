@@ -61,6 +61,19 @@ def test_odd_images(build, assert_compiles, size):
 
 
 @pytest.mark.parametrize("target", BOTH)
+@pytest.mark.parametrize("pattern", ["block4x1@0.5", "block8x1@0.7"])
+def test_a_last_pixel_that_would_have_a_register_alone(build, assert_compiles, target, pattern):
+    """13 rows of 15 and 14 pixels are 13 registers and one more pixel; behind it lies the border of the next window, or nothing."""
+    text = """g (float[1,16,14,14] x) => (float[1,16,14,14] y, float[1,16,14,14] z) { [a] a = Conv<pads=[1,1,1,1]>(x, wa, b)  r = Relu(a)
+    [b] c = Conv(r, wb)  s = Add(c, x)  [c] y = Conv<pads=[1,1,1,1]>(s, wc)  [d] z = Conv(y, wd) }"""
+    arrays = {"wa": normal(16, 16, 3, 3), "wb": normal(16, 16, 1, 1), "wc": normal(16, 16, 3, 3, seed=1), "wd": normal(16, 16, 1, 1, seed=1), "b": normal(16)}
+    model = prepare(build(text, **arrays))
+    pruned = prune(model, {layer.name: parse_choice(pattern) for layer in find_layers(model)}, None, Magnitude()).model
+    program = assert_compiles(pruned, target)
+    assert any(isinstance(step.kernel, OffsetSpmm) and step.kernel.beside for step in program.steps)
+
+
+@pytest.mark.parametrize("target", BOTH)
 def test_groups_and_depthwise(build, assert_compiles, target):
     """Depthwise with one, two and three filters a channel, with strides and dilation; groups of several channels."""
     cases = [

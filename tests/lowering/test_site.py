@@ -37,6 +37,9 @@ def test_every_layer_has_a_kernel_on_every_device(site, target, threads, density
         assert kernel.out_rows >= site.rows
         if isinstance(kernel, OffsetGemm):
             assert (kernel.height, kernel.width, kernel.pitch) == site.image
+        elif isinstance(kernel, OffsetSpmm) and kernel.beside:
+            height, width, pitch = site.image
+            assert kernel.positions == (height - 1) * pitch + width - 1
         else:
             assert site.positions == (1 if isinstance(kernel, LookupGemv) else kernel.positions)
         if rows is not None:

@@ -26,6 +26,8 @@ class OffsetSpmm(TiledPositions, Kernel):
 
     The last tile has as few registers as cover what is left, and is moved back so that it ends at the last position: some positions are computed twice,
     none beyond the end, therefore `positions >= vectors * lanes` and y must not overlap any operand.
+    With `beside` 1 one more position follows the last: its sums have the rows of a block in their lanes, one multiply-add for all of them in the place of
+    one register a row for a single number.
     With `depths` > 1 the columns are cut into so many ranges, one after the other for all rows (lists are sorted that way), so that the
     part of x a tile reads stays in L1; sums wait in y meanwhile. Then no tile may be computed by two threads at once.
     """
@@ -45,9 +47,11 @@ class OffsetSpmm(TiledPositions, Kernel):
     positions_outer: bool = True
     depths: int = 1
     scattered: bool = False
+    beside: int = 0
 
     def __post_init__(self):
         assert self.out_rows % self.rows == 0 and self.positions >= self.tile, self
+        assert not self.beside or (self.chains == 1 and self.positions % self.lanes == 0), self
         assert self.depths == 1 or (self.positions_outer and not self.shared_list), self
 
     @property
@@ -99,7 +103,7 @@ class OffsetSpmm(TiledPositions, Kernel):
         dense = self.blocks if self.shared_list else None
         tile = (self.rows, self.vectors, self.lanes, self.positions_outer, self.depths, self.scattered)
         ahead = (self.reach.planes, self.reach.plane_elements) if self.planes_ahead else None
-        return (self.out_rows, self.positions, tile, self.y_row_stride, dense, ahead, self.values_ahead, self.epilogue, self.operands)
+        return (self.out_rows, self.positions, self.beside, tile, self.y_row_stride, dense, ahead, self.values_ahead, self.epilogue, self.operands)
 
     @property
     def title(self) -> str:
@@ -128,24 +132,25 @@ class OffsetSpmm(TiledPositions, Kernel):
         masks = sum(1 for operand in self.operands if operand.is_mask)
         fetched = tiles * self.depths * row_blocks * -(-self.tile // LINE) * (self.rows_ahead * (1 + tensors) + self.planes_ahead)
         waiting = cells * (self.depths - 1)  # sums kept for the next range of columns
+        spare = self.blocks * self.beside
         once = reads if self.rows == 1 else rounds * self.rows if self.vectors == 1 else 0
         return Work(
             lanes=self.lanes,
-            fma=reads * self.rows,
+            fma=reads * self.rows + spare,
             arithmetic=cells * operations(self.epilogue) + (cells * self.depths if self.depths > 1 else 0),  # choosing between sums and zeros
-            loads=reads + cells * (tensors + masks / self.rows) + waiting,  # a mask is the same for all rows of a block
-            broadcasts=rounds * self.rows,
-            stores=cells + waiting,
+            loads=reads + cells * (tensors + masks / self.rows) + waiting + spare,  # a mask is the same for all rows of a block
+            broadcasts=rounds * self.rows + spare,
+            stores=cells + waiting + self.out_rows * self.beside,
             scalar_loads=rounds,
             scalar=rounds * (3 if self.rows == 1 else 7) + (rounds if self.values_ahead else 0) + fetched,
-            used_once=once,
+            used_once=once + spare,
             crossing=0 if self.reach.aligned else reads * (self.lanes - 1) / LINE,
             steps=rounds / self.chains,
             loops=row_blocks * tiles * self.depths,
             waits=row_blocks * tiles * (self.depths - 1),
             streams=self._streams(rounds, reads, tensors, waiting),
             units=tiles if self.positions_outer else row_blocks,
-            macs=self.blocks * self.rows * self.positions,
+            macs=self.blocks * self.rows * (self.positions + self.beside),
         )
 
     def _streams(self, rounds: int, reads: int, tensors: int, waiting: int) -> tuple[Stream, ...]:

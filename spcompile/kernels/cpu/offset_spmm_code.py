@@ -33,6 +33,7 @@ class Code:
     y: object
     row_of: object
     operands: tuple
+    spare: object = None  # sums of the position beside the last, a lane for each row
 
     def loops(self, threads: int) -> None:
         from tvm.tirx.script.builder import ir as T
@@ -50,12 +51,12 @@ class Code:
         from tvm.tirx.script.builder import ir as T
 
         k = self.k
-        if k.last_vectors == k.vectors:
+        if k.tiles == 1 or (k.last_vectors == k.vectors and not k.beside):
             write(self, k.begin_of(tile))
             return
         with T.If(tile < k.tiles - 1):
             with T.Then():
-                write(self, tile * k.tile)
+                write(replace(self, k=replace(k, beside=0)), tile * k.tile)
             with T.Else():
                 write(replace(self, k=k.last), k.positions - k.last.tile)
 
@@ -71,6 +72,9 @@ class Code:
         from tvm.tirx.script.builder import ir as T
 
         k = self.k
+        if k.beside and self.spare is None:
+            replace(self, spare=registers(k.rows)).block(position, depth, m)
+            return
         self.fetch(position, depth, m)
         acc = registers(self.held * k.lanes)
         self.begin_sums(acc, depth, m * k.rows, position)
@@ -122,6 +126,9 @@ class Code:
         for register in range(self.held):
             with T.vectorized(0, self.k.lanes) as i:
                 T.buffer_store(acc, T.float32(0), [self.lane(register, i)])
+        if self.spare is not None:
+            with T.vectorized(0, self.k.rows) as r:
+                T.buffer_store(self.spare, T.float32(0), [r])
 
     def begin_sums(self, acc, depth, first_row, position) -> None:
         from tvm.tirx.script.builder import ir as T
@@ -131,6 +138,8 @@ class Code:
             for register, at in self.waiting(first_row, position):
                 with T.vectorized(0, self.k.lanes) as i:
                     T.buffer_store(acc, self.left(depth, at + i), [self.lane(register, i)])
+            for r, at in self.waiting_beside(first_row, position):
+                T.buffer_store(self.spare, self.left(depth, at), [r])
 
     def left(self, depth, at):
         """What earlier ranges of columns left in y[at]."""
@@ -172,6 +181,9 @@ class Code:
                 with T.vectorized(0, k.lanes) as i:
                     here = self.lane((chain * k.rows + r) * k.vectors + v, i)
                     T.buffer_store(acc, acc[here] + self.value[first_value + r] * self.x[at + position + self.lane(v, i)], [here])
+        if self.spare is not None:
+            with T.vectorized(0, k.rows) as r:
+                T.buffer_store(self.spare, self.spare[r] + self.value[first_value + r] * self.x[at + position + k.tile], [r])
 
     def join_chains(self, acc) -> None:
         from tvm.tirx.script.builder import ir as T
@@ -195,6 +207,10 @@ class Code:
                     p = position + self.lane(v, i)
                     result = evaluate(k.epilogue, [acc[self.lane(r * k.vectors + v, i)], *load_operands(self.operands, k.operands, row, p)])
                     T.buffer_store(self.y, result, [row * k.y_row_stride + p])
+            if self.spare is not None:
+                p = position + k.tile
+                result = evaluate(k.epilogue, [self.spare[r], *load_operands(self.operands, k.operands, row, p)])
+                T.buffer_store(self.y, result, [row * k.y_row_stride + p])
 
     def keep(self, acc, first_row, position) -> None:
         """Sums that wait for the next range of columns."""
@@ -203,9 +219,16 @@ class Code:
         for register, at in self.waiting(first_row, position):
             with T.vectorized(0, self.k.lanes) as i:
                 T.buffer_store(self.y, acc[self.lane(register, i)], [at + i])
+        for r, at in self.waiting_beside(first_row, position):
+            T.buffer_store(self.y, self.spare[r], [at])
 
     def waiting(self, first_row, position):
         """-> (register, where its first lane waits in y) of every sum."""
         k = self.k
         starts = [self.y_row(first_row + r) * k.y_row_stride + position for r in range(k.rows)]
         return [(r * k.vectors + v, begin + v * k.lanes) for r, begin in enumerate(starts) for v in range(k.vectors)]
+
+    def waiting_beside(self, first_row, position):
+        """The same of the position beside the last."""
+        k = self.k
+        return [] if self.spare is None else [(r, self.y_row(first_row + r) * k.y_row_stride + position + k.tile) for r in range(k.rows)]

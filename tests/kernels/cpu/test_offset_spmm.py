@@ -52,22 +52,23 @@ def poisoned(array: np.ndarray, gap: int) -> np.ndarray:
     return np.pad(array.astype(np.float32), ((0, 0), (0, gap)), constant_values=np.nan)
 
 
-def case(rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17, epilogue=ACCUMULATOR, operands=(), tensors=(), scattered=False):
+def case(rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17, epilogue=ACCUMULATOR, operands=(), tensors=(), scattered=False, beside=0):
     """-> (call, where y is in it, the result in float64)."""
+    whole = positions + beside
     matrix = sparse(rng, rows * 3, columns, rows, 1.0 if shared else 0.4)
-    x = poisoned(rng.standard_normal((columns, positions)), GAP)
-    y = np.full((rows * 3, positions + GAP), np.nan, np.float32)
-    lists = packed(matrix, rows, shared, depths, positions + GAP)
+    x = poisoned(rng.standard_normal((columns, whole)), GAP)
+    y = np.full((rows * 3, whole + GAP), np.nan, np.float32)
+    lists = packed(matrix, rows, shared, depths, whole + GAP)
     blocks = 3 * columns if shared else len(lists[0]) // rows
     kernel = OffsetSpmm(
-        out_rows=rows * 3, positions=positions, rows=rows, vectors=vectors, lanes=lanes, y_row_stride=positions + GAP, blocks=blocks,
+        out_rows=rows * 3, positions=positions, rows=rows, vectors=vectors, lanes=lanes, y_row_stride=whole + GAP, blocks=blocks,
         x_footprint=x.size, reach=Reach(1, x.size, 1, 1, 0), epilogue=epilogue, operands=operands, shared_list=shared, positions_outer=outer, depths=depths,
-        scattered=scattered,
+        scattered=scattered, beside=beside,
     )  # fmt: skip
     if scattered:
         row_of = rng.permutation(rows * 3).astype(np.int32)
         tensors, matrix = (*tensors, row_of), matrix[np.argsort(row_of)]
-    expected = matrix.astype(np.float64) @ x[:, :positions].astype(np.float64)
+    expected = matrix.astype(np.float64) @ x[:, :whole].astype(np.float64)
     return (kernel, [x, *lists, y, *tensors]), expected
 
 
@@ -115,6 +116,23 @@ def test_epilogue_of_bias_residual_and_mask(call_kernels, target, depths, scatte
     check(y, np.where(mask == 0, 0, inside), depths)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("scattered", [False, True])
+def test_a_position_beside_the_last(call_kernels, target, scattered, threads):
+    """Behind one tile, behind whole ones, behind a narrower last one; with either loop outside and with ranges of columns; bias and residual."""
+    rng, lanes, gap = np.random.default_rng(4), target.lanes_fp32, 7
+    tiles = [(rows, 2, registers, outer, depths) for rows in (4, 6) for registers in (2, 5, 6) for outer, depths in ((True, 1), (False, 1), (True, 2))]
+    cases = []
+    for rows, vectors, registers, outer, depths in tiles:
+        positions = registers * lanes
+        bias, residual = rng.standard_normal(rows * 3).astype(np.float32), poisoned(rng.standard_normal((rows * 3, positions + 1)), gap)
+        epilogue, operands = ("add", ("add", operand(0), operand(1)), operand(2)), (Operand(1, 0), Operand(positions + 1 + gap, 1))
+        call, product = case(rows, vectors, lanes, positions, outer, depths, False, rng, 17, epilogue, operands, (bias, residual), scattered, 1)
+        cases.append((call, product + bias[:, None] + residual[:, : positions + 1]))
+    for shape, (_, expected), arrays in zip(tiles, cases, call_kernels([call for call, _ in cases], target, threads), strict=True):
+        check(arrays[4], expected, shape)
+
+
 def test_empty_lists_give_zeros(call_kernels, target):
     rng = np.random.default_rng(0)
     (kernel, pointers), expected = case(2, 1, 8, 9, True, 2, False, rng)
@@ -130,6 +148,8 @@ def test_tiles_must_fit_the_positions():
         OffsetSpmm(3, 16, 2, 1, 16, 16, 4, 64, 64)
     with pytest.raises(AssertionError):  # a shared list is not cut into ranges
         OffsetSpmm(2, 16, 2, 1, 16, 16, 4, 64, 64, shared_list=True, depths=2)
+    with pytest.raises(AssertionError):  # several sums a register would need joining
+        OffsetSpmm(2, 16, 2, 1, 16, 17, 4, 64, 64, beside=1)
 
 
 @pytest.mark.parametrize(("positions", "last", "registers"), [(224, 4, 14), (220, 4, 14), (240, 5, 15), (80, 5, 5), (81, 1, 6)])
