@@ -41,7 +41,7 @@ def case(registers, lanes, positions, residues, depths, outer, rng, scattered=Fa
     starts = np.searchsorted(place[order], np.arange(depths * ROWS * len(residues) + 1)).astype(np.int32)
     kernel = AlignedSpmm(
         ROWS, positions, 1, registers, lanes, positions + BEHIND, len(row), x.size, Reach(1, x.size, 3, 3, 0), epilogue, operands, False, outer, depths,
-        scattered, residues,
+        scattered, residues=residues,
     )  # fmt: skip
     y = np.full((ROWS, positions + BEHIND), np.nan, np.float32)
     lists = [matrix[row, column][order], (offsets[column] - residue)[order].astype(np.int32), starts]

@@ -35,7 +35,7 @@ def case(rows, vectors, registers, depths, outer, lanes, rng, scattered=False, k
     blocks = int(mask.reshape(5, rows, COLUMNS).any(axis=1).sum())
     kernel = SubsetSpmm(
         out_rows, positions, rows, vectors, lanes, positions + GAP, blocks, x.size, Reach(COLUMNS, positions + GAP, 1, 1, 0), epilogue, operands, False,
-        outer, depths, scattered, int(mask.sum()),
+        outer, depths, scattered, weights=int(mask.sum()),
     )  # fmt: skip
     lists = sparse_lists(kernel, matrix, np.arange(COLUMNS, dtype=np.int32)[None] * (positions + GAP), COLUMNS)
     if scattered:
