@@ -18,7 +18,8 @@ from spcompile.training.varied import varied
 
 TINY = 1e-30
 RATE_BATCHES = 3
-MOMENTS_SAMPLES = 128  # that batch norms are folded with: many more positions
+MOMENTS_SAMPLES = (128, 2048)  # that batch norms are folded with: at least, where a sample takes long, and at most
+MOMENTS_VALUES = 1 << 29  # of all layers' outputs, in as many samples otherwise
 
 
 class Distillation:
@@ -34,6 +35,8 @@ class Distillation:
         self.samples, judging = exact.samples(learned.feeds), exact.samples(judged.feeds)
         dtype = training_type(Network(dense), dense, judging)
         self.student = NormalisedNetwork(self.source, dtype)
+        self.values = sum(layer.rows * layer.positions for layer in self.layers)  # of one sample
+        self.batch = recipe.batch_of(self.values)
         self.teacher = Teacher(dense, dtype, self.layers, recipe.hint_share, recipe.softening)
         self.judging = self._fed(judging)
         self.wanted = self.teacher.see(self.judging)
@@ -51,7 +54,7 @@ class Distillation:
 
     def _batch(self) -> Values:
         count, recipe = len(next(iter(self.samples.values()))), self.recipe
-        picked = torch.randint(count, (recipe.batch,), generator=self.random)
+        picked = torch.randint(count, (self.batch,), generator=self.random)
         return self._fed({name: varied(value[picked], self.random, recipe.blend, recipe.least_cut) for name, value in self.samples.items()})
 
     def _weights(self) -> Values:
@@ -98,8 +101,9 @@ class Distillation:
 
     def _moments(self, weights: Values) -> Moments:
         """Of what the norms read on the first samples, as they are, in about equal batches."""
-        few = {name: value[:MOMENTS_SAMPLES] for name, value in self.samples.items()}
-        count = -(-len(next(iter(few.values()))) // self.recipe.batch)
+        least, most = MOMENTS_SAMPLES
+        few = {name: value[: min(most, max(least, MOMENTS_VALUES // self.values))] for name, value in self.samples.items()}
+        count = -(-len(next(iter(few.values()))) // self.batch)
         split = {name: value.tensor_split(count) for name, value in few.items()}
         return self.student.moments((self._fed({name: parts[at] for name, parts in split.items()}) for at in range(count)), self._cast(weights))
 

@@ -10,7 +10,8 @@ class Recipe:
     Distillation: Hinton et al. 2015, arXiv:1503.02531; layer outputs as hints: Romero et al. 2015, arXiv:1412.6550, equation 2.
     """
 
-    batch: int = 32
+    batches: tuple[int, int] = (32, 128)  # samples: at least, where one takes long, and at most
+    batch_values: int = 1 << 25  # of all layers' outputs, in as many samples otherwise
     first_gain: float = 3.0  # of the loss, by the first order, in the largest step, were its signs all right; networks differ too much for one learning rate
     warm_share: float = 0.05  # of the time, in which the rate rises
     hint_weight: float = 0.3  # of the hinted layers' relative errors together, against the output's
@@ -21,4 +22,9 @@ class Recipe:
     most_steps: int | None = None  # end, and set the schedule, by steps instead of time: the result is then the same on every such machine
 
     def __post_init__(self):
-        assert self.batch > 0 and self.first_gain > 0 and 0 < self.warm_share < 1 and 0 < self.least_cut <= 1, self
+        assert 0 < self.batches[0] <= self.batches[1] and self.first_gain > 0 and 0 < self.warm_share < 1 and 0 < self.least_cut <= 1, self
+
+    def batch_of(self, values: int) -> int:
+        """Samples, of so many values in all layers' outputs each."""
+        least, most = self.batches
+        return min(most, max(least, self.batch_values // values))
