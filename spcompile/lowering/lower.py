@@ -13,9 +13,10 @@ from spcompile.lowering.emitter import DTYPES, Emitter
 from spcompile.lowering.geometry import window_of
 from spcompile.lowering.images import ImagePlan
 from spcompile.lowering.linear import lower_conv, lower_linear
-from spcompile.lowering.lowered import TIE, Lowered, expected_s, repeated
+from spcompile.lowering.lowered import TIE, Lowered, repeated
 from spcompile.lowering.memory import place
 from spcompile.lowering.pooling import lower_pool
+from spcompile.lowering.predict import Predictor
 from spcompile.lowering.program import Program, Tensor
 from spcompile.lowering.reductions import lower_layer_norm, lower_reduce, lower_softmax
 from spcompile.lowering.shapes import (
@@ -87,9 +88,9 @@ def lower(model: ir.Model, target: Target, threads: int = 1, pick: Pick | None =
     together, single = lower_together(model, target, threads, pick), one_input(model, frozenset(BUILDERS))
     if single is None:
         return together
-    program = together.program
-    apart = repeated(lower_together(single, target, threads, pick), program.inputs, program.outputs)
-    return apart if expected_s(apart.program, target, threads) <= TIE * expected_s(program, target, threads) else together
+    apart = repeated(lower_together(single, target, threads, pick), together.program.inputs, together.program.outputs)
+    apart_s, together_s = (Predictor(lowered, target, threads).total.expected_s for lowered in (apart, together))
+    return apart if apart_s <= TIE * together_s else together
 
 
 def lower_together(model: ir.Model, target: Target, threads: int, pick: Pick) -> Lowered:

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from spcompile.costs.cpu import predict
 from spcompile.lowering.program import Argument, Buffer, Program, Step, Tensor
 from spcompile.lowering.site import Site
-from spcompile.targets.target import Target
 
 TIE = 1.05  # inputs apart may be predicted so much slower: the model does not see all that nearer caches save
 
@@ -16,11 +14,6 @@ class Lowered:
 
     program: Program
     sites: dict[str, Site]
-
-
-def expected_s(program: Program, target: Target, threads: int) -> float:
-    """Predicted time of all steps, in seconds."""
-    return sum(predict(step.kernel.work(), target, threads, network_bytes=program.bytes).expected_s for step in program.steps)
 
 
 def repeated(single: Lowered, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Lowered:

@@ -11,7 +11,7 @@ from spcompile.pruning import Calibration, Pruned
 from spcompile.pruning.network import Network, Values, own_weights
 from spcompile.training.batch_norms import Moments, NormalisedNetwork
 from spcompile.training.precision import training_type
-from spcompile.training.recipe import Recipe
+from spcompile.training.recipe import Recipe, as_many
 from spcompile.training.teacher import Teacher, traced
 from spcompile.training.units import weight_units
 from spcompile.training.varied import varied
@@ -101,8 +101,8 @@ class Distillation:
 
     def _moments(self, weights: Values) -> Moments:
         """Of what the norms read on the first samples, as they are, in about equal batches."""
-        least, most = MOMENTS_SAMPLES
-        few = {name: value[: min(most, max(least, MOMENTS_VALUES // self.values))] for name, value in self.samples.items()}
+        seen = as_many(MOMENTS_SAMPLES, MOMENTS_VALUES // self.values)
+        few = {name: value[:seen] for name, value in self.samples.items()}
         count = -(-len(next(iter(few.values()))) // self.batch)
         split = {name: value.tensor_split(count) for name, value in few.items()}
         return self.student.moments((self._fed({name: parts[at] for name, parts in split.items()}) for at in range(count)), self._cast(weights))

@@ -26,5 +26,10 @@ class Recipe:
 
     def batch_of(self, values: int) -> int:
         """Samples, of so many values in all layers' outputs each."""
-        least, most = self.batches
-        return min(most, max(least, self.batch_values // values))
+        return as_many(self.batches, self.batch_values // values)
+
+
+def as_many(bounds: tuple[int, int], wanted: int) -> int:
+    """`wanted`, but no fewer than the first bound and no more than the second."""
+    least, most = bounds
+    return min(most, max(least, wanted))

@@ -1,10 +1,13 @@
 """Where a layer runs: every layer has a kernel on every device, and those offered are right for it."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spcompile.kernels.cpu.lookup_gemv import LookupGemv
+from spcompile.formats.block_rows import pack
+from spcompile.formats.lookup_steps import cut
+from spcompile.kernels.cpu.lookup_gemv import LANES, MOST_COLUMNS, LookupGemv
 from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
@@ -49,6 +52,17 @@ def test_every_layer_has_a_kernel_on_every_device(site, target, threads, density
             read = kernel.rows if isinstance(kernel, SubsetSpmm) else 1 if once else kernel.vectors
             assert kernel.rows * kernel.vectors + read + 1 <= target.vector_registers and kernel.tile <= site.positions
             assert kernel.lanes <= target.lanes_fp32 and kernel.shared_list == (rows is None)
+
+
+@pytest.mark.parametrize(("columns", "offered"), [(MOST_COLUMNS, True), (MOST_COLUMNS + 1, False)])
+def test_looked_up_is_what_two_bytes_reach(columns, offered):
+    site = Site(16, columns, 1, 1, (1, 1, 1), 1, 1, 1, columns, Reach(columns, 1, 1, 1, 1), ACCUMULATOR, ())
+    kernels = [k for k in site.kernels(4, 1000, load_target("x86-avx512"), 1, False) if isinstance(k, LookupGemv)]
+    assert bool(kernels) == offered
+    if offered:
+        matrix = np.zeros((16, columns), np.float32)
+        matrix[:, [0, -1]] = 1
+        cut(pack(matrix, matrix != 0, 4), kernels[0].per_step, kernels[0].window, LANES)
 
 
 @pytest.mark.parametrize("kept", [0.5, 1.0])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from spcompile.kernels.cpu.reach import BYTES
+from spcompile.kernels.cpu.streamed import list_ahead
 from spcompile.kernels.expression import ACCUMULATOR, Expression, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
@@ -20,10 +21,8 @@ LANES = 16
 PAIR = 2 * LANES  # numbers that one permutation reaches
 REGISTERS = (2, 4, 8)  # of a window
 ROWS = (1, 2, 4, 8)
-MOST_COLUMNS = 1 << 15  # that bases of two bytes reach
+MOST_COLUMNS = (1 << 15) - 1  # that bases of two bytes reach
 WORD = 4  # bytes of places that a register of shifted copies reads; more are widened one by one
-AHEAD = 3072  # values, 12 KiB, between the one that is multiplied and the one that is asked for
-LONG = 1 << 20  # bytes of steps, from which on they are asked for
 UNALIGNED = (LANES - 1) / 2  # numbers of a window before its first entry, on average: windows begin where registers do
 
 
@@ -71,7 +70,7 @@ class LookupGemv(Kernel):
 
     @property
     def ahead(self) -> int:
-        return AHEAD if self.stored_bytes > LONG else 0
+        return list_ahead(self.stored_bytes)
 
     @property
     def code(self) -> tuple:

@@ -10,13 +10,12 @@ where they can; four of them are one load.
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.reach import BYTES, LINE
+from spcompile.kernels.cpu.streamed import list_ahead
 from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand, load_operands, operand_pointers
 from spcompile.kernels.work import Stream, Work
 
-AHEAD = 3072  # values, 12 KiB, between the one that is multiplied and the one that is asked for
-LONG = 1 << 20  # bytes of values and offsets, from which on they are asked for: less stays in L2
 CHAINS = {1: 4, 2: 2, 4: 4, 8: 1, 16: 1}  # by `sharing`: independent sums, so that the latency of a multiply-add does not bind
 QUAD = 4  # offsets of two bytes in one load
 NARROW = 1 << 15  # numbers of x that offsets of two bytes reach, forwards or, for taps before a window's centre, backwards
@@ -69,7 +68,7 @@ class OffsetGemv(Kernel):
     def lines_ahead(self) -> range:
         """Where the cache lines of values begin that are asked for with each round of entries, from their first value on. Narrow blocks only: wide ones fill
         registers, and so memory's pipeline, by themselves."""
-        ahead = AHEAD if self.rows < self.lanes and not self.shared_list and self.stored_bytes > LONG else 0
+        ahead = list_ahead(self.stored_bytes) if self.rows < self.lanes and not self.shared_list else 0
         return range(ahead, ahead + self.round * self.rows if ahead else 0, LINE)
 
     @property

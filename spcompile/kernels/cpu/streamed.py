@@ -7,8 +7,15 @@ from spcompile.kernels.cpu.reach import BYTES
 
 AHEAD = 2048  # values, 8 KiB, between the one that is multiplied and the one that is asked for; 2 to 16 KiB do about as well
 IN_L2 = 1 << 18  # bytes of a dense matrix that stays in L2, where asking only takes load slots
+LIST_AHEAD = 3072  # the same, 12 KiB, of lists on one position
+LONG = 1 << 20  # bytes of values and of where they belong, from which on such lists are asked for
 
 
 def values_ahead(rows: int, columns: int) -> int:
     """How far ahead the values of a matrix [rows, columns] are asked for; 0: not at all, since even dense L2 would hold it."""
     return AHEAD if rows * columns * BYTES >= IN_L2 else 0
+
+
+def list_ahead(stored_bytes: float) -> int:
+    """The same of lists on one position, each entry of which is used once; 0 where L2 holds most of them."""
+    return LIST_AHEAD if stored_bytes > LONG else 0
