@@ -48,11 +48,15 @@ class NormalisedNetwork(Network):
             parameters = (self.cast(weights[name]) for name in (scale_of(layer), layer.bias))
             values[layer.output] = F.batch_norm(images, None, None, *parameters, training=True, eps=EPSILON).unflatten(0, samples.shape[:2])
 
+    def without_norms(self) -> None:
+        """From here on it is `Network`."""
+        self.normed = {}
+
     @torch.no_grad()
     def moments(self, batches: Iterable[Values], weights: Values) -> Moments:
         """Of what the norms read, or would read in the place of the bias; the mean over batches."""
         found = []
-        for feeds in batches:
+        for feeds in batches if self.normed else ():
             self.seen = {}
             self.run(feeds, weights)
             found.append(self.seen)

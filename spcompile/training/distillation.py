@@ -19,11 +19,12 @@ from spcompile.training.varied import varied
 TINY = 1e-30
 RATE_BATCHES = 3
 MOMENTS_SAMPLES = (128, 2048)  # that batch norms are folded with: at least, where a sample takes long, and at most
+REFOLDED = 1.02  # times the error: folding batch norms may cost no more
 MOMENTS_VALUES = 1 << 29  # of all layers' outputs, in as many samples otherwise
 
 
 class Distillation:
-    """The network in training, with batch norms: `step` by step, `error` on samples that it never sees, `model` without norms again.
+    """The network in training, with batch norms where they hold: `step` by step, `error` on samples that it never sees, `model` without norms again.
 
     Weights and their updates are float32; the passes run in the type that `training_type` finds best.
     """
@@ -37,12 +38,12 @@ class Distillation:
         self.student = NormalisedNetwork(self.source, dtype)
         self.values = sum(layer.rows * layer.positions for layer in self.layers)  # of one sample
         self.batch = recipe.batch_of(self.values)
-        self.teacher = Teacher(dense, dtype, self.layers, recipe.hint_share, recipe.softening)
+        self.teacher = Teacher(dense, dtype, recipe.most_hints, recipe.softening)
         self.judging = self._fed(judging)
         self.wanted = self.teacher.see(self.judging)
         self.random = torch.Generator().manual_seed(seed)
         weights = {name: exact.constants[name] for layer in self.layers for name in (layer.weight, layer.bias) if name is not None}
-        weights.update(self.student.unfolded(self._moments({})))
+        weights = self._with_norms(weights)
         self.units = weight_units(self.layers, weights)
         self.alive = {layer.weight: exact.constants[layer.weight] != 0 for layer in self.layers}
         self.tuned = {name: (weights[name] / unit).requires_grad_() for name, unit in self.units.items()}
@@ -89,11 +90,22 @@ class Distillation:
         self.optimizer.step()
         return True
 
-    @torch.no_grad()
     def error(self) -> float:
         """Of the outputs on held-out samples, as `teacher.measure` calls it."""
-        weights = self._cast(self._folded(self.snapshot()))
-        return float(self.teacher.output_error(self.student.run(self.judging, weights), self.wanted))
+        return self._error(self._folded(self.snapshot()))
+
+    @torch.no_grad()
+    def _error(self, weights: Values) -> float:
+        return float(self.teacher.output_error(self.student.run(self.judging, self._cast(weights)), self.wanted))
+
+    def _with_norms(self, weights: Values) -> Values:
+        """Among them scales and shifts that change nothing, if the error stays the same when they are folded anew, with the samples at hand. A deep network
+        that takes long on a sample has too few of them, and is trained without norms."""
+        normed = {**weights, **self.student.unfolded(self._moments({}))}
+        if self._error(self._folded(normed)) <= REFOLDED * self._error(weights):
+            return normed
+        self.student.without_norms()
+        return weights
 
     def snapshot(self) -> Values:
         """The weights of now, scales among them, by name; exact zeros where pruned, whatever moment this is."""

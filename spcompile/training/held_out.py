@@ -9,7 +9,7 @@ from spcompile.pruning import Calibration
 from spcompile.pruning.calibration import parted, samples
 
 SHARE = 0.1
-MOST = 64  # more would cost time that training needs
+MOST = 256  # more would cost time that training needs
 LEAST = 8
 LEAST_SAMPLES = 20
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """Adam towards the dense network's output and the outputs of its last layers, with a linear warm-up and a cosine to zero.
+    """Adam towards the dense network's output and to values inside it, with a linear warm-up and a cosine to zero.
 
-    Distillation: Hinton et al. 2015, arXiv:1503.02531; layer outputs as hints: Romero et al. 2015, arXiv:1412.6550, equation 2.
+    Distillation: Hinton et al. 2015, arXiv:1503.02531; such values as hints: Romero et al. 2015, arXiv:1412.6550, equation 2.
     """
 
     batches: tuple[int, int] = (32, 128)  # samples: at least, where one takes long, and at most
     batch_values: int = 1 << 25  # of all layers' outputs, in as many samples otherwise
-    first_gain: float = 3.0  # of the loss, by the first order, in the largest step, were its signs all right; networks differ too much for one learning rate
+    first_gain: float = 0.3  # of the loss, by the first order, in the largest step, were its signs all right; networks differ too much for one learning rate
     warm_share: float = 0.05  # of the time, in which the rate rises
-    hint_weight: float = 0.3  # of the hinted layers' relative errors together, against the output's
-    hint_share: float = 0.1  # of all layers' outputs, counted in values: comparing every one would take longer than the layers themselves
+    hint_weight: float = 20.0  # of the hinted values' mean relative error, against the output's: scores alone tell too little about what was lost
+    most_hints: int = 3  # comparing every one would take longer than the layers themselves
     softening: float = 2.0  # what class scores are divided by
     blend: float = 0.25  # share of batches whose inputs are blended
     least_cut: float = 0.6  # of an image's width and height that a cut keeps

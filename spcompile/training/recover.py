@@ -18,6 +18,7 @@ from spcompile.training.threads import at_best_speed, threads_restored
 
 JUDGED_TIMES = 20
 CLOCKED_EVERY = 5  # judgements: whether one thread or several are faster
+ALIKE = 1.05  # times the best error: such a state is as good as the best, within what so few samples tell, and the later one was trained longer
 WORSE = 3.0  # times the best error: such a state is given up. Up to half more is usual while the rate is high, and passes as it falls
 MOST_RETURNS = 6  # when so many states were given up, no better one is expected any more
 KEPT = "recovery so far is kept; the same command goes on from it"
@@ -36,7 +37,7 @@ def recover(
     folder: Path | None = None,
     recipe: Recipe | None = None,
 ) -> Pruned:
-    """Train for `duration_s`; the state that does best on the samples that judge is given back, the one given if none does better.
+    """Train for `duration_s`; the last state about as good as the best, on the samples that judge, is given back, the one given if none does better.
 
     choices: what `pruned` was pruned to, by layer name; masks stay as they are. learned, judged: see `held_out`. folder: where an interrupted recovery is
     kept, to go on from when called with the same once more. A loss that is not finite ends the training with the best state so far, and a note.
@@ -51,11 +52,11 @@ def recover(
     with threads_restored() as threads:
         training = _Training(distillation, duration_s, recipe.most_steps, path, threads)
         _run(training, progress or Silent())
-    model = distillation.model(training.kept) if training.best < training.first else pruned.model
+    model = distillation.model(training.kept) if training.kept_error < training.first else pruned.model
     return replace(pruned, model=model, notes=(*pruned.notes, training.note))
 
 
-STATE = ("steps", "spent_s", "first", "best", "kept", "returns", "judged")  # of a training, beside the network's
+STATE = ("steps", "spent_s", "first", "best", "kept", "kept_error", "returns", "judged")  # of a training, beside the network's
 
 
 def _run(training: "_Training", progress: Progress) -> None:
@@ -83,7 +84,7 @@ class _Training:
     before_s: float = 0.0  # spent before an interruption
 
     def __post_init__(self):
-        self.first = self.best = at_best_speed(self.distillation.error, self.threads)
+        self.first = self.best = self.kept_error = at_best_speed(self.distillation.error, self.threads)
         self.kept, self.returns, self.judged = self.distillation.snapshot(), 0, 0
         state = load_state(self.path) if self.path is not None else None
         if state is not None:
@@ -131,11 +132,12 @@ class _Training:
             self.save()
 
     def _judge(self) -> float:
-        """The error of now; the best state is kept."""
+        """The error of now; the state is kept if it is about as good as the best."""
         clocked = self.judged % CLOCKED_EVERY == 0
         found = at_best_speed(self.distillation.error, self.threads) if clocked else self.distillation.error()
-        if found < self.best:
-            self.best, self.kept = found, self.distillation.snapshot()
+        self.best = min(self.best, found)
+        if found <= ALIKE * self.best and found < self.first:
+            self.kept, self.kept_error = self.distillation.snapshot(), found
         return found
 
     def save(self) -> None:
@@ -145,7 +147,7 @@ class _Training:
 
     @property
     def note(self) -> str:
-        gain = f"{self.distillation.teacher.measure} from the dense network {self.first:.4f} -> {self.best:.4f} on held-out samples"
+        gain = f"{self.distillation.teacher.measure} from the dense network {self.first:.4f} -> {self.kept_error:.4f} on held-out samples"
         resumed = f", {self.before_s:.0f} s of them before an interruption" if self.before_s else ""
         ended = f"; {self.ended}" if self.ended else ""
         return f"recovered without labels: {self.steps} steps in {self.spent_s:.0f} s{resumed}, {gain}{ended}"

@@ -1,13 +1,14 @@
 """What the pruned network is to come close to."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import onnx_ir as ir
 import torch
 import torch.nn.functional as F
 
-from spcompile.ir.layer import Layer
+from spcompile.ir.layers import find_layers
 from spcompile.pruning.network import Network, Values
+from spcompile.training.hints import hints
 
 LEAST_SPREAD = 1e-12  # of an output that is the same for all samples
 CONFIDENT = 0.3  # class scores give their best class such a probability, on average; other vectors spread theirs
@@ -16,11 +17,11 @@ CLOSE_TO_ONE = 0.01  # sums of probabilities, in a short number type
 
 
 class Teacher:
-    """The dense network's outputs, and those of the layers that are hinted at, on any inputs."""
+    """The dense network's outputs, and the values that are hinted at, on any inputs."""
 
-    def __init__(self, dense: ir.Model, dtype: torch.dtype, layers: Iterable[Layer], hint_share: float, softening: float):
+    def __init__(self, dense: ir.Model, dtype: torch.dtype, most_hints: int, softening: float):
         self.network, self.softening = Network(dense, dtype), softening
-        self.hinted = _hinted([layer for layer in layers if layer.output in self.network.shapes and layer.output not in self.network.outputs], hint_share)
+        self.hinted = hints(self.network, find_layers(dense), most_hints)
         self.spreads: dict[str, float] = {}
         self.classes: set[str] = set()
         self.probable: set[str] = set()
@@ -48,7 +49,7 @@ class Teacher:
         return torch.stack(errors + divergences).sum() / len(errors)
 
     def loss(self, got: Values, wanted: Values, hint_weight: float) -> torch.Tensor:
-        """Error of the outputs, softened, and of the hinted layers: mean relative squared error."""
+        """Error of the outputs, softened, and of the hinted values: mean relative squared error."""
         outputs = self.output_error(got, wanted, self.softening)
         return outputs + hint_weight * torch.stack([self._relative(name, got, wanted) for name in self.hinted]).mean() if self.hinted else outputs
 
@@ -88,14 +89,3 @@ def traced(network: Network, feeds: Values, weights: Values, kept: Collection[st
         network.step(step, values, weights)
         seen.update({name: values[name] for name in step.outputs if name in kept})
     return {**seen, **{name: values[name] for name in network.outputs}}
-
-
-def _hinted(layers: list[Layer], share: float) -> tuple[str, ...]:
-    """Outputs of layers, smallest first and of equals the last, as long as all together hold no more than `share` of the values of all layers."""
-    sizes = {layer.output: layer.rows * layer.positions for layer in reversed(layers)}
-    room, chosen = share * sum(sizes.values()), []
-    for name in sorted(sizes, key=sizes.get):
-        if (room := room - sizes[name]) < 0:
-            break
-        chosen.append(name)
-    return tuple(chosen)

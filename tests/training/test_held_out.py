@@ -11,7 +11,7 @@ from spcompile.training import held_out
 from tests.pruning.samples import images, network
 
 
-@pytest.mark.parametrize(("count", "judging"), [(20, 8), (96, 9), (300, 30), (1000, 64)])
+@pytest.mark.parametrize(("count", "judging"), [(20, 8), (96, 9), (300, 30), (4000, 256)])
 def test_every_sample_is_in_one_part(count, judging):
     numbered = images(count)
     numbered[:, 0, 0, 0] = np.arange(count)

@@ -3,15 +3,14 @@
 import pytest
 import torch
 
-from spcompile.ir.layers import find_layers
 from spcompile.pruning.network import Network
 from spcompile.training.teacher import Teacher, are_probabilities
 from tests.pruning.samples import images, network
 
 
-def teacher(share: float, scale: float = 1.0) -> Teacher:
+def teacher(most_hints: int, scale: float = 1.0) -> Teacher:
     """scale: of the scores, which makes them confident or not."""
-    made = Teacher(network(), torch.float32, find_layers(network()), share, 2.0)
+    made = Teacher(network(), torch.float32, most_hints, 2.0)
     made.network.constants.update({name: made.network.constants[name] * scale for name in ("w4", "b4")})
     return made
 
@@ -20,21 +19,16 @@ def feeds(count: int = 16):
     return Network(network()).samples({"image": images(count)})
 
 
-@pytest.mark.parametrize(("share", "hinted"), [(0.0, ()), (0.2, ("q0",)), (0.5, ("q0", "p")), (1.0, ("q0", "p", "d0", "a0"))])
-def test_hints_are_taken_from_the_end_as_far_as_they_are_cheap(share, hinted):
-    assert teacher(share).hinted == hinted
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_what_is_equal_has_no_error(share):
-    made = teacher(share)
+@pytest.mark.parametrize("most_hints", [0, 3])
+def test_what_is_equal_has_no_error(most_hints):
+    made = teacher(most_hints)
     wanted = made.see(feeds())
     assert made.output_error(wanted, wanted) == made.loss(wanted, wanted, 1.0) == 0
     assert wanted.keys() == {"scores", *made.hinted}
 
 
 def test_errors_are_relative_to_how_samples_differ():
-    made = teacher(1.0, scale=1e-3)
+    made = teacher(3, scale=1e-3)
     wanted = made.see(feeds())
     means = {name: value.mean(0, keepdim=True).expand_as(value) for name, value in wanted.items()}
     assert made.measure == "relative squared error" and not made.classes
@@ -43,7 +37,7 @@ def test_errors_are_relative_to_how_samples_differ():
 
 
 def test_class_scores_are_known_by_their_confidence_and_diverge_as_kullback_and_leibler_say():
-    made = teacher(0.0, scale=10.0)
+    made = teacher(0, scale=10.0)
     wanted = made.see(feeds())
     got = {"scores": wanted["scores"] + torch.tensor([0.0, 1.0, 0.0, -1.0, 2.0])}
     assert made.classes == {"scores"} and made.measure == "relative squared error plus divergence of class probabilities"
@@ -54,14 +48,14 @@ def test_class_scores_are_known_by_their_confidence_and_diverge_as_kullback_and_
 
 
 def test_what_scores_have_in_common_counts_as_well():
-    made = teacher(0.0, scale=10.0)
+    made = teacher(0, scale=10.0)
     wanted = made.see(feeds())
     assert made.output_error({"scores": wanted["scores"] + 1}, wanted) > 1e-4
 
 
 def test_probabilities_are_taken_as_such():
     scores = torch.randn(8, 1, 12)
-    made = teacher(0.0)
+    made = teacher(0)
     made.spreads["scores"], made.classes, made.probable = 1.0, {"scores"}, {"scores"}
     other = scores + torch.randn(8, 1, 12)
     got, wanted = ({"scores": value.softmax(-1)} for value in (other, scores))
