@@ -34,7 +34,7 @@ LEVELS = {
     "resnet20": ("unstructured@0.5", "unstructured@0.7", "unstructured@0.8", "unstructured@0.9", "2:4", "block4x1@0.5", "block4x1@0.7"),
     "mobilenet_v1": ("unstructured@0.3", "unstructured@0.5", "unstructured@0.7", "2:4", "block4x1@0.3", "block4x1@0.5"),
 }
-SAMPLES = {"resnet20": 1000, "mobilenet_v1": 64}
+SAMPLES = {"resnet20": 1000, "mobilenet_v1": 512}
 RECOVERED_LEVELS = {
     "resnet20": ("block4x1@0.7", "block4x1@0.8", "unstructured@0.9"),
     "mobilenet_v1": ("unstructured@0.5", "block4x1@0.3", "block4x1@0.5"),
