@@ -7,10 +7,10 @@ import onnx_ir as ir
 from spcompile.errors import DataError
 from spcompile.pruning import Calibration
 from spcompile.pruning.calibration import parted, samples
+from spcompile.training.recipe import as_many
 
 SHARE = 0.1
-MOST = 256  # more would cost time that training needs
-LEAST = 8
+JUDGING = (8, 256)  # samples, at least and at most: more would cost time that training needs
 LEAST_SAMPLES = 20
 
 
@@ -19,4 +19,4 @@ def held_out(calibration: Calibration, model: ir.Model, seed: int) -> tuple[Cali
     count = samples(calibration, model)
     if count < LEAST_SAMPLES:
         raise DataError(f"{calibration.source}: {count} samples; recovery needs at least {LEAST_SAMPLES}, hundreds to be of use")
-    return parted(calibration, model, min(MOST, max(LEAST, math.floor(SHARE * count))), seed)
+    return parted(calibration, model, as_many(JUDGING, math.floor(SHARE * count)), seed)

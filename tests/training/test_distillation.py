@@ -12,11 +12,15 @@ from tests.pruning.samples import images, network
 from tests.pruning.test_sequential import choices
 
 
-@pytest.fixture(scope="module")
-def made():
+def begun() -> Distillation:
     model = network()
     pruned = prune(model, choices(model, parse_choice("unstructured@0.6")))
     return Distillation(model, pruned, *held_out(calibration_from(images(64), model), model, 0), 0, Recipe())
+
+
+@pytest.fixture(scope="module")
+def made():
+    return begun()
 
 
 def test_untrained_it_is_the_network_given(made):
@@ -29,9 +33,7 @@ def test_untrained_it_is_the_network_given(made):
 @pytest.mark.parametrize(("refolded", "scales"), [(0.0, 0), (1e9, 3)])
 def test_batch_norms_only_where_folding_them_anew_leaves_the_error(monkeypatch, refolded, scales):
     monkeypatch.setattr(distillation, "REFOLDED", refolded)
-    model = network()
-    pruned = prune(model, choices(model, parse_choice("unstructured@0.6")))
-    made = Distillation(model, pruned, *held_out(calibration_from(images(64), model), model, 0), 0, Recipe())
+    made = begun()
     assert sum(name.endswith(":scale") for name in made.tuned) == scales
     before = made.error()
     assert made.step(0.5) and made.error() != before
