@@ -25,7 +25,7 @@ SAMPLES = 64  # of the calibration data, the first ones
 JUDGING_SHARE = 0.25  # of them; errors are read on these, weights are fitted to the others
 ABSORBERS = 3  # layers behind a pruned one that make up for it while its sensitivity is measured; more change little
 PROBED_ERROR = 0.05  # of the layer's output: large beside rounding, small enough that errors still add up
-QUICK = Wanda(solver=LeastSquares(tolerance=1e-2, joint_tolerance=1e-1))  # ranks what is pruned as the best pruner does, in a fraction of its time
+QUICK = Wanda(solver=LeastSquares(tolerance=1e-2))  # ranks what is pruned as the best pruner does, in a fraction of its time
 BLIND = "no calibration data: errors are the share of squared weight that is lost, every layer as sensitive as the others"
 
 
@@ -94,17 +94,17 @@ def _measured(
     layers, found, sensitivities = {layer.name: layer for layer in find_layers(model)}, {}, {}
     with torch.no_grad():
         network = Network(scored(model))
-        streams = Streams(network, calibration, SAMPLES)
+        streams = Streams(network, calibration, range(len(network.steps) + 1), SAMPLES)
         probe = _Probe(model, network, streams, rng)
         for at, step in enumerate(network.steps):
             if (layer := layers.get(step.name)) is not None:
                 if any(pattern.fits(layer) for pattern in patterns if pattern.fixed_sparsity != 0):
                     known = weight(model, layer), diagonal(rows[layer.name])
-                    evidence, judge = (streams.moments(layer, at, rng, part).evidence(*known) for part in (probe.fitted, probe.judging))
+                    evidence, judge = (streams.moments(layer, rng, part).evidence(*known) for part in (probe.fitted, probe.judging))
                     found[layer.name] = curves(evidence, judge, tuple(dict.fromkeys((*patterns, Unstructured()))), rng)
                     sensitivities[layer.name] = probe.sensitivity(evidence, judge, found[layer.name][Unstructured()], at)
                 advance()
-            streams.advance(step)
+            streams.advance(at + 1)
     return ErrorModel(found, sensitivities)
 
 

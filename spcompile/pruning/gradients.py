@@ -3,7 +3,7 @@
 The network's answer is taken for the mean of a normal distribution, as a squared error does; an answer drawn from it instead of a label has the gradient
 J' e, with e standard normal and J the derivatives of all outputs, so its squares have the expectation sum_o J_o^2: half the second derivative of the
 squared distance to the dense outputs, whose own gradient is zero here. Draws of different samples are independent, and one backward pass over a batch
-is an unbiased draw of their sum. Outputs count relative to how much samples differ in them.
+is an unbiased draw of their sum. Several outputs count relative to how much samples differ in them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +13,7 @@ import torch
 
 from spcompile.errors import DataError
 from spcompile.ir.layer import Layer
+from spcompile.pruning.memory import release
 from spcompile.pruning.network import Network, Values
 from spcompile.pruning.row_sums import RowSums
 
@@ -76,6 +77,7 @@ def _gradients(
             reached, sought = [value for value in probed if value.requires_grad], seen if at_outputs else weights
             found = torch.autograd.grad(reached, list(sought.values()), allow_unused=True) if reached else [None] * len(sought)
         yield len(next(iter(batch.values()))), {name: gradient for name, gradient in zip(sought, found, strict=True) if gradient is not None}
+        release()
 
 
 def _finite(layer: Layer, total: torch.Tensor) -> np.ndarray:
@@ -95,13 +97,17 @@ def _batches(network: Network, feeds: Mapping[str, np.ndarray], part: slice) -> 
 
 
 def _spreads(network: Network, feeds: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """By output of fractions: the root of the mean squared distance of samples from their mean; 1 where they do not differ."""
+    """By output of fractions: the root of the mean squared distance of samples from their mean; 1 where they do not differ. Of a single one, which no other
+    is weighed against, any size will do: the mean square of a few samples."""
     count, sums, squares = 0, {}, {}
     with torch.no_grad():
         for batch in _batches(network, feeds, slice(SPREAD_SAMPLES)):
             values = network.run(batch)
             count += len(next(iter(batch.values())))
-            for name in (name for name in network.outputs if values[name].is_floating_point()):
+            names = [name for name in network.outputs if values[name].is_floating_point()]
+            if len(names) == 1:
+                return {name: float(values[name].square().sum() / count) ** 0.5 or 1.0 for name in names}
+            for name in names:
                 sums[name] = sums.get(name, 0) + values[name].double().sum(0)
                 squares[name] = squares.get(name, 0) + float(values[name].double().square().sum())
     variances = {name: squares[name] / count - float((total / count).square().sum()) for name, total in sums.items()}

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 import onnx_ir as ir
@@ -64,16 +63,12 @@ class Network:
         """Fractions in this network's type; whole numbers and truths as they are."""
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
 
-    def peak_bytes(self, end: int | None = None) -> list[int]:
-        """Per step: the most bytes of one sample's values that are alive at once from there on. Steps from number `end` on are not run."""
-        alive, totals = {name: self.bytes[name] for name in self.inputs}, []
-        for step in self.steps[:end]:
-            alive.update({name: self.bytes[name] for name in step.outputs})
-            totals.append(sum(alive.values()))
-            for name in step.dead:
-                alive.pop(name, None)
-        totals += [sum(alive.values())] * (len(self.steps) - len(totals))
-        return list(accumulate(reversed(totals), max))[::-1]
+    def alive(self) -> list[frozenset[str]]:
+        """Per step, and behind the last: the values that are alive before it."""
+        alive = [frozenset(self.inputs)]
+        for step in self.steps:
+            alive.append(alive[-1].union(step.outputs).difference(step.dead))
+        return alive
 
     def step(self, step: Step, values: Values, weights: Mapping[str, torch.Tensor] = {}) -> None:
         """Run one node: read `values` (and `weights`, before the constants), write its outputs into `values`, drop what is dead."""

@@ -103,19 +103,18 @@ class _Walk:
         with torch.no_grad():
             network = Network(self.model)
             fisher = self._fisher(network, calibration, layers.values())
-            last = max((at for at, step in enumerate(network.steps) if step.name in layers), default=0)
-            streams = Streams(network, calibration, end=last)  # a language model's scores take more memory than all that lies before them
-            for at, step in enumerate(network.steps[: last + 1]):
-                if (layer := layers.get(step.name)) is not None:
-                    if self._has_work(layer, streams):
-                        moments = streams.moments(layer, at, self.rng)
-                        evidence = moments.evidence_with_halves(weight(self.model, layer), self.rows.get(layer.name))
-                        self._solve(replace(evidence, fisher=fisher.get(layer.name), seed=self.seed))
-                        self.thin += [layer.name] * (moments.count < layer.columns)
-                        streams.weights.update({name: torch.from_numpy(array) for name, array in self._written(layer).items()})
-                    advance()
-                if at < last:
-                    streams.advance(step)
+            stops = [at for at, step in enumerate(network.steps) if step.name in layers]
+            streams = Streams(network, calibration, stops)
+            for stop in stops:
+                streams.advance(stop)
+                layer = layers[network.steps[stop].name]
+                if self._has_work(layer, streams):
+                    moments = streams.moments(layer, self.rng)
+                    evidence = moments.evidence_with_halves(weight(self.model, layer), self.rows.get(layer.name))
+                    self._solve(replace(evidence, fisher=fisher.get(layer.name), seed=self.seed))
+                    self.thin += [layer.name] * (moments.count < layer.columns)
+                    streams.weights.update({name: torch.from_numpy(array) for name, array in self._written(layer).items()})
+                advance()
 
     def _fisher(self, network, calibration: Calibration, layers: Iterable[Layer]) -> dict[str, np.ndarray]:
         from spcompile.pruning.gradients import squared_gradients

@@ -44,11 +44,13 @@ def test_gradients_reach_overridden_weights():
     assert weight.grad.abs().max() > 0
 
 
-def test_peak_bytes_counts_what_is_alive():
-    peaks = Network(network()).peak_bytes()
-    assert peaks == sorted(peaks, reverse=True)
-    assert peaks[0] == 3 * 8 * 144 * 4, "while the depthwise ReLU runs: its input, its output, and what the sum will need"
-    assert peaks[-1] == 4 * (16 + 5)
+def test_alive_is_what_later_steps_read():
+    walked = Network(network())
+    alive, later = walked.alive(), set(walked.outputs)
+    assert alive[0] == {"image"} and alive[-1] == {"scores"}
+    for step, before in zip(reversed(walked.steps), reversed(alive[:-1]), strict=True):
+        later = (later - set(step.outputs)) | {name for name in step.inputs if name is not None and name not in walked.constants}
+        assert before == later
 
 
 def test_an_unknown_operator_is_named_with_its_node():

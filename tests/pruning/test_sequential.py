@@ -122,7 +122,7 @@ def test_samples_that_do_not_fit_at_first_join_later(monkeypatch):
     monkeypatch.setattr(streams, "ACTIVATION_BYTES", 2 * 2 * 3 * 8 * 144 * 4)
     seen = []
     original = streams.Streams.moments
-    monkeypatch.setattr(streams.Streams, "moments", lambda self, layer, at, rng: (original(self, layer, at, rng), seen.append(len(self.dense[layer.input])))[0])
+    monkeypatch.setattr(streams.Streams, "moments", lambda self, layer, rng: (original(self, layer, rng), seen.append(len(self.dense[layer.input])))[0])
     scarce = distance(model, prune(model, choices(model), calibration_from(images(), model)).model, fresh)
     assert seen == sorted(seen) and seen[0] == 2 and seen[-1] == 32
     assert scarce < 2 * plenty + 0.01
