@@ -26,7 +26,7 @@ from networks import ASSETS
 from spcompile.compiler.inputs import chosen_pruner, prepared
 from spcompile.ir.layers import find_layers
 from spcompile.ir.session import Session
-from spcompile.patterns import parse_choice
+from spcompile.patterns import Choice, parse_choice
 from spcompile.pruning import calibration_from, prune
 
 CONTEXT = 512  # tokens of a window
@@ -74,6 +74,18 @@ def by_llmcompressor(calibration: np.ndarray, scored: np.ndarray, sparsity: floa
     return float(done.stdout.split()[-1])
 
 
+def row(name: str, model: ir.Model, choice: Choice, calibration: np.ndarray, scored: np.ndarray) -> str:
+    """What one pruner leaves, in words."""
+    started = time.perf_counter()
+    if name == "llmcompressor":
+        found = by_llmcompressor(calibration, scored, choice.sparsity)
+        return f"{found:.2f}, {time.perf_counter() - started:.0f} s with its scoring"
+    choices = {layer.name: choice for layer in find_layers(model) if choice.pattern.fits(layer)}
+    pruned = prune(model, choices, calibration_from({"ids": calibration}, model), chosen_pruner(name))
+    pruning_s, peak_bytes = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return f"{perplexity(pruned.model, scored):.2f}, {pruning_s:.0f} s, {peak_bytes / 1e9:.1f} GB"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--level", default="unstructured@0.5")
@@ -82,19 +94,10 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=40)
     args = parser.parse_args()
     model, windows = loaded()
-    scored, choice = windows[: args.windows], parse_choice(args.level)
-    calibration = calibration_from({"ids": windows[args.windows : args.windows + args.samples]}, model)
-    choices = {layer.name: choice for layer in find_layers(model) if choice.pattern.fits(layer)}
-    print(f"dense: {perplexity(model, scored):.2f}, {len(scored)} windows of {CONTEXT} tokens; {len(choices)} layers to {args.level}", flush=True)
+    scored, calibration = windows[: args.windows], windows[args.windows : args.windows + args.samples]
+    print(f"dense: {perplexity(model, scored):.2f}, {len(scored)} windows of {CONTEXT} tokens; all linear layers to {args.level}", flush=True)
     for name in filter(None, args.pruners.split(",")):
-        started = time.perf_counter()
-        if name == "llmcompressor":
-            found = by_llmcompressor(calibration.feeds["ids"], scored, choice.sparsity)
-            print(f"{name}: {found:.2f}, {args.samples} windows calibrate, {time.perf_counter() - started:.0f} s with its scoring", flush=True)
-            continue
-        pruned = prune(model, choices, calibration, chosen_pruner(name))
-        pruning_s, peak_bytes = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        print(f"{name}: {perplexity(pruned.model, scored):.2f}, {args.samples} windows calibrate, {pruning_s:.0f} s, {peak_bytes / 1e9:.1f} GB", flush=True)
+        print(f"{name}, {len(calibration)} windows calibrate: {row(name, model, parse_choice(args.level), calibration, scored)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Distillation:
         dtype = training_type(Network(dense), dense, judging)
         self.student = NormalisedNetwork(self.source, dtype)
         self.values = sum(layer.rows * layer.positions for layer in self.layers)  # of one sample
-        self.batch = recipe.batch_of(self.values)
+        self.batch = recipe.batch_of(self.values, sum(exact.bytes.values()))
         self.teacher = Teacher(dense, dtype, recipe.most_hints, recipe.softening)
         self.judging = self._fed(judging)
         self.wanted = self.teacher.see(self.judging)

@@ -12,6 +12,7 @@ class Recipe:
 
     batches: tuple[int, int] = (32, 128)  # samples: at least, where one takes long, and at most
     batch_values: int = 1 << 25  # of all layers' outputs, in as many samples otherwise
+    batch_bytes: float = 4e9  # of all values, which the way back needs: fewer samples yet where one takes so much, a language model's window
     first_gain: float = 0.3  # of the loss, by the first order, in the largest step, were its signs all right; networks differ too much for one learning rate
     warm_share: float = 0.05  # of the time, in which the rate rises
     hint_weight: float = 20.0  # of the hinted values' mean relative error, against the output's: scores alone tell too little about what was lost
@@ -24,9 +25,9 @@ class Recipe:
     def __post_init__(self):
         assert 0 < self.batches[0] <= self.batches[1] and self.first_gain > 0 and 0 < self.warm_share < 1 and 0 < self.least_cut <= 1, self
 
-    def batch_of(self, values: int) -> int:
-        """Samples, of so many values in all layers' outputs each."""
-        return as_many(self.batches, self.batch_values // values)
+    def batch_of(self, values: int, bytes_: int) -> int:
+        """Samples, each with so many values in all layers' outputs and so many bytes of values in all."""
+        return max(1, min(as_many(self.batches, self.batch_values // values), int(self.batch_bytes // bytes_)))
 
 
 def as_many(bounds: tuple[int, int], wanted: int) -> int:
