@@ -68,14 +68,18 @@ class Streams:
 
     def advance(self, stop: int) -> None:
         """Run both networks up to the next stop."""
-        parts, dense, pruned = self._parts(0, self.count, self.at, stop), {}, {}
+        parts = self._parts(0, self.count, self.at, stop)
+        if len(parts) == 1:  # in place, so that what dies on the way is freed there
+            self._run(self.dense, self.pruned, self.at, stop)
+        else:
+            self.dense, self.pruned = self._run_in_parts(parts, stop)
+        self.at = stop
+
+    def _run_in_parts(self, parts: list[slice], stop: int) -> tuple[Values, Values]:
+        dense, pruned = {}, {}
         for part in parts:
-            made = self._run(*self._of(part), self.at, stop)
-            if len(parts) == 1:
-                dense, pruned = made
-            else:
-                self._keep(part, *made, dense, pruned)
-        self.at, self.dense, self.pruned = stop, dense, pruned
+            self._keep(part, *self._run(*self._of(part), self.at, stop), dense, pruned)
+        return dense, pruned
 
     def _of(self, part: slice) -> tuple[Values, Values]:
         dense = {name: value[part] for name, value in self.dense.items()}
