@@ -16,6 +16,7 @@ from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.evidence import Evidence
 from spcompile.pruning.influence import RowFactors, influence
 from spcompile.pruning.magnitude import Magnitude
+from spcompile.pruning.memory import release
 from spcompile.pruning.pruned import Pruned
 from spcompile.pruning.pruner import Pruner
 
@@ -107,6 +108,7 @@ class _Walk:
             streams = Streams(network, calibration, stops)
             for stop in stops:
                 streams.advance(stop)
+                release()
                 layer = layers[network.steps[stop].name]
                 if self._has_work(layer, streams):
                     moments = streams.moments(layer, self.rng)
