@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -141,8 +142,12 @@ def row(network: Network, samples: int, drop: str, recover: str | None, tools: t
     report, model = ours(network, samples, drop, recover)
     accuracy = report.accuracy
     judge = Judge(network, accuracy.before, accuracy.before - parse_drop(drop) - SAME_SCORE)
-    found = {"ours": Found("per layer", judge.speedup(model), accuracy.after), "magnitude": by_magnitude(judge)}
-    return Row(network.name, accuracy.before, accuracy.pruned, {**found, **{tool: by_tool(judge, tool) for tool in tools}})
+    ways = {"ours": lambda: Found("per layer", judge.speedup(model), accuracy.after), "magnitude": partial(by_magnitude, judge)}
+    found = {}
+    for tool, way in {**ways, **{tool: partial(by_tool, judge, tool) for tool in tools}}.items():
+        found[tool] = way()
+        print(f"{network.name}: {tool}: {found[tool]}", file=sys.stderr, flush=True)  # a row takes long, and may be cut off
+    return Row(network.name, accuracy.before, accuracy.pruned, found)
 
 
 def main() -> None:
