@@ -4,11 +4,10 @@
                                   [--erdos-renyi] [--rows-as-they-are]
     python benchmarks/accuracy.py --recover 10min [--only ...] [--samples N] [--levels ...]
 
-Calibration samples carry no labels; accuracy is top-1 in ONNX Runtime on images that were never used for pruning, of MiniLM Spearman's correlation on STS-B's
-test set. Depthwise layers stay dense,
-as every pattern leaves them. `+least-squares` after the name of a pruner that keeps weights as they are updates them under its mask. With
---erdos-renyi a level is that of the network, and layers share it by their shapes; patterns of one level are left out. Beside each accuracy are
-the seconds of pruning alone; memory is the largest peak of the row's processes, each of which prunes once and does nothing else.
+Calibration samples carry no labels; accuracy is top-1 in ONNX Runtime on images that were never used for pruning, of MiniLM Spearman's correlation on
+STS-B's test set. Depthwise layers stay dense, as every pattern leaves them. `+least-squares` after the name of a pruner that keeps weights as they are
+updates them under its mask. With --erdos-renyi a level is that of the network, and layers share it by their shapes; patterns of one level are left out.
+Beside each accuracy are the seconds of pruning alone; memory is the largest peak of the row's processes, each of which prunes once and does nothing else.
 """
 
 import argparse

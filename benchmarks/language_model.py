@@ -33,6 +33,7 @@ CONTEXT = 512  # tokens of a window
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 HERE = Path(__file__).parent
 RIVAL = HERE.parent / "build" / "rivals" / "llmcompressor"
+STRUCTURES = {"unstructured": "0:0", "2:4": "2:4"}  # what llmcompressor calls them
 
 
 def folder() -> Path:
@@ -64,26 +65,31 @@ def perplexity(model: ir.Model, windows: np.ndarray) -> float:
     return float(np.exp(np.mean(losses)))
 
 
-def by_llmcompressor(calibration: np.ndarray, scored: np.ndarray, sparsity: float) -> float:
-    """Perplexity after its SparseGPT, unstructured, in a process with its own packages; calibration and scored: [windows, CONTEXT]."""
+def by_llmcompressor(calibration: np.ndarray, scored: np.ndarray, choice: Choice) -> str:
+    """Perplexity after its SparseGPT and, as a check, before, in a process with its own packages; calibration and scored: [windows, CONTEXT]."""
+    if choice.pattern.notation not in STRUCTURES:
+        sys.exit(f"llmcompressor cannot prune to {choice.notation}; it can to {', '.join(STRUCTURES)}")
+    if not (RIVAL / "ready").exists():
+        sys.exit("llmcompressor: run benchmarks/setup_rivals.sh first")
     with tempfile.TemporaryDirectory() as made:
         windows = Path(made) / "windows.npz"
         np.savez(windows, calibration=calibration, scored=scored)
-        command = [str(RIVAL / "bin" / "python"), "-P", str(HERE / "llmcompressor_worker.py"), str(folder()), FILE, str(windows), str(sparsity)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return float(done.stdout.split()[-1])
+        command = [str(RIVAL / "bin" / "python"), "-P", str(HERE / "llmcompressor_worker.py")]
+        arguments = [str(folder()), FILE, str(windows), str(choice.sparsity), STRUCTURES[choice.pattern.notation]]
+        done = subprocess.run([*command, *arguments], stdout=subprocess.PIPE, text=True, check=True)
+    dense, pruned = done.stdout.split()[-2:]
+    return f"{float(pruned):.2f} (dense {float(dense):.2f})"
 
 
 def row(name: str, model: ir.Model, choice: Choice, calibration: np.ndarray, scored: np.ndarray) -> str:
     """What one pruner leaves, in words."""
     started = time.perf_counter()
     if name == "llmcompressor":
-        found = by_llmcompressor(calibration, scored, choice.sparsity)
-        return f"{found:.2f}, {time.perf_counter() - started:.0f} s with its scoring"
+        return f"{by_llmcompressor(calibration, scored, choice)}, {time.perf_counter() - started:.0f} s with its scoring"
     choices = {layer.name: choice for layer in find_layers(model) if choice.pattern.fits(layer)}
     pruned = prune(model, choices, calibration_from({"ids": calibration}, model), chosen_pruner(name))
     pruning_s, peak_bytes = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return f"{perplexity(pruned.model, scored):.2f}, {pruning_s:.0f} s, {peak_bytes / 1e9:.1f} GB"
+    return f"{perplexity(pruned.model, scored):.2f}, {pruning_s:.0f} s, {peak_bytes / 1e9:.1f} GB so far"
 
 
 def main() -> None:

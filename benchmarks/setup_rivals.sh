@@ -15,6 +15,6 @@ install nncf nncf==3.4.0 networkx==3.6.1 ninja openvino-telemetry "pydot<=4.0.1"
 install torch-pruning torch-pruning==1.6.1
 if [ ! -e build/rivals/llmcompressor/ready ]; then
     "$python" -m venv build/rivals/llmcompressor
-    build/rivals/llmcompressor/bin/pip install --quiet -c constraints.txt llmcompressor==0.14.0.1 gguf
+    build/rivals/llmcompressor/bin/pip install --quiet -c constraints.txt llmcompressor==0.14.0.1 transformers==5.17.0 gguf==0.19.0
     touch build/rivals/llmcompressor/ready
 fi

@@ -94,7 +94,7 @@ def _measured(
     layers, found, sensitivities = {layer.name: layer for layer in find_layers(model)}, {}, {}
     with torch.no_grad():
         network = Network(scored(model))
-        streams = Streams(network, calibration, range(len(network.steps) + 1), SAMPLES)
+        streams = Streams(network, calibration, range(len(network.steps) + 1), SAMPLES)  # every step is a stop: probes go on from there with all samples
         probe = _Probe(model, network, streams, rng)
         for at, step in enumerate(network.steps):
             if (layer := layers.get(step.name)) is not None:

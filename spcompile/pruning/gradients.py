@@ -76,7 +76,10 @@ def _gradients(
             probed = [(values[name] * torch.randn(values[name].shape, generator=generator)).sum() / spread for name, spread in spreads.items()]
             reached, sought = [value for value in probed if value.requires_grad], seen if at_outputs else weights
             found = torch.autograd.grad(reached, list(sought.values()), allow_unused=True) if reached else [None] * len(sought)
-        yield len(next(iter(batch.values()))), {name: gradient for name, gradient in zip(sought, found, strict=True) if gradient is not None}
+        gradients = {name: gradient for name, gradient in zip(sought, found, strict=True) if gradient is not None}
+        del values, seen, probed, reached, sought, found
+        yield len(next(iter(batch.values()))), gradients
+        gradients.clear()
         release()
 
 
@@ -97,8 +100,8 @@ def _batches(network: Network, feeds: Mapping[str, np.ndarray], part: slice) -> 
 
 
 def _spreads(network: Network, feeds: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """By output of fractions: the root of the mean squared distance of samples from their mean; 1 where they do not differ. Of a single one, which no other
-    is weighed against, any size will do: the mean square of a few samples."""
+    """By output of fractions: the root of the mean squared distance of samples from their mean; 1 where they do not differ, and where there is
+    a single one, which no other is weighed against."""
     count, sums, squares = 0, {}, {}
     with torch.no_grad():
         for batch in _batches(network, feeds, slice(SPREAD_SAMPLES)):
@@ -106,7 +109,7 @@ def _spreads(network: Network, feeds: Mapping[str, np.ndarray]) -> dict[str, flo
             count += len(next(iter(batch.values())))
             names = [name for name in network.outputs if values[name].is_floating_point()]
             if len(names) == 1:
-                return {name: float(values[name].square().sum() / count) ** 0.5 or 1.0 for name in names}
+                return {names[0]: 1.0}
             for name in names:
                 sums[name] = sums.get(name, 0) + values[name].double().sum(0)
                 squares[name] = squares.get(name, 0) + float(values[name].double().square().sum())

@@ -1,4 +1,4 @@
-"""Calibration samples on their way through the dense and the pruned network, side by side, each node run once."""
+"""Calibration samples on their way through the dense and the pruned network, side by side, each node run once for every sample."""
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
@@ -11,7 +11,7 @@ from spcompile.pruning.calibration import Calibration
 from spcompile.pruning.moments import Moments
 from spcompile.pruning.network import Network, Step, Values
 
-ACTIVATION_BYTES = 1e9  # of the values of both networks that wait at a stop; and as many of those on their way to the next
+ACTIVATION_BYTES = 1e9  # of the values of both networks that wait at a stop, twice that while more join; and as many of those on their way to the next
 
 
 class Streams:
@@ -45,7 +45,7 @@ class Streams:
 
     def _parts(self, first: int, end: int, here: int, there: int) -> list[slice]:
         """Samples first to end, as many at a time as have room on their way from one step to another."""
-        most = max((self._bytes(self.alive[at].union(self.network.steps[at].outputs)) for at in range(here, there)), default=1)
+        most = max((self._bytes(self.alive[at].union(self.network.steps[at].outputs)) for at in range(here, there)), default=1)  # none on no way
         size = max(1, int(ACTIVATION_BYTES // (2 * most)))
         return [slice(start, min(start + size, end)) for start in range(first, end, size)]
 

@@ -73,7 +73,7 @@ def test_scarce_memory_means_smaller_batches(monkeypatch):
     monkeypatch.setattr(walked, "step", noted)
     monkeypatch.setattr(gradients, "ACTIVATION_BYTES", 3 * sum(walked.bytes.values()))
     squared_gradients(walked, {"image": images(8)}, find_layers(network()), 0)
-    assert sizes == [3, 3, 3, 2], "one for the size of the output, all for the gradients"
+    assert sizes == [3, 3, 3, 2], "one to see that there is a single output, all for the gradients"
 
 
 def test_outputs_count_relative_to_their_spread():

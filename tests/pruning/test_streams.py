@@ -29,7 +29,7 @@ def walked(bytes_, monkeypatch, every_step=False) -> tuple[Network, Streams, lis
 @pytest.mark.parametrize("every_step", [False, True])
 @pytest.mark.parametrize("bytes_", [1, 2 * SAMPLE_BYTES, 5 * SAMPLE_BYTES, 11 * SAMPLE_BYTES, PLENTY])
 def test_the_frontier_is_that_of_both_networks(monkeypatch, bytes_, every_step):
-    """With the second half of the network overridden from the first layer on."""
+    """The pruned network's first layer is halved once the walk has passed its stop."""
     dense, moving, stops = walked(bytes_, monkeypatch, every_step)
     layers = {layer.name: layer for layer in find_layers(network())}
     weights = {"w0": dense.constants["w0"] * 0.5}
@@ -49,10 +49,15 @@ def test_the_frontier_is_that_of_both_networks(monkeypatch, bytes_, every_step):
 
 
 def test_what_is_the_same_stays_one_tensor(monkeypatch):
-    _, moving, stops = walked(2 * SAMPLE_BYTES, monkeypatch)
+    """However many join on the way."""
+    dense, moving, stops = walked(2 * SAMPLE_BYTES, monkeypatch)
+    layers, rng = {layer.name: layer for layer in find_layers(network())}, np.random.default_rng(0)
+    assert moving.count < SAMPLES
     for stop in stops:
         moving.advance(stop)
+        moving.moments(layers[dense.steps[stop].name], rng)
         assert all(map(moving.same, moving.dense))
+    assert moving.count == SAMPLES
 
 
 WIDE = """
