@@ -35,7 +35,7 @@ LEVELS = {
     "mobilenet_v1": ("unstructured@0.3", "unstructured@0.5", "unstructured@0.7", "2:4", "block4x1@0.3", "block4x1@0.5"),
     "minilm": ("unstructured@0.5", "2:4"),
 }
-SAMPLES = {"resnet20": 1000, "mobilenet_v1": 512, "minilm": 1000}
+SAMPLES = {"resnet20": 1000, "mobilenet_v1": 512, "minilm": 512}
 RECOVERED_LEVELS = {
     "resnet20": ("block4x1@0.7", "block4x1@0.8", "unstructured@0.9"),
     "mobilenet_v1": ("unstructured@0.5", "block4x1@0.3", "block4x1@0.5"),

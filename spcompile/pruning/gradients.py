@@ -102,15 +102,14 @@ def _batches(network: Network, feeds: Mapping[str, np.ndarray], part: slice) -> 
 def _spreads(network: Network, feeds: Mapping[str, np.ndarray]) -> dict[str, float]:
     """By output of fractions: the root of the mean squared distance of samples from their mean; 1 where they do not differ, and where there is
     a single one, which no other is weighed against."""
+    if len(network.fractions) == 1:
+        return {network.fractions[0]: 1.0}
     count, sums, squares = 0, {}, {}
     with torch.no_grad():
         for batch in _batches(network, feeds, slice(SPREAD_SAMPLES)):
             values = network.run(batch)
             count += len(next(iter(batch.values())))
-            names = [name for name in network.outputs if values[name].is_floating_point()]
-            if len(names) == 1:
-                return {names[0]: 1.0}
-            for name in names:
+            for name in network.fractions:
                 sums[name] = sums.get(name, 0) + values[name].double().sum(0)
                 squares[name] = squares.get(name, 0) + float(values[name].double().square().sum())
     variances = {name: squares[name] / count - float((total / count).square().sum()) for name, total in sums.items()}

@@ -40,6 +40,7 @@ class Network:
         self.constants: Values = {name: self.cast(torch.from_numpy(np.array(value.const_value.numpy()))) for name, value in graph.initializers.items()}
         self.inputs = tuple(value.name for value in graph.inputs if value.name not in self.constants)
         self.outputs = tuple(value.name for value in graph.outputs)
+        self.fractions = tuple(value.name for value in graph.outputs if value.dtype.is_floating_point())  # those of them
         self.steps = tuple(self._steps(list(graph)))
         values = [*graph.inputs, *(value for node in graph for value in node.outputs)]
         self.shapes = {value.name: value.shape.numpy() for value in values}
