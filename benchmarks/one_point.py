@@ -1,7 +1,8 @@
 """The figure that users feel: the largest measured speed-up at no more than one point lost, on this host, one thread.
 
     bash benchmarks/setup_rivals.sh      # once, for the columns of NNCF and Torch-Pruning
-    python benchmarks/one_point.py [--only resnet20] [--samples 256] [--recover 10min] [--drop 1%] [--json FILE] [--no-rivals]
+    python benchmarks/one_point.py [--only resnet20] [--samples 256] [--recover 10min] [--drop 1%] [--json FILE]
+                                   [--against magnitude nncf torch-pruning]
 
 Ours: `--max-drop`, pattern and level chosen per layer, one-shot or with recovery. Beside it, one-shot: magnitude with one pattern and level in all
 layers; NNCF's `prune`; Torch-Pruning's channels (rivals.py). Each raises its level as long as the accuracy keeps, in every pattern or mode it has, and
@@ -39,8 +40,8 @@ from spcompile.targets import load_target
 NETWORKS = "resnet20,resnet56,dscnn,mobilenet_v1,mobilenet_v2,efficientnet_lite0,squeezenet10_sparse,ppocr_rec,minilm"
 SAME_SCORE = 1e-9  # accuracies closer than this are the same count of right answers
 
-
 TOOLS = {"nncf": ("nncf-local", "nncf-global"), "torch-pruning": ("torch-pruning",)}
+AGAINST = ("magnitude", *TOOLS)
 MEASUREMENTS = 3
 TOOL_LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 RIVALS = Path(__file__).parents[1] / "build" / "rivals"
@@ -138,13 +139,14 @@ def by_tool(judge: Judge, tool: str) -> Found:
         return judge.fastest(way(mode) for mode in TOOLS[tool])
 
 
-def row(network: Network, samples: int, drop: str, recover: str | None, tools: tuple[str, ...]) -> Row:
+def row(network: Network, samples: int, drop: str, recover: str | None, against: list[str]) -> Row:
     report, model = ours(network, samples, drop, recover)
     accuracy = report.accuracy
     judge = Judge(network, accuracy.before, accuracy.before - parse_drop(drop) - SAME_SCORE)
-    ways = {"ours": lambda: Found("per layer", judge.speedup(model), accuracy.after), "magnitude": partial(by_magnitude, judge)}
+    ways = {"ours": lambda: Found("per layer", judge.speedup(model), accuracy.after)}
+    ways |= {tool: partial(by_tool, judge, tool) if tool in TOOLS else partial(by_magnitude, judge) for tool in against}
     found = {}
-    for tool, way in {**ways, **{tool: partial(by_tool, judge, tool) for tool in tools}}.items():
+    for tool, way in ways.items():
         found[tool] = way()
         print(f"{network.name}: {tool}: {found[tool]}", file=sys.stderr, flush=True)  # a row takes long, and may be cut off
     return Row(network.name, accuracy.before, accuracy.pruned, found)
@@ -157,16 +159,15 @@ def main() -> None:
     parser.add_argument("--recover", metavar="10min")
     parser.add_argument("--drop", default="1%")
     parser.add_argument("--json", help="write the rows here too")
-    parser.add_argument("--no-rivals", action="store_true", help="leave NNCF and Torch-Pruning out")
+    parser.add_argument("--against", nargs="*", choices=AGAINST, default=AGAINST, help="what to find beside ours; nothing after it: ours alone")
     args = parser.parse_args()
-    tools = () if args.no_rivals else tuple(TOOLS)
-    if missing := [tool for tool in tools if not (RIVALS / tool / "ready").exists()]:
-        sys.exit(f"{', '.join(missing)}: run benchmarks/setup_rivals.sh first, or give --no-rivals")
+    if missing := [tool for tool in args.against if tool in TOOLS and not (RIVALS / tool / "ready").exists()]:
+        sys.exit(f"{', '.join(missing)}: run benchmarks/setup_rivals.sh first, or leave them out of --against")
     known, rows = networks(), []
-    print(f"| network | dense | ours | {'of it before recovery | ' if args.recover else ''}magnitude, uniform | {' | '.join(tools)}{' |' if tools else ''}")
-    print("|---" * (4 + bool(args.recover) + len(tools)) + "|", flush=True)
+    titles = ["network", "dense", "ours", *(["of it before recovery"] if args.recover else []), *args.against]
+    print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}", flush=True)
     for name in args.only:
-        rows.append(made := row(known[name], args.samples, args.drop, args.recover, tools))
+        rows.append(made := row(known[name], args.samples, args.drop, args.recover, args.against))
         cells = [f"{found.speedup:.2f}x, {found.accuracy:.2%}" + ("" if tool == "ours" else f", {found.how}") for tool, found in made.found.items()]
         before = [f"{made.pruned:.2%}"] if args.recover else []
         print(f"| {name} | {made.dense:.2%} | {' | '.join([cells[0], *before, *cells[1:]])} |", flush=True)
