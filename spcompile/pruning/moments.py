@@ -8,8 +8,8 @@ import torch
 from spcompile.ir.layer import Layer
 from spcompile.pruning.evidence import Evidence
 
-POSITIONS_PER_COLUMN = 64  # enough that the moments' noise is small beside the damping of the solvers
-LEAST_POSITIONS = 16384
+POSITIONS_PER_COLUMN = 256  # enough that the moments' noise is small beside the damping of the solvers
+LEAST_POSITIONS = 65536
 NOISE = 1e-5  # relative, of sums of float32 products
 CHUNK_BYTES = 16e6  # of windows unrolled at one time: small enough for memory to be used again, see operators/batched.py
 
@@ -17,21 +17,22 @@ CHUNK_BYTES = 16e6  # of windows unrolled at one time: small enough for memory t
 def windows(layer: Layer, x: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
     """Activation [n, channels, h, w] (Conv) or [n, positions, columns] -> [groups, columns, n x positions], column order as in `Layer`.
 
-    `places`: int64 indices of the output positions wanted, None for all.
+    `places`: int64 [n, wanted], the output positions wanted of each; None for all.
     """
     if layer.op_type != "Conv":
-        return (x if places is None else x[:, places]).reshape(1, -1, layer.columns).mT
+        return (x if places is None else x[torch.arange(len(x))[:, None], places]).reshape(1, -1, layer.columns).mT
     top, left, bottom, right = layer.pads
     x = torch.nn.functional.pad(x, (left, right, top, bottom)) if any(layer.pads) else x
     (n, channels, height, width), (down, across) = x.shape, layer.strides
     high, wide = (size - (k - 1) * dilation for size, k, dilation in zip((height, width), layer.kernel, layer.dilations, strict=True))
     out_high, out_wide = -(-high // down), -(-wide // across)
-    places = torch.arange(out_high * out_wide) if places is None else places
-    corner = (places // out_wide) * (down * width) + (places % out_wide) * across
+    places = torch.arange(out_high * out_wide).expand(n, -1) if places is None else places
+    corners = (places // out_wide) * (down * width) + (places % out_wide) * across
     taps = [y * layer.dilations[0] * width + z * layer.dilations[1] for y in range(layer.kernel[0]) for z in range(layer.kernel[1])]
-    picked = x.reshape(n, channels, -1)[:, :, (torch.tensor(taps)[:, None] + corner).reshape(-1)]
-    grouped = picked.reshape(n, layer.groups, layer.in_channels, layer.taps, len(places)).permute(1, 3, 2, 0, 4)
-    return grouped.reshape(layer.groups, layer.columns, n * len(places))
+    at = (torch.tensor(taps)[:, None] + corners[:, None]).reshape(n, 1, -1)
+    picked = x.reshape(n, channels, -1).gather(2, at.expand(-1, channels, -1))
+    grouped = picked.reshape(n, layer.groups, layer.in_channels, layer.taps, -1).permute(1, 3, 2, 0, 4)
+    return grouped.reshape(layer.groups, layer.columns, -1)
 
 
 class Moments:
@@ -57,14 +58,15 @@ class Moments:
         images = [x.flatten(0, 1) if layer.op_type == "Conv" else x.reshape(len(x), -1, layer.columns) for x in (dense, pruned)]
         positions = layer.positions * len(dense) // len(images[0])
         places = self._places(len(images[0]), positions, rng)
-        taken = positions if places is None else len(places)
+        taken = positions if places is None else places.shape[1]
         chunk = max(1, int(CHUNK_BYTES // (layer.groups * layer.columns * taken * 4)))
         for number, half in enumerate(self.halves):
             first = (number + self.images) % 2
             for start in range(first, len(images[0]), 2 * chunk):
                 part = slice(start, start + 2 * chunk, 2)
-                x = windows(layer, images[0][part], places)
-                half.add(x, x if pruned is dense else windows(layer, images[1][part], places))
+                own = None if places is None else places[part]
+                x = windows(layer, images[0][part], own)
+                half.add(x, x if pruned is dense else windows(layer, images[1][part], own))
         self.images += len(images[0])
 
     def _add_counted(self, dense: torch.Tensor, pruned: torch.Tensor, counted: torch.Tensor, rng: np.random.Generator) -> None:
@@ -79,9 +81,13 @@ class Moments:
         self.images += len(dense)
 
     def _places(self, images: int, positions: int, rng: np.random.Generator) -> torch.Tensor | None:
-        """The same random positions of every image, few enough to be quick; None for all."""
+        """Few enough to be quick, [images, wanted]; None for all. Some random positions, moved on by another distance in every image: what is the same
+        in all of them, near the border say, would else count too much, and the more images there are the fewer positions all would share."""
         wanted = -(-max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * self.layer.columns) // images)
-        return torch.from_numpy(np.sort(rng.choice(positions, wanted, replace=False))) if wanted < positions else None
+        if wanted >= positions:
+            return None
+        some, distances = rng.choice(positions, wanted, replace=False), rng.integers(positions, size=(images, 1))
+        return torch.from_numpy(np.sort((some + distances) % positions))
 
     def evidence(self, weight: np.ndarray, row_factor: np.ndarray | None = None) -> Evidence:
         """Means over positions; centred where the layer has a bias. weight: [rows, columns], dense."""

@@ -34,8 +34,9 @@ def test_matrix_times_windows_is_the_convolution(case):
     matrix = torch.from_numpy(np.ascontiguousarray(layer.to_matrix(weight.numpy()))).reshape(layer.groups, -1, layer.columns)
     product = (matrix @ windows(layer, x, None)).reshape(layer.rows, len(x), -1)
     torch.testing.assert_close(product.transpose(0, 1), y.flatten(2), rtol=1e-4, atol=1e-4)
-    some = torch.arange(y[0, 0].numel())[::2]
-    assert torch.equal(windows(layer, x, some), windows(layer, x, None).unflatten(2, (len(x), -1))[..., some].flatten(2))
+    some = torch.stack([torch.arange(y[0, 0].numel()), torch.arange(y[0, 0].numel()).flip(0)])[:, ::2]  # others of each image
+    every = windows(layer, x, None).unflatten(2, (len(x), -1))
+    assert torch.equal(windows(layer, x, some), torch.cat([every[:, :, image, places] for image, places in enumerate(some)], 2))
 
 
 def _linear(bias: str | None) -> Layer:
@@ -75,6 +76,7 @@ def test_few_positions_stand_for_many(monkeypatch):
     layer = Layer("c", "Conv", "w", None, "x", "y", 4, 27, 30 * 30, 1, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
     x = torch.randn(16, 1, 3, 30, 30, generator=torch.Generator().manual_seed(0))
     collected = {}
+    monkeypatch.setattr(moments, "POSITIONS_PER_COLUMN", 1)
     for least in (16 * 200, 10**9):
         monkeypatch.setattr(moments, "LEAST_POSITIONS", least)
         collected[least] = Moments(layer)
@@ -82,6 +84,19 @@ def test_few_positions_stand_for_many(monkeypatch):
     few, every = collected.values()
     assert (few.count, every.count) == (16 * 200, 16 * 900)
     assert np.abs(few.evidence(np.ones((4, 27), np.float32)).gram - every.evidence(np.ones((4, 27), np.float32)).gram).max() < 0.1
+
+
+@pytest.mark.parametrize("layer", [Layer("c", "Conv", "w", None, "x", "y", 4, 2, 30 * 30, 1, (1, 1)), Layer("l", "MatMul", "w", None, "x", "y", 5, 2, 900)])
+def test_images_are_looked_at_in_different_places(monkeypatch, layer):
+    """One position of every image: together they see the whole of it, here a ramp that is the same in all images."""
+    monkeypatch.setattr(moments, "LEAST_POSITIONS", 1000)
+    monkeypatch.setattr(moments, "POSITIONS_PER_COLUMN", 1)
+    ramp = torch.linspace(0, 1, 900)
+    image = torch.stack([ramp, torch.ones(900)]).reshape(2, 30, 30) if layer.op_type == "Conv" else torch.stack([ramp, torch.ones(900)], 1)
+    x, collected = image.expand(1000, 1, *image.shape), Moments(layer)
+    collected.add(x, x, np.random.default_rng(0))
+    assert collected.count == 1000
+    assert abs(collected.evidence(np.ones((layer.rows, 2), np.float32)).gram[0, 0, 1] - 0.5) < 0.05  # its mean
 
 
 def test_constant_inputs_count_as_silent():
