@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -139,15 +138,18 @@ def by_tool(judge: Judge, tool: str) -> Found:
         return judge.fastest(way(mode) for mode in TOOLS[tool])
 
 
+def rival(judge: Judge, name: str) -> Found:
+    """One of AGAINST."""
+    return by_tool(judge, name) if name in TOOLS else by_magnitude(judge)
+
+
 def row(network: Network, samples: int, drop: str, recover: str | None, against: list[str]) -> Row:
     report, model = ours(network, samples, drop, recover)
     accuracy = report.accuracy
     judge = Judge(network, accuracy.before, accuracy.before - parse_drop(drop) - SAME_SCORE)
-    ways = {"ours": lambda: Found("per layer", judge.speedup(model), accuracy.after)}
-    ways |= {tool: partial(by_tool, judge, tool) if tool in TOOLS else partial(by_magnitude, judge) for tool in against}
     found = {}
-    for tool, way in ways.items():
-        found[tool] = way()
+    for tool in ("ours", *against):
+        found[tool] = Found("per layer", judge.speedup(model), accuracy.after) if tool == "ours" else rival(judge, tool)
         print(f"{network.name}: {tool}: {found[tool]}", file=sys.stderr, flush=True)  # a row takes long, and may be cut off
     return Row(network.name, accuracy.before, accuracy.pruned, found)
 

@@ -26,11 +26,11 @@ def windows(layer: Layer, x: torch.Tensor, places: torch.Tensor | None) -> torch
     (n, channels, height, width), (down, across) = x.shape, layer.strides
     high, wide = (size - (k - 1) * dilation for size, k, dilation in zip((height, width), layer.kernel, layer.dilations, strict=True))
     out_high, out_wide = -(-high // down), -(-wide // across)
-    places = torch.arange(out_high * out_wide).expand(n, -1) if places is None else places
+    places = torch.arange(out_high * out_wide)[None] if places is None else places
     corners = (places // out_wide) * (down * width) + (places % out_wide) * across
     taps = [y * layer.dilations[0] * width + z * layer.dilations[1] for y in range(layer.kernel[0]) for z in range(layer.kernel[1])]
-    at = (torch.tensor(taps)[:, None] + corners[:, None]).reshape(n, 1, -1)
-    picked = x.reshape(n, channels, -1).gather(2, at.expand(-1, channels, -1))
+    at = (torch.tensor(taps)[:, None] + corners[:, None]).flatten(1)[:, None]
+    picked = x.reshape(n, channels, -1).gather(2, at.expand(n, channels, -1))
     grouped = picked.reshape(n, layer.groups, layer.in_channels, layer.taps, -1).permute(1, 3, 2, 0, 4)
     return grouped.reshape(layer.groups, layer.columns, -1)
 
@@ -40,6 +40,7 @@ class Moments:
 
     def __init__(self, layer: Layer):
         self.layer, self.images, self.halves = layer, 0, (_Sums(layer), _Sums(layer))
+        self.enough = max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * layer.columns)  # positions
 
     @property
     def count(self) -> int:
@@ -73,7 +74,7 @@ class Moments:
         for number, half in enumerate(self.halves):
             first = (number + self.images) % 2
             at = torch.nonzero(counted[first::2].reshape(-1)).squeeze(1)
-            wanted = max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * self.layer.columns) // 2
+            wanted = self.enough // 2
             if wanted < len(at):
                 at = at[torch.from_numpy(np.sort(rng.choice(len(at), wanted, replace=False)))]
             x, y = (part[first::2].reshape(-1, self.layer.columns)[at].mT[None] for part in (dense, pruned))
@@ -83,7 +84,7 @@ class Moments:
     def _places(self, images: int, positions: int, rng: np.random.Generator) -> torch.Tensor | None:
         """Few enough to be quick, [images, wanted]; None for all. Some random positions, moved on by another distance in every image: what is the same
         in all of them, near the border say, would else count too much, and the more images there are the fewer positions all would share."""
-        wanted = -(-max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * self.layer.columns) // images)
+        wanted = -(-self.enough // images)
         if wanted >= positions:
             return None
         some, distances = rng.choice(positions, wanted, replace=False), rng.integers(positions, size=(images, 1))
