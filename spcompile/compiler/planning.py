@@ -20,7 +20,7 @@ from spcompile.search.candidates import Takes, fits
 from spcompile.targets import Device
 
 FRONTIER_POINTS = 40
-RECOVERABLE = 10  # times the loss allowed: plans that lose more before recovery are not worth one
+RECOVERABLE = 4  # times the loss allowed: plans that lose more before recovery are not worth one
 BOLD_EVALUATIONS = 4  # on top of those that found the fastest plan without recovery
 RECOVERIES = 3  # plans tried: each takes all the time that recovery is given
 

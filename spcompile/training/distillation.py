@@ -54,9 +54,8 @@ class Distillation:
         return {name: _images_last(self.student.cast(value)) for name, value in feeds.items()}
 
     def _batch(self) -> Values:
-        count, recipe = len(next(iter(self.samples.values()))), self.recipe
-        picked = torch.randint(count, (self.batch,), generator=self.random)
-        return self._fed({name: varied(value[picked], self.random, recipe.blend, recipe.least_cut) for name, value in self.samples.items()})
+        picked = torch.randint(len(next(iter(self.samples.values()))), (self.batch,), generator=self.random)
+        return self._fed({name: varied(value[picked], self.random) for name, value in self.samples.items()})
 
     def _weights(self) -> Values:
         return {name: self.student.cast(tensor * self.units[name]) for name, tensor in self.tuned.items()}

@@ -15,15 +15,13 @@ class Recipe:
     batch_bytes: float = 4e9  # of all values, which the way back needs: fewer samples yet where one takes so much, a language model's window
     first_gain: float = 0.3  # of the loss, by the first order, in the largest step, were its signs all right; networks differ too much for one learning rate
     warm_share: float = 0.05  # of the time, in which the rate rises
-    hint_weight: float = 20.0  # of the hinted values' mean relative error, against the output's: scores alone tell too little about what was lost
+    hint_weight: float = 100.0  # of the hinted values' mean relative error, against the output's: scores alone tell too little about what was lost
     most_hints: int = 3  # comparing every one would take longer than the layers themselves
     softening: float = 2.0  # what class scores are divided by
-    blend: float = 0.25  # share of batches whose inputs are blended
-    least_cut: float = 0.6  # of an image's width and height that a cut keeps
     most_steps: int | None = None  # end, and set the schedule, by steps instead of time: the result is then the same on every such machine
 
     def __post_init__(self):
-        assert 0 < self.batches[0] <= self.batches[1] and self.first_gain > 0 and 0 < self.warm_share < 1 and 0 < self.least_cut <= 1, self
+        assert 0 < self.batches[0] <= self.batches[1] and self.first_gain > 0 and 0 < self.warm_share < 1, self
 
     def batch_of(self, values: int, bytes_: int) -> int:
         """Samples, each with so many values in all layers' outputs and so many bytes of values in all."""
