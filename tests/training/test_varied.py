@@ -3,18 +3,28 @@
 import pytest
 import torch
 
-from spcompile.training.varied import mirrored, varied
+from spcompile.training.varied import mirrored, shifted, varied
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def ramp() -> torch.Tensor:
+    """Images whose pixels tell their column."""
+    return torch.arange(24.0).expand(64, 3, 16, 24).clone()
+
+
 def test_half_are_mirrored():
-    images = torch.arange(24.0).expand(64, 3, 16, 24).clone()
+    images = ramp()
     found = mirrored(images, seeded())
     flipped = (found == images.flip(-1)).flatten(1).all(1)
     assert ((found == images).flatten(1).all(1) ^ flipped).all() and 20 < flipped.sum() < 44
+
+
+def test_shifts_are_whole_pixels_and_short():
+    moved = shifted(ramp(), seeded())[:, 0, 8, 12] - 12
+    assert moved.unique().tolist() == [-3, -2, -1, 0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
