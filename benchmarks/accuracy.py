@@ -1,7 +1,7 @@
 """Accuracy after one-shot pruning, every layer that can at one level, by magnitude and by the pruner of the project; and after recovery.
 
     python benchmarks/accuracy.py [--only resnet20,mobilenet_v1] [--samples N] [--pruners magnitude,wanda+least-squares,obc,admm] [--levels 2:4,block4x1@0.5]
-                                  [--erdos-renyi] [--rows-as-they-are]
+                                  [--erdos-renyi] [--channels-as-they-are]
     python benchmarks/accuracy.py --recover 10min [--only ...] [--samples N] [--levels ...]
 
 Calibration samples carry no labels; accuracy is top-1 in ONNX Runtime on images that were never used for pruning, of MiniLM Spearman's correlation on
@@ -70,8 +70,8 @@ def measure(name: str, notation: str, pruner_name: str, samples: int, by_shape: 
     if by_shape:
         choices = erdos_renyi_kernel(find_layers(model), choice.pattern, choice.sparsity)
     started = time.perf_counter()
-    if ordered and pruner.needs_data and choice.pattern.block_rows > 1:
-        model = permuted(model, calibration)
+    if ordered and pruner.needs_data:
+        model = permuted(model, [choice.pattern], calibration)
     pruned = prune(model, choices, calibration, pruner, SEED)
     pruning_s = time.perf_counter() - started
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -96,8 +96,7 @@ def measure_recovery(name: str, notation: str, samples: int, recover_s: float) -
     learned, judged = held_out(calibration_from(network.calibration(samples), model), model, SEED)
     choices = {layer.name: choice for layer in find_layers(model) if choice.pattern.fits(layer)}
     started = time.perf_counter()
-    if choice.pattern.block_rows > 1:
-        model = permuted(model, learned)
+    model = permuted(model, [choice.pattern], learned)
     pruned = prune(model, choices, learned, seed=SEED)
     recovered = recover(model, pruned, choices, learned, judged, recover_s, SEED)
     spent_s, peak_bytes = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -138,7 +137,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, help="calibration samples, the same for every network")
     parser.add_argument("--pruners", default="magnitude,auto", help="names as of spcompile --pruner")
     parser.add_argument("--erdos-renyi", action="store_true", help="layers share the level by their shapes, instead of having it each")
-    parser.add_argument("--rows-as-they-are", action="store_true", help="blocks without rows put in an order that suits them")
+    parser.add_argument("--channels-as-they-are", action="store_true", help="not put in an order that suits blocks of rows or N:M")
     args = parser.parse_args()
     print(f"numpy {np.__version__}, {multiprocessing.cpu_count()} cores")
     known, samples = (RECOVERED_LEVELS, RECOVERY_SAMPLES) if args.recover else (LEVELS, SAMPLES)
@@ -149,7 +148,7 @@ def main() -> None:
         if args.recover:
             recovery_table(name, levels, count, args.recover)
         else:
-            table(name, levels, count, tuple(args.pruners.split(",")), args.erdos_renyi, not args.rows_as_they_are)
+            table(name, levels, count, tuple(args.pruners.split(",")), args.erdos_renyi, not args.channels_as_they_are)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def main() -> None:
         given = network.prepared()
         fitted, others = drawn(network, args.samples, args.seed)
         data = calibration_of(fitted, given)
-        model = permuted(given, data)
+        model = permuted(given, GENERAL, data)
         sparsifier = Sparsifier.of(model, data, PRUNERS[-1], args.seed, None, Silent())
         errors = measure_errors(model, sparsifier.data, rows=sparsifier.rows)
         problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, GENERAL, errors.error, Silent())

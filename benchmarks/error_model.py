@@ -65,7 +65,7 @@ def judge(name: str, plans: int, samples: int, scored: int) -> None:
     network = networks()[name]
     dense_model = network.prepared()
     calibration = calibration_from(network.calibration(samples), dense_model)
-    model = permuted(dense_model, calibration)
+    model = permuted(dense_model, GENERAL, calibration)
     layers = find_layers(model)
     started = time.perf_counter()
     counts, calibration = influence(model, calibration)

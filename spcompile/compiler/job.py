@@ -100,12 +100,12 @@ class Job:
         return Result(plan, report, folder)
 
     def _load(self, input_shapes, example_inputs, calibration, evaluate, in_order: bool) -> Loaded:
-        """in_order: rows stay where they are, as in the module that will be fine-tuned."""
+        """in_order: channels stay where they are, as in the module that will be fine-tuned."""
         model = prepared(self.source, input_shapes, example_inputs)
         self.toolchain.check(model)
         data = calibration_of(calibration, model)
-        if not in_order and any(pattern.block_rows > 1 for pattern in self.patterns):
-            model = permuted(model, data, host.cores())
+        if not in_order:
+            model = permuted(model, self.toolchain.taken(model, self.patterns), data, host.cores())
         evaluation = evaluation_of(evaluate, model, host.cores())
         sparsifier = Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress)
         return Loaded(model, sparsifier.data, evaluation, sparsifier, self.toolchain)

@@ -25,6 +25,11 @@ class Balanced(Pattern):
         return f"balanced{self.of}"
 
     @property
+    def group(self) -> tuple[int, int]:
+        """At the mildest level."""
+        return self.of // 2, self.of
+
+    @property
     def levels(self) -> tuple[float, ...]:
         """Halved from group to group: 2x, 4x, ... up to one weight a group."""
         return tuple(1 - 1 / factor for factor in (2**power for power in range(1, self.of.bit_length())))

@@ -29,6 +29,11 @@ class Pattern(ABC):
         return 1
 
     @property
+    def group(self) -> tuple[int, int] | None:
+        """(N, M) where every row keeps about N of every M neighbouring columns: in-channels that want different rows are the better neighbours there."""
+        return None
+
+    @property
     def fixed_sparsity(self) -> float | None:
         """The one level of a pattern that has only one (dense, N:M), else None."""
         return None

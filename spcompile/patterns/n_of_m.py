@@ -25,6 +25,10 @@ class NOfM(Pattern):
         return f"{self.kept}:{self.of}"
 
     @property
+    def group(self) -> tuple[int, int]:
+        return self.kept, self.of
+
+    @property
     def fixed_sparsity(self) -> float:
         return 1 - self.kept / self.of
 

@@ -7,8 +7,10 @@ import onnx_ir as ir
 import pytest
 
 import spcompile
+from spcompile.compiler.inputs import prepared
 from spcompile.compiler.toolchains import toolchain_for
 from spcompile.errors import ArtifactError, TargetError
+from spcompile.patterns import parse_patterns
 from spcompile.runtime import nvcc
 from spcompile.targets import load_target
 
@@ -55,6 +57,12 @@ def test_bf16_is_asked_for_by_name(network, tmp_path):
     result = compiled(network, tmp_path, target="h100", dtype="bf16")
     assert json.loads((result.artifact / "manifest.json").read_text())["dtype"] == "bfloat16"
     assert "bf16" in (result.artifact / "launches.json").read_text()
+
+
+@pytest.mark.parametrize(("target", "taken"), [("a100", ["dense", "2:4"]), ("t4", ["dense"])])
+def test_patterns_that_no_layer_takes_have_no_say_in_the_order_of_channels(network, target, taken):
+    model, patterns = prepared(network, None, None), parse_patterns("dense,2:4,unstructured")
+    assert [pattern.notation for pattern in toolchain_for(load_target(target), 1).taken(model, patterns)] == taken
 
 
 def test_an_old_card_is_planned_for_only(network, tmp_path):

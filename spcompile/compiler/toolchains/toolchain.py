@@ -1,7 +1,7 @@
 """What a family of targets does its own way."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ import onnx_ir as ir
 from spcompile.costs.latency import Latency
 from spcompile.errors import TargetError
 from spcompile.ir.layer import Layer
+from spcompile.ir.layers import find_layers
 from spcompile.patterns import GENERAL, Choice, Pattern
 from spcompile.plan import Plan
 from spcompile.progress import Progress
@@ -99,6 +100,11 @@ class Toolchain(ABC):
     def takes(self, layer: Layer, pattern: Pattern) -> Verdict:
         """Can a layer's matrix hold the pattern, and has the target a kernel for it?"""
         return pattern.fits(layer)
+
+    def taken(self, model: ir.Model, patterns: Sequence[Pattern]) -> tuple[Pattern, ...]:
+        """Those of the patterns that at least one layer takes."""
+        layers = find_layers(model)
+        return tuple(pattern for pattern in patterns if any(self.takes(layer, pattern) for layer in layers))
 
     def deployed(self, model: ir.Model, data: Calibration | None) -> ir.Model:
         """The network as the target computes it (quantised, say), as plain ONNX: what its accuracy is told of. data: typical inputs."""
