@@ -98,6 +98,16 @@ def test_block_rows_keep_the_same_columns(pattern):
 
 
 @every_pattern
+def test_a_pattern_has_groups_where_pools_are_neighbouring_columns(pattern):
+    rows, columns = pattern.pool((64, 64))
+    in_groups = rows == 1 and columns < 64
+    assert (pattern.group is not None) == in_groups
+    if in_groups:
+        kept, of = pattern.group
+        assert of == columns and kept == of - pattern.partition((64, 64), pattern.levels[0]).drop
+
+
+@every_pattern
 def test_a_layer_is_never_emptied(pattern):
     if pattern.fixed_sparsity is None:
         assert pattern.mask(np.ones((64, 64)), 0.999).any()
