@@ -37,8 +37,5 @@ class Balanced(Pattern):
     def unit(self, shape: tuple[int, int]) -> tuple[int, int]:
         return 1, 1
 
-    def pool(self, shape: tuple[int, int]) -> tuple[int, int]:
-        return 1, self.of
-
     def holds(self, layer: Layer) -> Verdict:
         return Verdict.no(f"{layer.columns} columns are not a multiple of {self.of}") if layer.columns % self.of else Verdict.yes()

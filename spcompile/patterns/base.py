@@ -49,7 +49,7 @@ class Pattern(ABC):
 
     def pool(self, shape: tuple[int, int]) -> tuple[int, int]:
         """(rows, columns) of the region in which a fixed number of units is dropped: the whole matrix unless the pattern says less."""
-        return shape
+        return shape if self.group is None else (1, self.group[1])
 
     @abstractmethod
     def holds(self, layer: Layer) -> Verdict:

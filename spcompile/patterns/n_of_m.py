@@ -35,9 +35,6 @@ class NOfM(Pattern):
     def unit(self, shape: tuple[int, int]) -> tuple[int, int]:
         return 1, 1
 
-    def pool(self, shape: tuple[int, int]) -> tuple[int, int]:
-        return 1, self.of
-
     def holds(self, layer: Layer) -> Verdict:
         if layer.in_channels % self.of:
             return Verdict.no(f"{layer.in_channels} in-channels{' a group' if layer.groups > 1 else ''} are not a multiple of {self.of}")

@@ -33,9 +33,6 @@ def apart(saliency: np.ndarray, kept: int, of: int) -> np.ndarray:
     One member of every group leaves and all find their best new groups. What place p then keeps is the sum of its `kept` largest: of those that stayed, but
     for the last of these, t, which the newcomer x replaces if it is larger; max(t, x) = (t + x + |t - x|) / 2, and t and x alone do not change the matching.
     """
-    from scipy.optimize import linear_sum_assignment
-    from scipy.spatial.distance import cdist
-
     assert 0 < kept < of and len(saliency) % of == 0, (saliency.shape, kept, of)
     random, saliency = np.random.default_rng(0), _sampled(saliency, PLACES).astype(np.float32)
     groups = np.arange(len(saliency)).reshape(-1, of)
@@ -43,9 +40,16 @@ def apart(saliency: np.ndarray, kept: int, of: int) -> np.ndarray:
         leaves = np.arange(of) == random.integers(of, size=(len(groups), 1))
         staying, moving = groups[~leaves].reshape(-1, of - 1), groups[leaves]
         least = np.partition(saliency[staying], of - 1 - kept, axis=1)[:, of - 1 - kept]
-        gains = cdist(least, saliency[moving], "cityblock")
-        groups = np.column_stack([staying, moving[linear_sum_assignment(gains, maximize=True)[1]]])
+        groups = np.column_stack([staying, moving[_matches(least, saliency[moving])]])
     return groups.reshape(-1)
+
+
+def _matches(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """[n, places] each -> for every row of `left` one of `right`, its number: the matching whose absolute differences have the largest sum."""
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
+
+    return linear_sum_assignment(cdist(left, right, "cityblock"), maximize=True)[1]
 
 
 def _sampled(saliency: np.ndarray, most: int) -> np.ndarray:
@@ -59,15 +63,11 @@ def _paired(units: np.ndarray) -> np.ndarray:
     The threshold is what a pair's column must have to be kept. One partner of every pair stays, the others are matched anew, exactly; which one, chance
     decides each time, so that any two can meet.
     """
-    from scipy.optimize import linear_sum_assignment
-    from scipy.spatial.distance import cdist
-
     random, staying, moving = np.random.default_rng(0), *np.arange(len(units)).reshape(-1, 2).T
     for _ in range(max(ROUNDS, MATCHED // len(units))):
         turned = random.random(len(staying)) < 0.5
         staying, moving = np.where(turned, moving, staying), np.where(turned, staying, moving)
         threshold = np.quantile(units[staying] + units[moving], 1 - KEPT).astype(np.float32)
         # max(x, 0) = (x + |x|) / 2, and what is the same for a whole row or column does not change who is matched with whom.
-        gains = cdist(threshold - units[staying], units[moving], "cityblock")
-        moving = moving[linear_sum_assignment(gains, maximize=True)[1]]
+        moving = moving[_matches(threshold - units[staying], units[moving])]
     return np.stack([staying, moving], axis=1).reshape(-1)

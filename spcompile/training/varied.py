@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 COLOURS = 3  # in-channels by which images are known
+SHIFT = 1 / 8  # of an image's size, at most
 
 
 def mirrored(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
@@ -12,10 +13,10 @@ def mirrored(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
     return torch.where(chosen.reshape(-1, 1, 1, 1), images.flip(-1), images)
 
 
-def shifted(images: torch.Tensor, random: torch.Generator, most: float = 1 / 8) -> torch.Tensor:
-    """Each moved by whole pixels, up to `most` of its size; what comes into sight is mirrored from the border."""
+def shifted(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """Each moved by whole pixels, up to an eighth of its size; what comes into sight is mirrored from the border."""
     height, width = images.shape[2:]
-    up, left = int(most * height), int(most * width)
+    up, left = int(SHIFT * height), int(SHIFT * width)
     wide = F.pad(images, (left, left, up, up), mode="reflect")
     places = zip(*(torch.randint(2 * room + 1, (len(images),), generator=random).tolist() for room in (up, left)), strict=True)
     return torch.stack([image[:, y : y + height, x : x + width] for image, (y, x) in zip(wide, places, strict=True)])
