@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import onnx_ir as ir
@@ -70,6 +71,11 @@ class Network:
         for step in self.steps:
             alive.append(alive[-1].union(step.outputs).difference(step.dead))
         return alive
+
+    def peak_bytes(self) -> int:
+        """Of the values that are alive at a time, for one sample, at the most."""
+        alive = self.alive()
+        return max(sum(self.bytes[name] for name in before | after) for before, after in pairwise((*alive, alive[-1])))
 
     def step(self, step: Step, values: Values, weights: Mapping[str, torch.Tensor] = {}) -> None:
         """Run one node: read `values` (and `weights`, before the constants), write its outputs into `values`, drop what is dead."""

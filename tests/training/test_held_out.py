@@ -20,6 +20,16 @@ def test_every_sample_is_in_one_part(count, judging):
     assert sorted([*learned[:, 0, 0, 0], *judged[:, 0, 0, 0]]) == list(range(count))
 
 
+@pytest.mark.parametrize(("columns", "judging"), [(1, 40), (10_000_000, 24), (50_000_000, 8)])
+def test_judges_fit_into_memory(columns, judging):
+    """1 GB of inputs and outputs; never fewer than eight."""
+    text = f"""<ir_version: 10, opset_import: ["" : 18]> g (float[1, 1] x) => (float[1, {columns}] y)
+        <int64[2] shape = {{1, {columns}}}> {{ y = Expand (x, shape) }}"""
+    model = ir.from_proto(onnx.parser.parse_model(text))
+    learned, judged = held_out(calibration_from(np.zeros((400, 1), np.float32), model), model, 0)
+    assert (len(learned.feeds["x"]), len(judged.feeds["x"])) == (400 - judging, judging)
+
+
 def test_the_seed_decides():
     calibration = calibration_from(images(40), network())
     one, again, other = (held_out(calibration, network(), seed)[1].digest for seed in (1, 1, 2))
