@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spcompile.budget import parse_budget, parse_drop, parse_duration
-from spcompile.compiler.inputs import chosen_patterns, chosen_pruner, model_name, output_name
+from spcompile.compiler.inputs import check_pruner, chosen_patterns, chosen_pruner, model_name, output_name
 from spcompile.compiler.job import Job, Result
 from spcompile.compiler.toolchains import toolchain_for
 from spcompile.errors import DataError, ModelError
@@ -64,6 +64,8 @@ def compile(  # noqa: A001 - the name users expect
         raise ModelError(f"finetune trains a torch.nn.Module; this model is given as {type(source).__name__}: leave finetune out, or use recover")
     toolchain = toolchain_for(device, threads, dtype)
     offered, how = chosen_patterns(patterns, toolchain.offered), chosen_pruner(prune)
+    if patterns is not None:
+        check_pruner(how, offered)
     name = model_name(source)
     folder = artifact.check_output(output or output_name(name, target), force)
     job = Job(source, name, target, toolchain, wanted, drop, offered, how, recover_s, seed, measure, progress or Silent())

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,13 @@ def chosen_pruner(pruner) -> Pruner:
     if pruner not in by_name:
         raise NotationError(f"unknown pruner '{pruner}'; there are {', '.join(by_name)}")
     return by_name[pruner]
+
+
+def check_pruner(pruner: Pruner, patterns: Sequence[Pattern]) -> None:
+    """PatternError for patterns, asked for by name, that the pruner cannot prune to."""
+    for pattern in patterns:
+        if not (verdict := pruner.can(pattern)):
+            raise PatternError(f"pruner {pruner.name} cannot prune to {pattern.notation}: {verdict.reason}; leave one of the two out")
 
 
 def calibration_of(given, model: ir.Model) -> Calibration | None:

@@ -18,6 +18,8 @@ from spcompile.compiler.toolchains import Toolchain
 from spcompile.compiler.toolchains.toolchain import Timer
 from spcompile.compiler.trust import trusted
 from spcompile.compiler.writing import write
+from spcompile.ir.layer import Layer
+from spcompile.patterns import Pattern
 from spcompile.plan import Plan
 from spcompile.progress import Progress
 from spcompile.pruning import Pruned, Pruner, permuted
@@ -26,6 +28,7 @@ from spcompile.report.facts import Request
 from spcompile.report.report import Report
 from spcompile.runtime import artifact, host
 from spcompile.search import Problem, choose
+from spcompile.verdict import Verdict
 
 RECOVERY_LOST = "recovery brought this plan below what pruning alone had left of its accuracy: the weights are those before it"
 
@@ -149,7 +152,7 @@ class Job:
         """And notes on it. On the machine that is the target one measurement, of the dense network, corrects all predictions."""
         with self.progress.stage("lower"):
             predictor = self.toolchain.predictor(model)
-        problem = problem_of(model, predictor, self.toolchain.target, self.toolchain.threads, self.patterns, errors.error, self.progress, self.toolchain.takes)
+        problem = problem_of(model, predictor, self.toolchain.target, self.toolchain.threads, self.patterns, errors.error, self.progress, self._takes)
         if not timer.verdict or not (timer.is_target or self.measure):
             return problem, ()
         if self.measure:
@@ -157,6 +160,9 @@ class Job:
         with self.progress.stage("measure dense"):
             problem, note = timer.anchored(problem)
         return problem, (note,)
+
+    def _takes(self, layer: Layer, pattern: Pattern) -> Verdict:
+        return self.toolchain.takes(layer, pattern) and self.pruner.can(pattern)
 
     def _finetune(self, pruned: Pruned, plan: Plan, finetune, input_shapes, example_inputs) -> Pruned:
         from spcompile.training import finetuned

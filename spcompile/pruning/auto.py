@@ -28,5 +28,5 @@ class Auto(Pruner):
 
     def mask(self, evidence: Evidence, choice: Choice) -> np.ndarray:
         taught = evidence.positions >= POSITIONS_PER_COLUMN * evidence.layer.columns
-        exact = taught and self.exact.can(choice) and self.exact.work(evidence.layer, choice) <= MOST_WORK
+        exact = taught and self.exact.can(choice.pattern) and self.exact.work(evidence.layer, choice) <= MOST_WORK
         return (self.exact if exact else self.otherwise).mask(evidence, choice)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spcompile.ir.layer import Layer
-from spcompile.patterns import Choice
+from spcompile.patterns import Choice, Pattern
 from spcompile.pruning.admm import mask_of_rows, spans_rows
 from spcompile.pruning.algebra import inverse, product
 from spcompile.pruning.evidence import DAMPING, Evidence
@@ -32,12 +32,12 @@ class Obc(Pruner):
     solver: Solver = field(default_factory=LeastSquares, kw_only=True)
     damping: float = DAMPING
 
-    def can(self, choice: Choice) -> Verdict:
-        unit, pool = choice.pattern.unit((64, 64)), choice.pattern.pool((64, 64))
+    def can(self, pattern: Pattern) -> Verdict:
+        unit, pool = pattern.unit((64, 64)), pattern.pool((64, 64))
         if unit[1] not in (1, 64):
-            return Verdict.no(f"obc removes column by column or whole rows, a unit of {choice.pattern.notation} spans {unit[1]} columns")
+            return Verdict.no(f"obc removes column by column or whole rows, a unit of {pattern.notation} spans {unit[1]} columns")
         if pool != (64, 64) and pool[0] != unit[0]:
-            return Verdict.no(f"obc treats rows apart, a group of {choice.pattern.notation} spans {pool[0]} of them")
+            return Verdict.no(f"obc treats rows apart, a group of {pattern.notation} spans {pool[0]} of them")
         return Verdict.yes()
 
     def work(self, layer: Layer, choice: Choice) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from spcompile.patterns import Choice
+from spcompile.patterns import Choice, Pattern
 from spcompile.pruning.evidence import Evidence
 from spcompile.pruning.solvers import KeepWeights, Solver
 from spcompile.verdict import Verdict
@@ -32,8 +32,8 @@ class Pruner(ABC):
         """Does `mask` read `Evidence.fisher`? It costs a pass through the network and back, for some hundred samples."""
         return False
 
-    def can(self, choice: Choice) -> Verdict:
-        """Can masks of this pattern be chosen? The driver turns a refusal into a PatternError."""
+    def can(self, pattern: Pattern) -> Verdict:
+        """Can masks of this pattern be chosen, at any level? A plan leaves out what cannot; the driver turns a refusal into a PatternError."""
         return Verdict.yes()
 
     @abstractmethod

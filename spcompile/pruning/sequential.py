@@ -62,7 +62,7 @@ def _check(layers: tuple[Layer, ...], choices: Mapping[str, Choice], pruner: Pru
     if unknown := [name for name in choices if name not in by_name]:
         raise PatternError(f"no layer is called {', '.join(unknown)}; layers are {', '.join(by_name)}")
     for name, choice in choices.items():
-        verdict = choice.pattern.fits(by_name[name]) and pruner.can(choice)
+        verdict = choice.pattern.fits(by_name[name]) and pruner.can(choice.pattern)
         if not verdict:
             raise PatternError(f"layer '{name}' cannot be pruned to {choice.notation} by {pruner.name}: {verdict.reason}")
     for initializer, names in shared_weights(layers).items():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.linalg import cholesky
 
-from spcompile.patterns import Choice
+from spcompile.patterns import Choice, Pattern
 from spcompile.pruning.algebra import inverse, product
 from spcompile.pruning.evidence import DAMPING, Evidence
 from spcompile.pruning.pruner import Pruner
@@ -28,9 +28,9 @@ class SparseGPT(Pruner):
     solver: Solver = field(default_factory=LeastSquares, kw_only=True)
     damping: float = DAMPING
 
-    def can(self, choice: Choice) -> Verdict:
-        spans = choice.pattern.unit((64, 64))[1] > 1
-        return Verdict.no(f"sparsegpt settles column by column, a unit of {choice.pattern.notation} spans several") if spans else Verdict.yes()
+    def can(self, pattern: Pattern) -> Verdict:
+        spans = pattern.unit((64, 64))[1] > 1
+        return Verdict.no(f"sparsegpt settles column by column, a unit of {pattern.notation} spans several") if spans else Verdict.yes()
 
     def mask(self, evidence: Evidence, choice: Choice) -> np.ndarray:
         gram, target = evidence.normal_equations(self.damping)

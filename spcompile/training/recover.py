@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import onnx_ir as ir
@@ -13,8 +13,9 @@ from spcompile.progress import Advance, Progress, Silent
 from spcompile.pruning import Calibration, Pruned
 from spcompile.training.distillation import Distillation
 from spcompile.training.recipe import Recipe
-from spcompile.training.state import load_state, save_state, state_file
+from spcompile.training.state import drop_state, load_state, save_state, state_file
 from spcompile.training.threads import at_best_speed, threads_restored
+from spcompile.verdict import Verdict
 
 JUDGED_TIMES = 20
 CLOCKED_EVERY = 5  # judgements: whether one thread or several are faster
@@ -22,6 +23,7 @@ ALIKE = 1.05  # times the best error: such a state is as good as the best, withi
 WORSE = 3.0  # times the best error: such a state is given up. Up to half more is usual while the rate is high, and passes as it falls
 MOST_RETURNS = 6  # when so many states were given up, no better one is expected any more
 KEPT = "recovery so far is kept; the same command goes on from it"
+NOWHERE = Verdict.no("no folder was given to keep it in")
 NOTHING = "nothing was pruned, so there was nothing to recover"
 
 
@@ -48,7 +50,7 @@ def recover(
         return replace(pruned, notes=(*pruned.notes, NOTHING))
     recipe = recipe or Recipe()
     distillation = Distillation(dense, pruned, learned, judged, seed, recipe)
-    path = state_file(folder, dense, pruned, choices, learned, f"{seed} {duration_s} {recipe}") if folder is not None else None
+    path = state_file(folder, dense, pruned, choices, learned, f"{seed} {duration_s} {recipe} {STATE}") if folder is not None else None
     with threads_restored() as threads:
         training = _Training(distillation, duration_s, recipe.most_steps, path, threads)
         _run(training, progress or Silent())
@@ -64,8 +66,9 @@ def _run(training: "_Training", progress: Progress) -> None:
         try:
             training.run(advance)
         except KeyboardInterrupt:
-            with progress.stage(KEPT):
-                training.save()
+            training.save()
+            with progress.stage(KEPT if training.saved else f"recovery so far is lost: {training.saved.reason}"):
+                pass
             raise
 
 
@@ -82,6 +85,7 @@ class _Training:
     spent_s: float = 0.0
     ended: str = ""
     before_s: float = 0.0  # spent before an interruption
+    saved: Verdict = field(default_factory=Verdict.yes)  # when that was last tried
 
     def __post_init__(self):
         self.first = self.best = self.kept_error = at_best_speed(self.distillation.error, self.threads)
@@ -114,7 +118,7 @@ class _Training:
             told = done
         self._judge()
         if self.path is not None:
-            self.path.unlink(missing_ok=True)
+            drop_state(self.path)
         advance(math.ceil(self.duration_s) - told)
 
     def _step(self) -> None:
@@ -128,7 +132,7 @@ class _Training:
                 self.distillation.go_back(self.kept)
                 self.returns += 1
             if self.returns > MOST_RETURNS:
-                self.ended = f"it ended early, having gone back {MOST_RETURNS} times to a better state"
+                self.ended = f"it ended early, having gone back {self.returns} times to a better state"
             self.save()
 
     def _judge(self) -> float:
@@ -141,13 +145,13 @@ class _Training:
         return found
 
     def save(self) -> None:
-        if self.path is not None:
-            own = {name: getattr(self, name) for name in STATE}
-            save_state(self.path, {"distillation": self.distillation.state(), **own})
+        own = {name: getattr(self, name) for name in STATE}
+        self.saved = save_state(self.path, {"distillation": self.distillation.state(), **own}) if self.path is not None else NOWHERE
 
     @property
     def note(self) -> str:
         gain = f"{self.distillation.teacher.measure} from the dense network {self.first:.4f} -> {self.kept_error:.4f} on held-out samples"
         resumed = f", {self.before_s:.0f} s of them before an interruption" if self.before_s else ""
         ended = f"; {self.ended}" if self.ended else ""
-        return f"recovered without labels: {self.steps} steps in {self.spent_s:.0f} s{resumed}, {gain}{ended}"
+        unsaved = "" if self.saved or self.path is None else f"; an interruption would have lost it: {self.saved.reason}"
+        return f"recovered without labels: {self.steps} steps in {self.spent_s:.0f} s{resumed}, {gain}{ended}{unsaved}"

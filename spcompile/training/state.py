@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -12,6 +13,7 @@ import torch
 from spcompile.patterns import Choice
 from spcompile.pruning import Calibration, Pruned
 from spcompile.user_cache import user_cache
+from spcompile.verdict import Verdict
 
 
 def state_folder() -> Path:
@@ -31,17 +33,27 @@ def state_file(folder: Path, dense: ir.Model, pruned: Pruned, choices: Mapping[s
     return folder / f"{digest.hexdigest()[:32]}.pt"
 
 
-def save_state(path: Path, state: dict) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def save_state(path: Path, state: dict) -> Verdict:
+    """Whole or not at all; a disk that is full or may not be written to is no reason to end a training."""
     unfinished = path.with_suffix(".unfinished")
-    torch.save(state, unfinished)
-    unfinished.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, unfinished)
+        unfinished.replace(path)
+    except (OSError, RuntimeError) as error:  # the latter is torch's for a full disk
+        drop_state(unfinished)
+        return Verdict.no(f"{path.parent} cannot be written to: {str(error).splitlines()[0]}")
+    return Verdict.yes()
+
+
+def drop_state(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def load_state(path: Path) -> dict | None:
     """None when there is none, or none that can be read; tensors and plain values only, nothing that runs."""
     try:
         return torch.load(path, weights_only=True)
-    except (FileNotFoundError, EOFError, RuntimeError, UnpicklingError):
+    except (OSError, EOFError, RuntimeError, UnpicklingError):
         return None

@@ -53,6 +53,14 @@ def test_blocks_are_skipped(network, tmp_path):
     assert "blocks64" in (result.artifact / "launches.json").read_text()
 
 
+def test_what_the_pruner_cannot_do_is_left_out_of_the_plan(network, tmp_path):
+    """Of the patterns that the target offers; those that a user names are refused at once."""
+    layer = compiled(network, tmp_path, prune="sparsegpt").plan.layers[0]
+    refusals = {refusal.pattern: refusal.reason for refusal in layer.refusals}
+    assert layer.chosen.choice.notation == "2:4"
+    assert all("sparsegpt settles column by column" in refusals[pattern] for pattern in ("block16x16", "block32x32", "block64x64", "channel"))
+
+
 def test_bf16_is_asked_for_by_name(network, tmp_path):
     result = compiled(network, tmp_path, target="h100", dtype="bf16")
     assert json.loads((result.artifact / "manifest.json").read_text())["dtype"] == "bfloat16"

@@ -57,7 +57,7 @@ def known(request) -> Evidence:
 
 
 def _ask(pruner: Pruner, known: Evidence, choice: Choice) -> np.ndarray:
-    verdict = pruner.can(choice)
+    verdict = pruner.can(choice.pattern)
     if not verdict:
         assert choice.pattern.notation in verdict.reason, "a refusal names the pattern"
         pytest.skip(verdict.reason)

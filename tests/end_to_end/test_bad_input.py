@@ -44,6 +44,7 @@ def compile_words(demo, **changed) -> list[str]:
         ({"budget": "0ms"}, "zero"),
         ({"patterns": "block5x1"}, "block4x1"),
         ({"pruner": "magntude"}, "magnitude"),
+        ({"patterns": "2:4,channel", "pruner": "sparsegpt"}, "pruner sparsegpt cannot prune to channel"),
         ({"recover": "10min"}, "--calib"),
         ({"recover": "10", "calib": "any.npz"}, "duration '10' has no unit: a duration is written 30s, 10min or 2h"),
         ({"recover": "0s", "calib": "any.npz"}, "zero"),

@@ -36,7 +36,7 @@ def test_what_few_inputs_teach_is_left_to_the_alternation_too():
 
 def test_what_elimination_cannot_do_is_left_to_the_alternation():
     choice = parse_choice("block16x16@0.5")
-    assert not Obc().can(choice) and Auto().can(choice)
+    assert not Obc().can(choice.pattern) and Auto().can(choice.pattern)
     square = replace(evidence(rows=32, columns=32, groups=1, seed=1), positions=1000)
     np.testing.assert_array_equal(Auto().mask(square, choice), Admm().mask(square, choice))
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from spcompile.ir.layers import find_layers, weight
+from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
 from spcompile.progress import Lines
 from spcompile.pruning import calibration_from, prune
@@ -59,6 +60,26 @@ def test_training_brings_the_output_closer_and_keeps_the_masks(case, text):
     assert "recovered without labels: 60 steps" in recovered.notes[-1]
 
 
+def test_a_transformer_is_recovered(build):
+    """A block with two heads of attention, normalisation and a wide layer; names as the distance reads them."""
+    text = """g (float[1,6,16] image) => (float[1,6,16] scores) {
+        q = MatMul(image,wq) k = MatMul(image,wk) v = MatMul(image,wv) qr = Reshape(q,split) kr = Reshape(k,split) vr = Reshape(v,split)
+        qt = Transpose<perm=[0,2,1,3]>(qr) kt = Transpose<perm=[0,2,3,1]>(kr) vt = Transpose<perm=[0,2,1,3]>(vr)
+        a = MatMul(qt,kt) p = Softmax<axis=-1>(a) o = MatMul(p,vt) ot = Transpose<perm=[0,2,1,3]>(o) j = Reshape(ot,join)
+        u = MatMul(j,wo) r = Add(u,image) n = LayerNormalization<axis=-1>(r,scale,shift) h = MatMul(n,w1) g = Relu(h) f = MatMul(g,w2) scores = Add(f,r) }"""
+    rng = np.random.default_rng(0)
+    wide = {name: (rng.standard_normal((16, 16)) / 4).astype(np.float32) for name in ("wq", "wk", "wv", "wo")}
+    deep = {"w1": (rng.standard_normal((16, 32)) / 4).astype(np.float32), "w2": (rng.standard_normal((32, 16)) / 6).astype(np.float32)}
+    shapes = {"split": np.array([1, 6, 2, 8]), "join": np.array([1, 6, 16])}
+    model = prepare(build(text, **wide, **deep, **shapes, scale=np.ones(16, np.float32), shift=np.zeros(16, np.float32)))
+    sequences = rng.standard_normal((160, 6, 16)).astype(np.float32)
+    chosen = choices(model, parse_choice("unstructured@0.6"))
+    learned, judged = held_out(calibration_from(sequences[:96], model), model, 0)
+    pruned = prune(model, chosen)
+    recovered = recover(model, pruned, chosen, learned, judged, LONG, recipe=Recipe(most_steps=60))
+    assert len(chosen) == 6 and distance(model, recovered.model, sequences[96:]) < 0.85 * distance(model, pruned.model, sequences[96:])
+
+
 def test_a_training_that_explodes_gives_back_the_best_state(case):
     model, pruned, chosen, learned, judged = case
     recovered = recover(model, pruned, chosen, learned, judged, LONG, recipe=Recipe(first_gain=1e30, most_steps=50))
@@ -70,7 +91,7 @@ def test_a_training_that_gets_nowhere_ends_early_with_what_it_was_given(case):
     model, pruned, chosen, learned, judged = case
     recovered = recover(model, pruned, chosen, learned, judged, LONG, recipe=Recipe(first_gain=1e4, most_steps=100))
     assert same(weights(recovered.model), weights(pruned.model))
-    assert "it ended early" in recovered.notes[-1]
+    assert "it ended early, having gone back 7 times" in recovered.notes[-1]
 
 
 def test_the_seed_decides(case):
@@ -127,3 +148,15 @@ def test_a_state_of_something_else_or_torn_is_not_gone_on_from(case, monkeypatch
     left.write_bytes(left.read_bytes()[:100])
     torn = recover(*case, LONG, folder=tmp_path, recipe=Recipe(most_steps=4))
     assert not any("interruption" in recovered.notes[-1] for recovered in (other_seed, torn))
+
+
+def test_a_state_that_cannot_be_kept_does_not_end_a_training(case, monkeypatch, tmp_path, capsys):
+    nowhere, recipe = tmp_path / "file", Recipe(most_steps=8)
+    nowhere.write_text("in the place of a folder")
+    recovered = recover(*case, LONG, folder=nowhere, recipe=recipe)
+    assert "8 steps" in recovered.notes[-1] and f"an interruption would have lost it: {nowhere} cannot be written to" in recovered.notes[-1]
+    assert same(weights(recovered.model), weights(recover(*case, LONG, recipe=recipe).model))
+    interrupt_at(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        recover(*case, LONG, progress=Lines(sys.stderr), folder=nowhere, recipe=recipe)
+    assert "recovery so far is lost" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import torch
 
 from spcompile.patterns import parse_choice
 from spcompile.pruning import Pruned, calibration_from
-from spcompile.training.state import load_state, save_state, state_file, state_folder
+from spcompile.training.state import drop_state, load_state, save_state, state_file, state_folder
 from tests.pruning.samples import images, network
 
 
@@ -49,3 +49,18 @@ def test_everything_that_decides_names_the_file(tmp_path, changed):
 def test_the_folder_is_the_users_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert state_folder() == tmp_path / "spcompile" / "recovery"
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path):
+    (tmp_path / "file").write_text("in the place of a folder")
+    verdict = save_state(tmp_path / "file" / "a.pt", {"steps": 4})
+    assert not verdict and str(tmp_path / "file") in verdict.reason and "\n" not in verdict.reason
+    assert load_state(tmp_path / "file" / "a.pt") is None
+    drop_state(tmp_path / "file" / "a.pt")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path):
+    (tmp_path / "a.unfinished").symlink_to("/dev/full")
+    verdict = save_state(tmp_path / "a.pt", {"weights": torch.zeros(100_000)})
+    assert "cannot be written to" in verdict.reason and not list(tmp_path.iterdir())
