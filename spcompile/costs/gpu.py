@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from spcompile.costs.latency import Latency
-from spcompile.kernels.gpu.work import ELEMENT, TWO_OF_FOUR, Product, Sweep
+from spcompile.kernels.gpu.work import ELEMENT, Product, Sweep
 from spcompile.targets.gpu import Gpu
 
 TILES = ((256, 128), (128, 256), (128, 128), (256, 64), (64, 256), (128, 64), (64, 128), (64, 64), (128, 32), (64, 32))  # rows x positions
 BLOCK_ROWS = 64  # of a tile that skips blocks of columns
+VECTOR_TILES = ((128, 128),)
+VECTOR_FLOP_PER_CYCLE = 780  # of an SM, by shared memory: 2 x 16 x 8 x 16 for 672 bytes, at 128 a cycle (kernels/gpu/vector_code.py)
 SPLITS = (1, 2, 3, 4, 6, 8, 16)  # of the sum over columns among thread blocks
 WHOLE = (1,)
 SHORTEST_SPLIT = 256  # columns
@@ -63,24 +65,26 @@ def _sweep(work: Sweep, gpu: Gpu, network_bytes: float, c: Constants) -> float:
 @lru_cache(maxsize=100_000)
 def _product(work: Product, gpu: Gpu, network_bytes: float, c: Constants, splits: tuple[int, ...]) -> float:
     splits = tuple(split for split in splits if split == 1 or work.columns >= split * SHORTEST_SPLIT)
-    tiles = [tile for tile in TILES if work.kept == 1 or tile[0] == BLOCK_ROWS]
+    tiles = VECTOR_TILES if work.vectors else [tile for tile in TILES if work.kept == 1 or tile[0] == BLOCK_ROWS]
     return min(_tiled(work, gpu, network_bytes, c, tile, split) for tile in tiles for split in splits)
 
 
 def _tiled(work: Product, gpu: Gpu, network_bytes: float, c: Constants, tile: tuple[int, int], split: int) -> float:
     high, wide = -(-work.rows // tile[0]), -(-work.positions // tile[1])
     columns = -(-work.columns * work.kept // (split * STEP)) * STEP
+    read = work.columns if work.vectors else work.columns * work.kept  # of the inputs, by each tile
     rate = (gpu.sparse_flops if work.two_of_four else gpu.dense_flops) / gpu.sms
+    if work.vectors:
+        rate = min(rate, VECTOR_FLOP_PER_CYCLE * gpu.clock_hz)
     waves = -(-high * wide * work.batch * split // gpu.sms)
-    weight = TWO_OF_FOUR if work.two_of_four else ELEMENT
-    traffic = high * wide * work.batch * (tile[0] * weight + tile[1] * ELEMENT) * work.columns * work.kept
+    traffic = high * wide * work.batch * (tile[0] * work.bytes_of_weight * work.columns * work.kept + tile[1] * ELEMENT * read)
     if split > 1:
         traffic += 2 * 4 * work.rows * work.positions * work.batch * split
     again = _weights_again(work, gpu, c, high, wide) if work.two_of_four else 0.0
     memory, l2 = _bytes_s(work.bytes, traffic, gpu, network_bytes, c)
     memory += again / (gpu.memory_bytes_per_second * c.memory_share)
     fixed = c.launch_s + (c.split_s if split > 1 else 0.0) + (c.sparse_launch_s if work.two_of_four else 0.0)
-    waiting = (c.sparse_latency_s if work.two_of_four else c.latency_s) * (columns / STEP) ** 0.5
+    waiting = (c.sparse_latency_s if work.two_of_four else c.latency_s) * (max(columns, read / split) / STEP) ** 0.5
     return fixed + waiting + _overlap(c.overlap, waves * 2 * tile[0] * tile[1] * columns / rate, l2, memory)
 
 

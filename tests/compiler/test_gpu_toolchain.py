@@ -53,6 +53,12 @@ def test_blocks_are_skipped(network, tmp_path):
     assert "blocks64" in (result.artifact / "launches.json").read_text()
 
 
+def test_vectors_are_skipped(network, tmp_path):
+    result = compiled(network, tmp_path, patterns="block8x1", budget="1.2x")
+    assert result.plan.layers[0].chosen.choice.pattern.notation == "block8x1" and result.plan.feasible
+    assert "vectors8" in (result.artifact / "launches.json").read_text()
+
+
 def test_what_the_pruner_cannot_do_is_left_out_of_the_plan(network, tmp_path):
     """Of the patterns that the target offers; those that a user names are refused at once."""
     layer = compiled(network, tmp_path, prune="sparsegpt").plan.layers[0]

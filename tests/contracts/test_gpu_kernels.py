@@ -14,9 +14,11 @@ from spcompile.kernels.expression import constant, operand
 from spcompile.kernels.gpu.grid_gather import GridGather
 from spcompile.kernels.gpu.grid_map import GridMap
 from spcompile.kernels.gpu.grid_rows import GridRows
+from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.grid_window import GridWindow
 from spcompile.kernels.gpu.kernel import GpuKernel
 from spcompile.kernels.gpu.mma_product import TILES, MmaProduct
+from spcompile.kernels.gpu.vector_product import VectorProduct
 from spcompile.kernels.gpu.window import Window
 from spcompile.kernels.operand import Operand
 from spcompile.targets import load_target
@@ -36,6 +38,8 @@ KERNELS: dict[str, GpuKernel] = {
     "dense in bf16": MmaProduct(72, 40, LINEAR, 128, 72, TILES[2], "bfloat16", **BIAS),
     "2:4": MmaProduct(72, 40, LINEAR, 64, 72, TILES[2], "float16", True, **BIAS),
     "blocks": MmaProduct(72, 40, LINEAR, 0, 72, TILES[2], "float16", block_width=16, kept=0.3, **BIAS),
+    "vectors": VectorProduct(72, 40, 128, 40, 72, 5, 2, "float16", kept=0.3, **BIAS),
+    "transpose": GridTranspose(40, 128, 128, 40, "float16"),
     "convolution": MmaProduct(72, 64, WINDOW, 144, 72, TILES[3], "float16"),
     "batch": MmaProduct(10, 9, Window.linear(9, 12, 16), 16, 10, TILES[4], "float16", batch=3, batch_strides=(160, 144, 90), weight_columns=12),
 }
@@ -76,9 +80,10 @@ def test_a_name_changes_with_the_code(kernel):
     assert others and all(other.name != kernel.name for other in others)
 
 
-def test_how_many_blocks_are_kept_is_data():
-    lighter = dataclasses.replace(KERNELS["blocks"], kept=0.1)
-    assert lighter.name == KERNELS["blocks"].name and lighter.work().weight_bytes < KERNELS["blocks"].work().weight_bytes
+@pytest.mark.parametrize("name", ["blocks", "vectors"])
+def test_how_much_is_kept_is_data(name):
+    lighter = dataclasses.replace(KERNELS[name], kept=0.1)
+    assert lighter.name == KERNELS[name].name and lighter.work().weight_bytes < KERNELS[name].work().weight_bytes
 
 
 @each

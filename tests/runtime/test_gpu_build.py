@@ -12,7 +12,7 @@ from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.ir.session import run as reference
 from spcompile.lowering.gpu.lower import lower_for_gpu
 from spcompile.passes import prepare
-from spcompile.patterns import parse
+from spcompile.patterns import parse_choice
 from spcompile.runtime import nvcc
 from spcompile.runtime.gpu_build import CUBIN, PTX, SOURCE, compile_program, write_compiled
 from spcompile.runtime.gpu_executor import COMPILES, GpuExecutor, runs_here, take_binary_of
@@ -23,14 +23,23 @@ TYPES = {"float16": "f16", "bfloat16": "bf16"}
 
 
 @pytest.fixture
-def layer(build):
-    """A linear layer with bias and activation whose weights are 2:4, large enough to pay."""
-    values = np.random.default_rng(0).standard_normal((1024, 1024)).astype(np.float32) / 32
-    text = "g (float[2048,1024] x) => (float[2048,1024] y) { a = MatMul(x,w) b = Add(a,c) y = Relu(b) }"
-    model = prepare(build(text, w=values, c=values[0]))
-    found = find_layers(model)[0]
-    matrix = weight(model, found)
-    return with_weights(model, {found.name: np.where(parse("2:4").mask(np.abs(matrix), 0.5), matrix, 0)})
+def layer_of(build):
+    """layer_of(choice): a linear layer with bias and activation, large enough for what its weights are pruned to to pay."""
+
+    def layer_of(notation: str):
+        values = np.random.default_rng(0).standard_normal((1024, 1024)).astype(np.float32) / 32
+        text = "g (float[2048,1024] x) => (float[2048,1024] y) { a = MatMul(x,w) b = Add(a,c) y = Relu(b) }"
+        model = prepare(build(text, w=values, c=values[0]))
+        found, choice = find_layers(model)[0], parse_choice(notation)
+        matrix = weight(model, found)
+        return with_weights(model, {found.name: np.where(choice.pattern.mask(np.abs(matrix), choice.sparsity), matrix, 0)})
+
+    return layer_of
+
+
+@pytest.fixture
+def layer(layer_of):
+    return layer_of("2:4")
 
 
 @needs_nvcc
@@ -55,11 +64,20 @@ def test_dense_instructions_are_in_the_code(layer):
 
 
 @needs_nvcc
-def test_no_product_spills(layer, tmp_path):
+def test_vectors_are_gathered_by_the_load_that_transposes(layer_of):
+    compiled = compile_program(lower_for_gpu(layer_of("block8x1@0.9"), load_target("a100"), "float16")[0], load_target("a100"))
+    assert b"ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16" in compiled.ptx and b"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32" in compiled.ptx
+
+
+@needs_nvcc
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
+@pytest.mark.parametrize(("choice", "kernel"), [("dense", "dense"), ("2:4", "sparse24"), ("block64x64@0.8", "blocks64"), ("block8x1@0.9", "vectors8")])
+def test_no_product_spills(layer_of, choice, kernel, arch, tmp_path):
     """Registers that do not fit would go through memory in the inner loop."""
-    source = tmp_path / "kernels.cu"
-    source.write_text(compile_program(lower_for_gpu(layer, load_target("a100"), "float16")[0], load_target("a100")).source)
-    command = [str(nvcc.nvcc()), "--cubin", "-O3", "-arch=sm_80", "--expt-relaxed-constexpr", "-Xptxas", "-v", "-o", str(tmp_path / "x"), str(source)]
+    source, gpu = tmp_path / "kernels.cu", replace(load_target("a100"), arch=arch)
+    source.write_text(compile_program(lower_for_gpu(layer_of(choice), gpu, "float16")[0], gpu).source)
+    assert f"mma_{kernel}" in source.read_text()
+    command = [str(nvcc.nvcc()), "--cubin", "-O3", f"-arch={gpu.arch}", "--expt-relaxed-constexpr", "-Xptxas", "-v", "-o", str(tmp_path / "x"), str(source)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     assert "registers" in told and set(re.findall(r"(\d+) bytes spill stores", told)) == {"0"}
 
@@ -108,12 +126,14 @@ def test_a_failure_is_one_line():
 @pytest.mark.needs_gpu
 @needs_nvcc
 @pytest.mark.parametrize("dtype", TYPES)
-def test_the_gpu_computes_what_the_reference_does(layer, dtype, tmp_path):
+@pytest.mark.parametrize("choice", ["dense", "2:4", "block16x16@0.9", "block64x64@0.8", "block8x1@0.9"])
+def test_the_gpu_computes_what_the_reference_does(layer_of, choice, dtype, tmp_path):
     import tvm
 
     major, minor = str(tvm.cuda(0).compute_version).split(".")
     gpu = replace(load_target("a100"), arch=f"sm_{major}{minor}")
     assert runs_here(gpu)
+    layer = layer_of(choice)
     program, _ = lower_for_gpu(layer, gpu, dtype)
     write_compiled(compile_program(program, gpu), tmp_path, "library.so")
     feed = {"x": np.random.default_rng().standard_normal((2048, 1024)).astype(np.float32)}

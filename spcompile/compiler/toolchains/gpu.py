@@ -46,7 +46,7 @@ class Gpu(Toolchain):
 
     target: Target
     dtypes = tuple(DTYPES)
-    offered: tuple[Pattern, ...] = tuple(parse_patterns("dense,2:4,block16x16,block32x32,block64x64,channel"))
+    offered: tuple[Pattern, ...] = tuple(parse_patterns("dense,block8x1,2:4,block16x16,block32x32,block64x64,channel"))
 
     def __init__(self, target: Target, threads: int, dtype: str | None = None):
         if threads != 1:

@@ -1,9 +1,9 @@
 """The code of one thread of `MmaProduct`. Fragments lie in registers as PTX ISA 8.7, section 9.7.14.5.8 (mma.m16n8k16) and 9.7.14.6 (mma.sp) give them."""
 
 from spcompile.formats.two_of_four import COLUMNS, LANES, ROWS
-from spcompile.kernels.expression import evaluate
 from spcompile.kernels.gpu.kernel import WARP, device_function
-from spcompile.kernels.gpu.mma_product import DTYPES, PAD, WORDS, MmaProduct, swizzled
+from spcompile.kernels.gpu.mma_product import DTYPES, WORDS, MmaProduct, swizzled
+from spcompile.kernels.gpu.tile_output import PAD, write_tile
 from spcompile.kernels.gpu.window import CHUNK
 
 CHUNK_BYTES = 16
@@ -62,7 +62,9 @@ class _Thread:
         T.evaluate(T.cuda.cta_sync())
         self.stage_sums()
         T.evaluate(T.cuda.cta_sync())
-        self.finish()
+        row_of = (lambda row: T.cast(self.order[row], "int32")) if self.k.block_width else None
+        corner = self.first_row, self.first_position
+        write_tile(T, self.k, (self.k.tile.rows, self.k.tile.positions), corner, self.thread, self.shared, self.y, self.operands, self.batch, row_of)
 
     def fetch(self, step, stage) -> None:
         """One step's weights and inputs, 16 bytes a copy; what lies outside is filled with zeros."""
@@ -152,20 +154,3 @@ class _Thread:
                     m = self.warp_row + row * ROWS + self.lane // 4 + part // 2 * 8
                     p = self.warp_position + column * 8 + self.lane % 4 * 2 + part % 2
                     T.buffer_store(self.shared, T.reinterpret("uint32", value), [p * pitch + m])
-
-    def finish(self) -> None:
-        T, k = self.T, self.k
-        with T.serial(0, k.tile.rows * k.tile.positions // k.tile.threads) as turn:
-            place = turn * k.tile.threads + self.thread
-            m, p = place % k.tile.rows, place // k.tile.rows
-            row, position = self.first_row + m, self.first_position + p
-            if k.block_width:
-                row = T.cast(self.order[row], "int32")
-            with T.If(T.And(row < k.rows, position < k.positions)), T.Then():
-                value = T.reinterpret("float32", self.shared[p * (k.tile.rows + PAD) + m])
-                loaded = [
-                    T.cast(buffer[self.batch * operand.batch_stride + row * operand.row_stride + position * operand.position_stride], "float32")
-                    for buffer, operand in zip(self.operands, k.operands, strict=True)
-                ]
-                result = T.cast(evaluate(k.epilogue, [value, *loaded]), k.dtype)
-                T.buffer_store(self.y, result, [self.batch * k.batch_strides[2] + position * k.y_stride + row])

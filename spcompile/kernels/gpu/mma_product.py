@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from spcompile.formats.two_of_four import COLUMNS, ROWS
 from spcompile.kernels.expression import ACCUMULATOR, Expression
 from spcompile.kernels.gpu.kernel import WARP, GpuKernel
+from spcompile.kernels.gpu.tile_output import tile_words
 from spcompile.kernels.gpu.window import Window
 from spcompile.kernels.gpu.work import Product
 from spcompile.kernels.operand import Operand
 
 DTYPES = {"float16": "f16", "bfloat16": "bf16"}
-PAD = 4  # fp32 numbers behind each position in shared memory: then the lanes of a warp write to banks of their own
 WORDS = 4  # of a chunk of 16 bytes
 
 
@@ -46,7 +46,7 @@ class Tile:
     def words(self, two_of_four: bool) -> int:
         """32-bit words of shared memory."""
         stage = (self.rows // (2 if two_of_four else 1) + self.positions) * COLUMNS // 2
-        return max(self.stages * stage, self.positions * (self.rows + PAD))
+        return max(self.stages * stage, tile_words(self.rows, self.positions))
 
 
 TILES = (  # largest first
@@ -113,6 +113,10 @@ class MmaProduct(GpuKernel):
         kind = "sparse24" if self.two_of_four else f"blocks{self.block_width}" if self.block_width else "dense"
         taps = "x".join(map(str, self.window.kernel))
         return f"{DTYPES[self.dtype]}_mma_{kind}_{self.tile.rows}x{self.tile.positions}_m{self.rows}_p{self.positions}_k{self.window.columns}_{taps}"
+
+    @property
+    def threads(self) -> int:
+        return self.tile.threads
 
     @property
     def grid(self) -> tuple[int, int, int]:

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 ELEMENT = 2  # bytes of a 16-bit float
+VECTOR = 2.5  # bytes of a weight: its value, and its share of the places of its step
 TWO_OF_FOUR = 1.125  # bytes of a weight: half of the values, and 2 bits of metadata for each of them
 
 
 @dataclass(frozen=True)
 class Product:
-    """y[positions, rows] = x[positions, columns] times weights [rows, columns], `batch` times. two_of_four: weights are stored and multiplied so.
+    """y[positions, rows] = x[positions, columns] times weights [rows, columns], `batch` times. two_of_four, vectors: weights are stored and multiplied so.
 
     reads: how often an input is counted among the columns: the taps of a convolution; memory holds it once.
     """
@@ -20,10 +21,15 @@ class Product:
     batch: int = 1
     reads: float = 1.0
     kept: float = 1.0  # share of the weights that is stored and multiplied
+    vectors: bool = False
+
+    @property
+    def bytes_of_weight(self) -> float:
+        return TWO_OF_FOUR if self.two_of_four else VECTOR if self.vectors else ELEMENT
 
     @property
     def weight_bytes(self) -> float:
-        return self.batch * self.rows * self.columns * (TWO_OF_FOUR if self.two_of_four else ELEMENT) * self.kept
+        return self.batch * self.rows * self.columns * self.bytes_of_weight * self.kept
 
     @property
     def bytes(self) -> float:

@@ -11,13 +11,14 @@ from spcompile.ir.layer import Layer
 from spcompile.kernels.expression import operand, substitute
 from spcompile.kernels.gpu.grid_window import GridWindow
 from spcompile.kernels.gpu.mma_product import TILES, MmaProduct, Tile
+from spcompile.kernels.gpu.vector_product import VectorProduct
 from spcompile.kernels.gpu.window import CHUNK, Window
 from spcompile.kernels.gpu.work import ELEMENT, Product
-from spcompile.kernels.gpu.work import TWO_OF_FOUR as TWO_OF_FOUR_BYTES
 from spcompile.kernels.operand import Operand
 from spcompile.lowering.emitter import pointer
 from spcompile.lowering.geometry import window_of
 from spcompile.lowering.gpu.emitter import GpuEmitter
+from spcompile.lowering.gpu.vectors import positions_adjacent, transposing, vector_form
 from spcompile.lowering.linear import matrix_of
 from spcompile.lowering.program import Argument
 from spcompile.lowering.tasks import Task
@@ -44,7 +45,7 @@ def _busy_s(work: Product, tile: Tile, gpu: Gpu) -> float:
     read = tile.bytes_per_column(work.two_of_four) / (SHARED_BYTES_PER_CYCLE * gpu.clock_hz)
     columns = work.columns * work.kept
     block_s = columns * max(2 * tile.rows * tile.positions / rate, read)
-    moved = blocks * columns * (tile.rows * (TWO_OF_FOUR_BYTES if work.two_of_four else ELEMENT) + tile.positions * ELEMENT)
+    moved = blocks * columns * (tile.rows * work.bytes_of_weight + tile.positions * ELEMENT)
     return max(-(-blocks // gpu.sms) * block_s, moved / (gpu.l2_bytes_per_cycle * gpu.clock_hz))
 
 
@@ -88,13 +89,15 @@ def _layer(emitter: GpuEmitter, task: Task, layer: Layer, source: View, window: 
         )  # fmt: skip
         weights = (Argument(emitter.stored(emitter.halves(matrix))),)
     else:
-        kernel, weights = _product(emitter, layer, matrix, window, y_stride, epilogue, operands, dtypes)
+        kernel, weights = _product(emitter, layer, matrix, source, window, y_stride, epilogue, operands, dtypes)
+    if isinstance(kernel, VectorProduct):
+        source = positions_adjacent(emitter, kernel, source)
     emitter.layers[layer.name] = (kernel,)
     emitter.call(kernel, *weights, pointer(source), pointer(out), *pointers, layer=layer.name)
     emitter.views[task.output] = out
 
 
-def _product(emitter: GpuEmitter, layer: Layer, matrix: np.ndarray, window: Window, y_stride: int, epilogue, operands, dtypes):
+def _product(emitter: GpuEmitter, layer: Layer, matrix: np.ndarray, source: View, window: Window, y_stride: int, epilogue, operands, dtypes):
     """-> (kernel, its weights): of the forms that the zeros allow, the one predicted fastest."""
     rows, gpu = layer.rows // layer.groups, emitter.target
     taps = matrix.reshape(layer.rows, window.taps, window.channels)
@@ -104,14 +107,25 @@ def _product(emitter: GpuEmitter, layer: Layer, matrix: np.ndarray, window: Wind
         batch_strides=(rows * window.columns, layer.in_channels, rows), epilogue=epilogue,
         operands=tuple(replace(o, batch_stride=rows * o.row_stride) for o in operands), operand_dtypes=dtypes,
     )  # fmt: skip
-    forms = [(dense, None), *(_sparse_forms(dense, matrix, padded, gpu) if layer.groups == 1 else ())]
-    kernel, packed = min(forms, key=lambda form: predict(form[0].work(), gpu, splits=WHOLE).expected_s)
+    forms = [(dense, None)]
+    if layer.groups == 1:
+        forms += [*_sparse_forms(dense, matrix, padded, gpu), *vector_form(dense, matrix, source, gpu)]
+    kernel, packed = min(forms, key=lambda form: _predicted_s(form[0], gpu))
+    if isinstance(kernel, VectorProduct):
+        words = packed.words(emitter.halves(packed.values))
+        return kernel, (Argument(emitter.stored(words)), Argument(emitter.stored(packed.starts)))
     tile = best_tile(kernel.work(), gpu, BLOCK_TILE_ROWS if kernel.block_width else None)
     kernel = replace(kernel, tile=tile)
     if packed is None:
         return kernel, (Argument(emitter.stored(emitter.halves(padded))),)
     lists = (packed.metadata,) if kernel.two_of_four else (packed.starts, packed.blocks, packed.order)
     return kernel, tuple(Argument(emitter.stored(array)) for array in (emitter.halves(packed.values), *lists))
+
+
+def _predicted_s(kernel: MmaProduct | VectorProduct, gpu: Gpu) -> float:
+    """Of a layer's launch, and of the one that must go before it."""
+    works = [kernel.work(), *([transposing(kernel, kernel.columns).work()] if isinstance(kernel, VectorProduct) else [])]
+    return sum(predict(work, gpu, splits=WHOLE).expected_s for work in works)
 
 
 def _sparse_forms(dense: MmaProduct, matrix: np.ndarray, padded: np.ndarray, gpu: Gpu):

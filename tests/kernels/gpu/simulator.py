@@ -1,8 +1,8 @@
 """Runs the TIR of a GPU kernel in numpy, all threads of a block in step: the very statements that are compiled, on the tensor cores of PTX ISA 8.7.
 
 Shared memory begins as NaN bits. A cp.async lands only when a wait_group asks for its group, and what it read is read then; lanes beyond memory
-that was given are an error, and so is shared memory that two warps touch between the same two barriers, one of them writing. Good for kernels whose
-loops run equally often in all threads.
+that was given are an error, and so is shared memory that two warps touch between the same two barriers, one of them writing, and an instruction for
+whole warps or a barrier that only some of the threads reach.
 """
 
 import ml_dtypes
@@ -66,6 +66,7 @@ class _Block:
     def __init__(self, memory: dict, values: dict, threads: int):
         self.memory, self.values, self.threads = memory, values, threads
         self.local: set = set()
+        self.active = np.ones(threads, bool)  # threads that run the statement at hand
         self.shared: _Watched | None = None
         self.copies: list[tuple] = []  # since the last commit
         self.groups: list[list[tuple]] = []
@@ -74,6 +75,7 @@ class _Block:
 
     def execute(self, statements: list, mask: np.ndarray) -> None:
         for statement in statements:
+            self.active = mask
             getattr(self, type(statement).__name__)(statement, mask)
 
     def AllocBuffer(self, statement, mask) -> None:
@@ -88,11 +90,10 @@ class _Block:
             self.local.add(buffer)
 
     def For(self, statement, mask) -> None:
-        first, extent = self.value(statement.min), self.value(statement.extent)
-        assert np.ndim(first) == 0 and np.ndim(extent) == 0, "a loop that threads run differently often"
-        for at in range(int(first), int(first) + int(extent)):
-            self.values[statement.loop_var] = np.int64(at)
-            self.execute(_flat(statement.body), mask)
+        first, extent = int(self.value(statement.min)), np.broadcast_to(self.value(statement.extent), mask.shape)
+        for at in range(int(extent[mask].max(initial=0))):
+            self.values[statement.loop_var] = np.int64(first + at)
+            self.execute(_flat(statement.body), mask & (at < extent))
 
     def IfThenElse(self, statement, mask) -> None:
         condition = np.broadcast_to(self.value(statement.condition), mask.shape)
@@ -121,7 +122,7 @@ class _Block:
             tokens = [str(part.value) for part in call.args if type(part).__name__ == "StringImm"]
             self.instruction(name.removeprefix("ptx."), tokens, [part for part in call.args if type(part).__name__ != "StringImm"], mask)
         else:
-            assert name == "cuda.cta_sync", name
+            assert name == "cuda.cta_sync" and mask.all(), name
             if self.shared:
                 self.shared.interval += 1
 
@@ -141,10 +142,10 @@ class _Block:
                 for copy in self.groups.pop(0):
                     self.land(*copy)
         elif name == "ldmatrix":
-            self.ldmatrix(operands[:4], self.value(operands[4]))
+            self.ldmatrix(operands[:4], self.value(operands[4]), "trans" in tokens, _warps(mask))
         else:
             assert name.startswith("mma"), name
-            self.mma(name.startswith("mma_sp"), next(numpy_dtype(DTYPES_OF[token]) for token in tokens if token in DTYPES_OF), operands)
+            self.mma(name.startswith("mma_sp"), next(numpy_dtype(DTYPES_OF[token]) for token in tokens if token in DTYPES_OF), operands, _warps(mask))
 
     def land(self, into, source, size, there, mask) -> None:
         item = source.memory.dtype.itemsize
@@ -157,23 +158,31 @@ class _Block:
             self.shared.land(first, lane // 32)
             into.memory[first : first + 4] = chunk.view(np.uint32)
 
-    def ldmatrix(self, registers, address) -> None:
-        """.m8n8.x4.b16: lanes 8 i .. 8 i + 7 name the rows of matrix i; lane l gets elements 2 (l % 4), + 1 of row l / 4 of each."""
+    def ldmatrix(self, registers, address, transposed: bool, mask) -> None:
+        """.m8n8.x4.b16: lanes 8 i .. 8 i + 7 name the rows of matrix i; lane l gets elements 2 (l % 4), + 1 of row l / 4 of each, or of column l / 4."""
         lanes = np.arange(self.threads)
         for matrix, register in enumerate(registers):
-            row_of = lanes // 32 * 32 + matrix * 8 + lanes % 32 // 4
-            words = address.index[row_of] + lanes % 4
-            self.shared.read(words, lanes // 32)
-            self.put(register, address.memory[words])
+            first = lanes // 32 * 32 + matrix * 8
+            if not transposed:
+                words = address.index[first + lanes % 32 // 4] + lanes % 4
+                self.shared.read(words[mask], lanes[mask] // 32)
+                self.put(register, address.memory[np.where(mask, words, 0)], mask)
+                continue
+            column, halves = lanes % 32 // 4, []
+            for row in (lanes % 4 * 2, lanes % 4 * 2 + 1):
+                words = address.index[first + row] + column // 2
+                self.shared.read(words[mask], lanes[mask] // 32)
+                halves.append(address.memory[np.where(mask, words, 0)] >> (column % 2 * 16).astype(np.uint32) & 0xFFFF)
+            self.put(register, halves[0] | halves[1] << 16, mask)
 
-    def mma(self, sparse: bool, dtype, operands) -> None:
+    def mma(self, sparse: bool, dtype, operands, mask) -> None:
         """D = A B + C of each warp, m16n8k16 or sparse m16n8k32; products summed in float64."""
         a_count, b_count = 4, 4 if sparse else 2
         d, a = operands[:4], [self.value(part) for part in operands[4 : 4 + a_count]]
         b = [self.value(part) for part in operands[4 + a_count : 4 + a_count + b_count]]
         c = [self.value(part) for part in operands[4 + a_count + b_count : 8 + a_count + b_count]]
         results = [np.empty(self.threads, np.float32) for _ in range(4)]
-        for warp in range(0, self.threads, 32):
+        for warp in np.flatnonzero(mask[::32]) * 32:
             at = slice(warp, warp + 32)
             left = _a_matrix([part[at] for part in a], dtype)
             if sparse:
@@ -183,11 +192,10 @@ class _Block:
                 group, pair = np.arange(32) // 4, np.arange(32) % 4 * 2 + part % 2
                 results[part][at] = product[group + part // 2 * 8, pair] + c[part][at]
         for register, result in zip(d, results, strict=True):
-            self.put(register, result)
+            self.put(register, result, mask)
 
-    def put(self, register, value) -> None:
-        everyone = np.ones(self.threads, bool)
-        self.store(register.source, np.broadcast_to(self.value(register.indices[0]), everyone.shape), value, everyone)
+    def put(self, register, value, mask) -> None:
+        self.store(register.source, np.broadcast_to(self.value(register.indices[0]), mask.shape), value, mask)
 
     # ---- expressions -----------------------------------------------------------------------------------------------------
 
@@ -222,7 +230,7 @@ class _Block:
             return memory[np.arange(self.threads), np.broadcast_to(index, (self.threads,))]
         index = np.clip(index, 0, len(memory) - 1)  # threads that are masked out may look anywhere
         if self.shared and memory is self.shared.memory:
-            self.shared.read(np.broadcast_to(index, (self.threads,)), np.arange(self.threads) // 32)
+            self.shared.read(np.broadcast_to(index, (self.threads,))[self.active], np.flatnonzero(self.active) // 32)
         return memory[index]
 
     def _Call(self, e):
@@ -275,6 +283,13 @@ class _Watched:
 
 
 DTYPES_OF = {"f16": "float16", "bf16": "bfloat16"}
+
+
+def _warps(mask: np.ndarray) -> np.ndarray:
+    """The lanes of an instruction that whole warps run together."""
+    warps = mask.reshape(-1, 32)
+    assert (warps.all(axis=1) | ~warps.any(axis=1)).all(), "an instruction for whole warps that some lanes of one leave out"
+    return mask
 
 
 def _of(index, lane: int):

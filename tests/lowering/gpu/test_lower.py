@@ -8,7 +8,9 @@ import pytest
 from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.ir.session import run as reference
+from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.mma_product import MmaProduct
+from spcompile.kernels.gpu.vector_product import VectorProduct
 from spcompile.kernels.gpu.work import Product
 from spcompile.lowering.gpu.layers import best_tile
 from spcompile.lowering.gpu.lower import lower_for_gpu
@@ -123,6 +125,38 @@ def test_two_of_four_is_seen_in_the_weights(large):
 def test_blocks_are_seen_in_the_weights(large, width):
     found = kernels(pruned(large, f"block{width}x{width}@0.9"))
     assert [kernel.block_width for kernel in found] == [width] and found[0].kept <= 0.4
+
+
+def test_vectors_are_seen_in_the_weights(large):
+    """Behind a launch that turns the inputs. Too many vectors, and cards whose shared memory is too small, stay dense."""
+
+    def steps(choice: str, gpu=A100) -> list:
+        return [
+            step.kernel for step in lower_for_gpu(pruned(large, choice), gpu, "float16")[0].steps if isinstance(step.kernel, (GridTranspose, VectorProduct))
+        ]
+
+    turned, product = steps("block8x1@0.9")
+    assert isinstance(turned, GridTranspose) and isinstance(product, VectorProduct) and 0.1 < product.kept < 0.2
+    assert not steps("block8x1@0.4") and not steps("unstructured@0.9") and not steps("block8x1@0.9", load_target("t4"))
+    assert steps("block16x1@0.9"), "blocks of sixteen rows are vectors of eight"
+
+
+@pytest.mark.parametrize("node", ["MatMul(x,w)", "Conv(x,k)", "Conv<pads=[1,1,1,1]>(x,k)", "Conv<strides=[2,2]>(x,k)"])
+def test_vectors_are_skipped_where_positions_lie_side_by_side(build, node):
+    """In linear layers and 1 x 1 convolutions with as many outputs as inputs; the others are right too. On a slow card small layers gain."""
+    weights = pruned(prepare(build("g (float[4,136] x) => (float[4,120] y) { y = MatMul(x,w) }", w=values(136, 120))), "block8x1@0.9")
+    matrix = np.array(weight(weights, find_layers(weights)[0]))
+    linear = node.startswith("MatMul")
+    shape = (2, 60, 136) if linear else (2, 136, 8, 8)
+    out = (2, 60, 120) if linear else (2, 120, *((10, 10) if "pads" in node else (4, 4) if "strides" in node else (8, 8)))
+    text = f"g (float[{','.join(map(str, shape))}] x) => (float[{','.join(map(str, out))}] y) {{ a = {node} y = Relu(a) }}"
+    given = {"w": matrix.T.copy()} if linear else {"k": matrix[:, :, None, None].copy()}
+    model, gpu = prepare(build(text, **given)), replace(A100, sms=1, dense_flops=1e9, sparse_flops=1e9)
+    program, _ = lower_for_gpu(model, gpu, "float16")
+    assert any(isinstance(step.kernel, VectorProduct) for step in program.steps) == (node in ("MatMul(x,w)", "Conv(x,k)"))
+    feeds = {"x": values(*shape)}
+    expected = reference(model, feeds)["y"]
+    assert np.abs(run(program, feeds)["y"] - expected).max() <= 5e-3 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("choice", ["2:4", "block16x16@0.9", "block64x64@0.8", "channel@0.75"])
