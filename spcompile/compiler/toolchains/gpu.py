@@ -104,11 +104,15 @@ class Gpu(Toolchain):
 
 
 def _launches(program: GpuProgram) -> str:
-    """One launch a line: kernel, grid of its arguments (region, number, element), the node and layer it comes from, and its counted work."""
+    """One launch a line: the kernel's name, thread blocks, threads of each and bytes of shared memory, its arguments (region, number, element), the node and
+    layer it comes from, and its counted work. With the cubin and the arrays that is all that a program needs to run the network."""
     lines = [
         json.dumps(
             {
                 "kernel": step.kernel.name,
+                "grid": step.kernel.grid,
+                "threads": step.kernel.threads,
+                "shared_bytes": 4 * step.kernel.shared_words,
                 "node": step.node,
                 "layer": step.layer,
                 "arguments": [program.place(argument) for argument in step.arguments],

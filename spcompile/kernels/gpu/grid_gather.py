@@ -23,6 +23,8 @@ class GridGather(GpuKernel):
     dtype: str
     index_dtype: str
 
+    threads = THREADS
+
     @property
     def code(self) -> tuple:
         return (self.axes, self.width, self.entries, self.dtype, self.index_dtype)
@@ -34,6 +36,10 @@ class GridGather(GpuKernel):
     @property
     def cells(self) -> int:
         return self.width * math.prod(axis[0] for axis in self.axes)
+
+    @property
+    def grid(self) -> tuple[int]:
+        return (-(-self.cells // THREADS),)
 
     def work(self) -> Sweep:
         return Sweep(2 * self.cells * ELEMENT)
@@ -50,4 +56,4 @@ class GridGather(GpuKernel):
                 T.buffer_store(y, table[entry * self.width + cell % self.width], [cell])
 
         pointers = {"table": self.dtype, "index": self.index_dtype, "y": self.dtype}
-        return device_function(self.name, pointers, (-(-self.cells // THREADS),), THREADS, body)
+        return device_function(self, pointers, body)

@@ -19,6 +19,8 @@ class GridMap(GpuKernel):
     loop: Elementwise
     y_dtype: str
 
+    threads = THREADS
+
     @property
     def code(self) -> tuple:
         return (self.loop.code, self.y_dtype)
@@ -26,6 +28,10 @@ class GridMap(GpuKernel):
     @property
     def title(self) -> str:
         return f"gpu_map_{self.loop.expression[0]}_{'x'.join(map(str, self.loop.shape)) or '1'}"
+
+    @property
+    def grid(self) -> tuple[int]:
+        return (-(-math.prod(self.loop.shape) // THREADS),)
 
     def work(self) -> Sweep:
         cells = math.prod(self.loop.shape)
@@ -48,7 +54,7 @@ class GridMap(GpuKernel):
                 T.buffer_store(y, T.cast(evaluate(loop.expression, loaded), self.y_dtype), [offset(at, loop.y_strides)])
 
         pointers = {f"x{index}": dtype for index, dtype in enumerate(loop.x_dtypes)}
-        return device_function(self.name, {"y": self.y_dtype} | pointers, (-(-cells // THREADS),), THREADS, body)
+        return device_function(self, {"y": self.y_dtype} | pointers, body)
 
 
 def indices(number, extents: tuple[int, ...]) -> list:

@@ -34,6 +34,8 @@ class GridRows(GpuKernel):
     x_dtype: str
     y_dtype: str
 
+    threads = THREADS
+
     @property
     def rows(self) -> int:
         return math.prod(axis[0] for axis in self.outer)
@@ -56,6 +58,10 @@ class GridRows(GpuKernel):
     def title(self) -> str:
         return f"gpu_rows_{'_'.join(reduction for reduction, _ in self.statistics)}_{self.rows}_of_{self.length}"
 
+    @property
+    def grid(self) -> tuple[int]:
+        return (-(-self.rows // (THREADS // self.lanes)),)
+
     def work(self) -> Sweep:
         cells = self.rows * self.length
         flop = sum(1 + operations(expression) for _, expression in self.statistics) + (operations(self.finish) if self.spread else 0)
@@ -64,8 +70,7 @@ class GridRows(GpuKernel):
 
     def emit(self, threads: int):
         pointers = {"x": self.x_dtype, "y": self.y_dtype} | {f"operand_{index}": "float32" for index in range(self.operands)}
-        blocks = -(-self.rows // (THREADS // self.lanes))
-        return device_function(self.name, pointers, (blocks,), THREADS, lambda *place, **buffers: _write(self, *place, **buffers))
+        return device_function(self, pointers, lambda *place, **buffers: _write(self, *place, **buffers))
 
 
 def _write(k: GridRows, blocks, thread, x, y, **operands) -> None:

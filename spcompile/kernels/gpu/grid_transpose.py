@@ -20,6 +20,8 @@ class GridTranspose(GpuKernel):
     y_stride: int
     dtype: str
 
+    threads = THREADS
+
     @property
     def code(self) -> tuple:
         return (self.rows, self.columns, self.x_stride, self.y_stride, self.dtype)
@@ -27,6 +29,10 @@ class GridTranspose(GpuKernel):
     @property
     def title(self) -> str:
         return f"gpu_transpose_{self.rows}x{self.columns}"
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        return -(-self.rows // SIDE), -(-self.columns // SIDE)
 
     def work(self) -> Sweep:
         return Sweep(2.0 * self.rows * self.columns * ELEMENT)
@@ -48,5 +54,4 @@ class GridTranspose(GpuKernel):
                 with T.If(T.And(row < self.rows, column < self.columns)), T.Then():
                     T.buffer_store(y, tile[(across + turn) * PITCH + along], [column * self.y_stride + row])
 
-        grid = -(-self.rows // SIDE), -(-self.columns // SIDE)
-        return device_function(self.name, {"y": self.dtype, "x": self.dtype}, grid, THREADS, body)
+        return device_function(self, {"y": self.dtype, "x": self.dtype}, body)

@@ -32,6 +32,8 @@ class GridWindow(GpuKernel):
     operands: tuple[Operand, ...] = ()
     operand_dtypes: tuple[str, ...] = ()
 
+    threads = THREADS
+
     def __post_init__(self):
         assert self.divide in COUNTS and self.rows % self.rows_per_group == 0, self
 
@@ -43,6 +45,10 @@ class GridWindow(GpuKernel):
     @property
     def title(self) -> str:
         return f"gpu_window_{self.reduction}_{'x'.join(map(str, self.window.kernel))}_m{self.rows}_p{self.positions}"
+
+    @property
+    def grid(self) -> tuple[int]:
+        return (-(-self.rows * self.positions // THREADS),)
 
     def work(self) -> Sweep:
         """Inputs once: neighbouring threads find the rest in caches."""
@@ -56,9 +62,8 @@ class GridWindow(GpuKernel):
     def emit(self, threads: int):
         weights = {"weights": self.dtype} if self.reduction == "dot" else {}
         operands = {f"operand_{index}": dtype for index, dtype in enumerate(self.operand_dtypes)}
-        grid = (-(-self.rows * self.positions // THREADS),)
         pointers = {**weights, "x": self.dtype, "y": self.dtype, **operands}
-        return device_function(self.name, pointers, grid, THREADS, lambda *place, **buffers: _write(self, *place, **buffers))
+        return device_function(self, pointers, lambda *place, **buffers: _write(self, *place, **buffers))
 
 
 def _write(k: GridWindow, blocks, thread, x, y, weights=None, **operands) -> None:

@@ -14,7 +14,7 @@ def emit(k: MmaProduct):
     lists = ("metadata",) if k.two_of_four else ("starts", "blocks", "order") if k.block_width else ()
     pointers = {"weights": k.dtype, **dict.fromkeys(lists, "uint32"), "x": k.dtype, "y": k.dtype}
     operands = {f"operand_{index}": dtype for index, dtype in enumerate(k.operand_dtypes)}
-    return device_function(k.name, pointers | operands, k.grid, k.tile.threads, lambda *place, **buffers: _Thread(k, *place, **buffers).write())
+    return device_function(k, pointers | operands, lambda *place, **buffers: _Thread(k, *place, **buffers).write())
 
 
 class _Thread:
@@ -41,7 +41,7 @@ class _Thread:
 
     def write(self) -> None:
         T, stages, steps = self.T, self.k.tile.stages, self.steps
-        self.shared = T.alloc_buffer((self.k.tile.words(self.k.two_of_four),), "uint32", scope="shared.dyn")
+        self.shared = T.alloc_buffer((self.k.shared_words,), "uint32", scope="shared.dyn")
         self.sums = T.alloc_buffer((self.fragments[0] * self.fragments[1] * 4,), "float32", scope="local")
         self.a = T.alloc_buffer((4,), "uint32", scope="local")
         self.b = T.alloc_buffer((self.fragments[1] * 4,), "uint32", scope="local")

@@ -119,6 +119,10 @@ class MmaProduct(GpuKernel):
         return self.tile.threads
 
     @property
+    def shared_words(self) -> int:
+        return self.tile.words(self.two_of_four)
+
+    @property
     def grid(self) -> tuple[int, int, int]:
         return -(-self.rows // self.tile.rows), -(-self.positions // self.tile.positions), self.batch
 

@@ -17,7 +17,7 @@ def emit(k: VectorProduct):
     """-> the kernel as TIR."""
     pointers = {"words": "uint32", "starts": "uint32", "x": k.dtype, "y": k.dtype}
     operands = {f"operand_{index}": dtype for index, dtype in enumerate(k.operand_dtypes)}
-    return device_function(k.name, pointers | operands, k.grid, k.threads, lambda *place, **buffers: _Thread(k, *place, **buffers).write())
+    return device_function(k, pointers | operands, lambda *place, **buffers: _Thread(k, *place, **buffers).write())
 
 
 class _Thread:
@@ -36,7 +36,7 @@ class _Thread:
 
     def write(self) -> None:
         T, stages, reaches = self.T, self.k.stages, self.k.reaches
-        self.shared = T.alloc_buffer((self.k.words,), "uint32", scope="shared.dyn")
+        self.shared = T.alloc_buffer((self.k.shared_words,), "uint32", scope="shared.dyn")
         self.sums = T.alloc_buffer((OWN * PIECES * 4,), "float32", scope="local")
         self.a = T.alloc_buffer((4,), "uint32", scope="local")
         self.begins = T.alloc_buffer((OWN + 1,), "int32", scope="local")

@@ -67,9 +67,8 @@ class VectorProduct(GpuKernel):
         return -(-self.columns // REACH)
 
     @property
-    def words(self) -> int:
-        """32-bit words of shared memory."""
-        return shared_words(self.most_steps, self.stages)
+    def shared_words(self) -> int:
+        return words_of(self.most_steps, self.stages)
 
     def work(self) -> Product:
         return Product(self.rows, self.positions, self.columns, kept=self.kept, vectors=True)
@@ -85,5 +84,6 @@ def stage_words(most_steps: int) -> int:
     return REACH * POSITION_WORDS + most_steps * STEP_WORDS
 
 
-def shared_words(most_steps: int, stages: int) -> int:
+def words_of(most_steps: int, stages: int) -> int:
+    """Of shared memory."""
     return max(stages * stage_words(most_steps), tile_words(TILE_ROWS, TILE_POSITIONS))

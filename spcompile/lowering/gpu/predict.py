@@ -11,7 +11,7 @@ from spcompile.costs.gpu import WHOLE, predict
 from spcompile.costs.latency import Latency
 from spcompile.formats.column_vectors import REACH, ROWS, SLOTS
 from spcompile.ir.layer import Layer
-from spcompile.kernels.gpu.vector_product import shared_words
+from spcompile.kernels.gpu.vector_product import words_of
 from spcompile.kernels.gpu.work import ELEMENT, Product, Sweep
 from spcompile.lowering.gpu.layers import BLOCK_TILE_ROWS, MOST_KEPT, TWO_OF_FOUR
 from spcompile.lowering.gpu.program import GpuProgram
@@ -81,7 +81,7 @@ def takes(layer: Layer, pattern: Pattern, gpu: Gpu) -> Verdict:
     vectors = isinstance(pattern, Block) and pattern.block_rows % ROWS == 0
     if not (vectors or pattern == TWO_OF_FOUR or isinstance(pattern, (Tile, Channel))):
         return Verdict.no(_why_not(pattern))
-    if vectors and 4 * shared_words(0, STAGES[-1]) >= gpu.shared_bytes:
+    if vectors and 4 * words_of(0, STAGES[-1]) >= gpu.shared_bytes:
         return Verdict.no(f"the shared memory of {gpu.name} is too small for the kernel that skips {pattern.notation}")
     if vectors and not layer.depthwise and (layer.taps > 1 or layer.strides != (1, 1)):
         return Verdict.no(f"the kernel that skips {pattern.notation} reads positions side by side: linear layers and 1x1 convolutions of stride 1 have them so")

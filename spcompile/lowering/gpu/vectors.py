@@ -7,7 +7,7 @@ import numpy as np
 from spcompile.formats.column_vectors import BANDS, ROWS, ColumnVectors, pack
 from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.mma_product import MmaProduct
-from spcompile.kernels.gpu.vector_product import VectorProduct, shared_words
+from spcompile.kernels.gpu.vector_product import VectorProduct, words_of
 from spcompile.kernels.gpu.window import CHUNK
 from spcompile.lowering.emitter import pointer
 from spcompile.lowering.gpu.emitter import GpuEmitter
@@ -26,7 +26,7 @@ def vector_form(dense: MmaProduct, matrix: np.ndarray, source: View, gpu: Gpu) -
     if flat(source) is None or dense.positions != flat(source).shape[0] or dense.window.taps > 1 or _share_kept(matrix) > MOST_KEPT:
         return
     packed, stride = pack(matrix), -(-dense.positions // CHUNK) * CHUNK
-    stages = next((count for count in STAGES if 4 * shared_words(packed.most_steps, count) <= gpu.shared_bytes), None)
+    stages = next((count for count in STAGES if 4 * words_of(packed.most_steps, count) <= gpu.shared_bytes), None)
     if stages is not None:
         yield (
             VectorProduct(
