@@ -1,5 +1,7 @@
 """The state of lowering to a GPU: 16-bit activations, images with their channels innermost, constants by type."""
 
+from collections.abc import Callable
+
 import ml_dtypes
 import numpy as np
 import onnx_ir as ir
@@ -7,6 +9,7 @@ import onnx_ir as ir
 from spcompile.kernels.cpu.elementwise import Elementwise
 from spcompile.kernels.expression import ACCUMULATOR, Expression
 from spcompile.kernels.gpu.grid_map import GridMap
+from spcompile.kernels.gpu.kernel import GpuKernel
 from spcompile.kernels.gpu.window import CHUNK
 from spcompile.lowering.emitter import Emitter, pointer
 from spcompile.lowering.program import ALIGNMENT
@@ -14,6 +17,7 @@ from spcompile.lowering.tasks import shape_of
 from spcompile.lowering.view import View, row_major
 from spcompile.targets.gpu import Gpu
 
+Choose = Callable[[list[GpuKernel], Gpu], int]  # of kernels that compute the same layer, the first dense: the place of the one to take
 REGIONS = {"float32": "numbers", "uint16": "values", "uint32": "words"}  # dtype of a stored array -> region
 
 
@@ -26,9 +30,9 @@ class NoImages:
 class GpuEmitter(Emitter):
     """`dtype`: of activations and weights, "float16" or "bfloat16"; of a view by the region it lies in."""
 
-    def __init__(self, gpu: Gpu, dtype: str):
+    def __init__(self, gpu: Gpu, dtype: str, choose: Choose):
         super().__init__(gpu, 1, NoImages(), None)
-        self.dtype = dtype
+        self.dtype, self.choose = dtype, choose
         self.layers: dict[str, tuple] = {}  # layer -> kernels that compute it, first the one that its pattern decides
 
     def dtype_of(self, view: View) -> str:

@@ -8,7 +8,8 @@ from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers
 from spcompile.lowering import lower as cpu
 from spcompile.lowering.emitter import DTYPES
-from spcompile.lowering.gpu.emitter import GpuEmitter
+from spcompile.lowering.gpu.emitter import Choose, GpuEmitter
+from spcompile.lowering.gpu.forms import fastest
 from spcompile.lowering.gpu.layers import lower_conv, lower_linear
 from spcompile.lowering.gpu.products import lower_matmul
 from spcompile.lowering.gpu.program import GpuProgram
@@ -32,13 +33,13 @@ OPERATORS = {
 }
 
 
-def lower_for_gpu(model: ir.Model, gpu: Gpu, dtype: str) -> tuple[GpuProgram, dict[str, tuple]]:
-    """-> (program, layer -> its kernels). Kernels are chosen by the zeros found in the weights: 2:4 where it is predicted to pay.
+def lower_for_gpu(model: ir.Model, gpu: Gpu, dtype: str, choose: Choose = fastest) -> tuple[GpuProgram, dict[str, tuple]]:
+    """-> (program, layer -> its kernels). Kernels are chosen among those that the zeros found in the weights allow: sparse where it is predicted to pay.
 
     Raises UnsupportedOperator for the first node that cannot be compiled.
     """
     cpu.check_operators(model)
-    graph, emitter = model.graph, GpuEmitter(gpu, dtype)
+    graph, emitter = model.graph, GpuEmitter(gpu, dtype, choose)
     for index, value in enumerate(graph.inputs):
         shape = shape_of(value)
         buffer = emitter.buffer("input", math.prod(shape), DTYPES[value.dtype], index)

@@ -13,7 +13,7 @@ from spcompile.formats.column_vectors import REACH, ROWS, SLOTS
 from spcompile.ir.layer import Layer
 from spcompile.kernels.gpu.vector_product import words_of
 from spcompile.kernels.gpu.work import ELEMENT, Product, Sweep
-from spcompile.lowering.gpu.layers import BLOCK_TILE_ROWS, MOST_KEPT, TWO_OF_FOUR
+from spcompile.lowering.gpu.forms import BLOCK_TILE_ROWS, MOST_KEPT, TWO_OF_FOUR
 from spcompile.lowering.gpu.program import GpuProgram
 from spcompile.lowering.gpu.vectors import STAGES
 from spcompile.patterns import Choice, Pattern

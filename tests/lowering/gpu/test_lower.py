@@ -12,7 +12,7 @@ from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.mma_product import MmaProduct
 from spcompile.kernels.gpu.vector_product import VectorProduct
 from spcompile.kernels.gpu.work import Product
-from spcompile.lowering.gpu.layers import best_tile
+from spcompile.lowering.gpu.forms import best_tile
 from spcompile.lowering.gpu.lower import lower_for_gpu
 from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
@@ -179,6 +179,20 @@ def test_convolutions_skip_blocks_too(build):
     feeds = {"x": values(1, 64, 9, 9)}
     expected = reference(model, feeds)["y"]
     assert np.abs(run(program, feeds)["y"] - expected).max() <= 5e-3 * np.abs(expected).max()
+
+
+def test_who_lowers_may_choose_the_form(large):
+    """Of weights that are 2:4 and blocks at once, all forms that leave something out."""
+    model, seen = pruned(pruned(large, "block64x64@0.5"), "2:4"), []
+
+    def first(found: list, gpu) -> int:
+        seen.extend(found)
+        return 0
+
+    program, _ = lower_for_gpu(model, A100, "float16", first)
+    (taken,) = (step.kernel for step in program.steps if isinstance(step.kernel, MmaProduct))
+    assert [kernel.title.split("_")[2] for kernel in seen] == ["dense", "sparse24", "blocks64", "blocks32", "blocks16", "vectors8"]
+    assert "dense" in taken.title
 
 
 def test_two_of_four_falls_back_where_it_loses(network):
