@@ -74,7 +74,7 @@ def at_same_time(model: ir.Model, problem: Problem, uniform: Plan, target: Targe
 def share_of_time(search: ir.Model, uniform: ir.Model, target: Target) -> float:
     """What the search's network takes over what the uniform one takes here: both in their fastest round."""
     with tempfile.TemporaryDirectory() as folder:
-        calls = {key: build(model, target, 1, Path(folder) / f"{key}.so").call(1) for key, model in (("search", search), ("uniform", uniform))}
+        calls = {key: build(model, target, 1, Path(folder) / f"{key}.so").call() for key, model in (("search", search), ("uniform", uniform))}
         samples = measure(calls, MEASURE_S)
     return samples["search"].over(samples["uniform"])
 

@@ -14,7 +14,8 @@ from arm_published import Points
 from networks import Network, networks
 from one_layer import summary
 
-from spcompile.compiler.building import build, filled
+from spcompile.compiler.building import build
+from spcompile.compiler.clock import filled
 from spcompile.compiler.planning import problem_of
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
@@ -53,7 +54,7 @@ def compare(network: Network) -> dict[str, Point]:
         plan = choose(problem, problem.dense_s / speedup)
         predicted[f"{speedup:g}x"], variants[f"{speedup:g}x"] = plan.latency.expected_s, prune(model, plan.pruned, None, Magnitude()).model
     with tempfile.TemporaryDirectory() as folder:
-        calls = {name: build(variant, target, 1, Path(folder) / f"{name}.so").call(1) for name, variant in variants.items()}
+        calls = {name: build(variant, target, 1, Path(folder) / f"{name}.so").call() for name, variant in variants.items()}
         samples = measure(calls, SECONDS)
     return {name: Point(predicted[name], samples[name]) for name in variants}
 

@@ -24,7 +24,7 @@ def times_s(model, choice: Choice, threads: tuple[int, ...], seconds: float) -> 
     """-> threads -> seconds of one call."""
     target, pruned = load_target("host"), imposed(model, choice)
     with tempfile.TemporaryDirectory() as folder:
-        calls = {str(count): build(pruned, target, count, Path(folder) / f"{count}.so").call(count) for count in threads}
+        calls = {str(count): build(pruned, target, count, Path(folder) / f"{count}.so").call() for count in threads}
         return {int(count): sample.fastest_s for count, sample in measure(calls, seconds).items()}
 
 

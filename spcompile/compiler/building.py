@@ -1,39 +1,23 @@
-"""Compiled networks, and this host's own judgement of how fast they are."""
+"""Networks compiled for CPUs, and this host as their clock."""
 
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx_ir as ir
 
+from spcompile.compiler.clock import Clock
 from spcompile.compiler.tuning import tune
-from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.lowering.lower import lower
 from spcompile.lowering.program import Program
 from spcompile.lowering.tuning_store import user_store
-from spcompile.plan import Plan
 from spcompile.progress import Progress
-from spcompile.pruning import Magnitude, prune
-from spcompile.report.facts import Measurement, Timing
 from spcompile.runtime.build import build_library
 from spcompile.runtime.executor import Executor
 from spcompile.runtime.host import cpu_model, runs_here
-from spcompile.runtime.measure import Sample, measure
 from spcompile.runtime.verify import inputs_for
-from spcompile.search import Problem, choose
 from spcompile.targets.target import Target
 from spcompile.verdict import Verdict
-
-ROUNDS = 6  # of search, build, measure
-CONFIRMATIONS = 3  # of a plan with its final weights, each after a search of its own
-ANCHOR_S = 0.6  # of measuring the dense network alone
-SEARCH_S = 4.0  # of measuring one plan beside the dense network
-CLOSE = 0.97  # measured over budget from which on nothing is left to gain
-STAND_IN = 1e-3  # for a weight that is zero; any number that no processor treats apart
-MARGIN = 0.99  # aimed at, of the budget: what is measured wanders by about half a per cent
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,25 +26,25 @@ class Built:
 
     program: Program
     library: Path
+    threads: int
 
-    def call(self, threads: int) -> Callable[[], object]:
-        """The network on this host, on random inputs that stay the same: for timing."""
-        return Executor.of_program(self.program, self.library, threads).bind(inputs_for(self.program, None, 0)[0])
+    def call(self) -> Callable[[], object]:
+        return Executor.of_program(self.program, self.library, self.threads).bind(inputs_for(self.program, None, 0)[0])
 
 
 def build(model: ir.Model, target: Target, threads: int, library: Path) -> Built:
     """Lower a model with the zeros it has, and compile it."""
     program = lower(model, target, threads).program
     build_library(program, target, threads, library)
-    return Built(program, library)
+    return Built(program, library, threads)
 
 
-class Host:
-    """Measures compiled networks beside the dense one, in turns, where code for the target runs on this machine."""
+class Host(Clock):
+    """This machine's CPU."""
 
     def __init__(self, target: Target, threads: int, model: ir.Model):
-        """model: prepared, as it was given."""
-        self.target, self.threads, self.model = target, threads, model
+        super().__init__(target, model)
+        self.threads = threads
 
     @property
     def verdict(self) -> Verdict:
@@ -69,81 +53,14 @@ class Host:
 
     @property
     def is_target(self) -> bool:
-        """Is this machine itself the target, and not one like it?"""
         return self.target.name == "host"
 
-    def compare(self, built: Built) -> Measurement | Verdict:
-        """The network beside the dense one."""
-        if not self.verdict:
-            return self.verdict
-        samples = measure({"dense": self._dense_call, "plan": built.call(self.threads)})
-        dense, plan = samples["dense"], samples["plan"]
-        return Measurement(_timing(dense), _timing(plan), cpu_model(), plan.rounds, dense.over(plan))
-
-    def anchored(self, problem: Problem) -> tuple[Problem, str]:
-        """The problem with all times scaled by what the dense network took here over what it was predicted to; and a note that says so."""
-        factor = measure({"dense": self._dense_call}, ANCHOR_S)["dense"].fastest_s / problem.dense_s
-        return problem.scaled(factor), f"predicted times were multiplied by {factor:.3g}: what the dense network took here over what it was predicted to"
-
-    def tune_dense(self, progress: Progress) -> None:
-        """Before anything is measured beside it."""
-        self.tune(filled(self.model), progress)
+    @property
+    def machine(self) -> str:
+        return cpu_model()
 
     def tune(self, model: ir.Model, progress: Progress) -> None:
         tune(model, self.target, self.threads, user_store(), progress)
 
-    def search(self, problem: Problem, limit_s: float, pruned: Callable[[Plan], ir.Model], progress: Progress) -> Plan:
-        """The least harmful plan whose measured time, its kernels tuned, keeps the budget; the dense network must be tuned and `problem` anchored.
-
-        pruned: with its final weights, expensive. Where these leave their zeros, a plan takes another time by a few per cent than with masks by magnitude.
-        """
-        allowed_s = limit_s
-        for _ in range(CONFIRMATIONS):
-            plan = self._found(problem, allowed_s, progress)
-            measured_s = problem.dense_s * self._share_of_dense(pruned(plan), progress)
-            if measured_s <= limit_s or not plan.feasible:
-                break
-            allowed_s *= MARGIN * limit_s / measured_s
-        return replace(plan, budget_s=limit_s, feasible=measured_s <= limit_s)
-
-    def _found(self, problem: Problem, limit_s: float, progress: Progress) -> Plan:
-        """Predicted times are scaled by what the last plan really took, and the search repeated. Masks by magnitude stand in for the final ones.
-        A plan's time is measured as a share of dense's beside it.
-        """
-        aim_s, kept, fastest = limit_s, None, None
-        with progress.stage("measure and search", ROUNDS) as advance:
-            for _ in range(ROUNDS):
-                plan = choose(problem, aim_s)
-                measured_s = problem.dense_s * self._share_of_dense(prune(self.model, plan.pruned, None, Magnitude()).model, progress)
-                advance()
-                if measured_s <= limit_s and (kept is None or plan.error <= kept.error):
-                    kept = plan
-                if fastest is None or measured_s < fastest[0]:
-                    fastest = (measured_s, plan)
-                if CLOSE * limit_s <= measured_s <= limit_s or (not plan.feasible and measured_s > limit_s):
-                    break
-                aim_s = plan.latency.expected_s * MARGIN * limit_s / measured_s
-        return kept if kept is not None else replace(fastest[1], feasible=False)
-
-    def _share_of_dense(self, model: ir.Model, progress: Progress) -> float:
-        self.tune(model, progress)
-        with tempfile.TemporaryDirectory() as folder:
-            built = build(model, self.target, self.threads, Path(folder) / "plan.so")
-            samples = measure({"dense": self._dense_call, "plan": built.call(self.threads)}, SEARCH_S)
-        return samples["plan"].over(samples["dense"])
-
-    @cached_property
-    def _dense_call(self) -> Callable[[], object]:
-        with tempfile.TemporaryDirectory() as folder:  # a library that is loaded outlives its file
-            return build(filled(self.model), self.target, self.threads, Path(folder) / "dense.so").call(self.threads)
-
-
-def filled(model: ir.Model) -> ir.Model:
-    """A copy whose layers have no zeros, for timing: of a network that is sparse already, what it would take if nobody used its zeros."""
-    matrices = {layer.name: weight(model, layer) for layer in find_layers(model)}
-    return with_weights(model, {name: np.where(matrix == 0, np.float32(STAND_IN), matrix) for name, matrix in matrices.items() if not matrix.all()})
-
-
-def _timing(sample: Sample) -> Timing:
-    low_s, median_s, high_s = sample.quartiles_s
-    return Timing(sample.fastest_s, median_s, low_s, high_s)
+    def built(self, model: ir.Model, folder: Path) -> Built:
+        return build(model, self.target, self.threads, folder / "network.so")

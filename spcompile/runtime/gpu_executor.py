@@ -50,13 +50,18 @@ class GpuExecutor:
         workspace = np.full(max(program.workspace_elements, 1), np.nan, half)
         constants = [array.view(half) if region == "values" else array for region, array in program.constants.items()]
         self._memory = [tvm.runtime.tensor(array, self._device) for array in (workspace, *_in_order(program, constants))]
-        self._results = [tvm.runtime.empty((math.prod(tensor.shape),), tensor.dtype, self._device) for tensor in program.outputs]
+        outputs = [np.full(math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize, 0xFF, np.uint8).view(tensor.dtype) for tensor in program.outputs]
+        self._results = [tvm.runtime.tensor(array, self._device) for array in outputs]
 
     def run(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Inputs by name -> outputs by name."""
         self.bind(feed)()
-        self._device.sync()
+        self.wait()
         return {tensor.name: result.numpy().reshape(tensor.shape) for tensor, result in zip(self.program.outputs, self._results, strict=True)}
+
+    def wait(self) -> None:
+        """For everything that was launched."""
+        self._device.sync()
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """-> a function without arguments that launches everything on these inputs and does not wait for it."""

@@ -1,15 +1,16 @@
 """NVIDIA GPUs: kernels for tensor cores, dense and 2:4, as CUDA source, PTX, cubin and a TVM library."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
 
+from spcompile.compiler.card import Built, Card, build
 from spcompile.compiler.inputs import real_inputs
-from spcompile.compiler.toolchains.toolchain import NotMeasured, Toolchain
+from spcompile.compiler.toolchains.toolchain import Toolchain
 from spcompile.errors import TargetError
 from spcompile.ir.layer import Layer
 from spcompile.ir.session import Session
@@ -19,9 +20,7 @@ from spcompile.lowering.gpu.program import GpuProgram
 from spcompile.patterns import Pattern, parse_patterns
 from spcompile.pruning import Calibration
 from spcompile.runtime import artifact
-from spcompile.runtime.gpu_build import compile_program, write_compiled
 from spcompile.runtime.gpu_executor import GpuExecutor, gpu_name, runs_here
-from spcompile.runtime.nvcc import OLDEST, available
 from spcompile.runtime.verify import RANDOM_INPUTS, Comparison, inputs_for, worst_difference
 from spcompile.targets.gpu import Gpu as Target
 from spcompile.verdict import Verdict
@@ -29,16 +28,6 @@ from spcompile.verdict import Verdict
 DTYPES = {"fp16": "float16", "bf16": "bfloat16"}
 LIMITS = {"float16": 2e-2, "bfloat16": 1e-1}  # largest relative difference: every layer rounds to 11 or 8 bits
 LAUNCHES = "launches.json"
-TOO_OLD = "its tensor cores lack the instructions that the kernels use (compute capability 8.0): it is planned for, not compiled for"
-
-
-@dataclass(frozen=True, eq=False)
-class Built:
-    """A program, its library, and whether nvcc made a binary of its kernels."""
-
-    program: GpuProgram
-    library: Path
-    compiled: Verdict
 
 
 class Gpu(Toolchain):
@@ -68,18 +57,11 @@ class Gpu(Toolchain):
     def takes(self, layer: Layer, pattern: Pattern) -> Verdict:
         return takes(layer, pattern, self.target)
 
-    def timer(self, model: ir.Model) -> NotMeasured:
-        """Networks are not timed on GPUs while compiling; `benchmarks/gpu_products.py` times kernels on a machine that has one."""
-        here = runs_here(self.target)
-        return NotMeasured(Verdict.no(f"latency is predicted, not measured: {here.reason or 'networks are not timed on GPUs yet'}"))
+    def timer(self, model: ir.Model) -> Card:
+        return Card(self.target, self._half, model)
 
     def build(self, model: ir.Model, data: Calibration | None, stage: Path) -> Built:
-        program, _ = lower_for_gpu(model, self.target, self._half)
-        if self.target.capability < OLDEST:
-            return Built(program, stage / artifact.LIBRARY, Verdict.no(f"{self.target.name} is not compiled for: {TOO_OLD}"))
-        compiled = compile_program(program, self.target)
-        write_compiled(compiled, stage, artifact.LIBRARY)
-        return Built(program, stage / artifact.LIBRARY, available())
+        return build(model, self.target, self._half, stage)
 
     def verify(self, built: Built, model: ir.Model, data: Calibration | None, stage: Path, seed: int) -> Comparison | Verdict:
         """Against ONNX Runtime in fp32, on this machine's GPU."""

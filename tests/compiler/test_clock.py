@@ -1,12 +1,13 @@
-"""What the host times, and the search by the clock; the clock itself is made up."""
+"""What is timed, and the search by the clock; the clock itself is made up."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from spcompile.compiler import building
-from spcompile.compiler.building import STAND_IN, Host, filled
+from spcompile.compiler import clock
+from spcompile.compiler.building import Host
+from spcompile.compiler.clock import STAND_IN, filled
 from spcompile.compiler.planning import problem_of
 from spcompile.ir.layers import find_layers, weight
 from spcompile.lowering.lower import lower
@@ -39,9 +40,7 @@ def test_predictions_are_scaled_by_what_they_foretell(monkeypatch):
         pytest.skip(host.verdict.reason)
     problem = problem_of(model, Predictor(lower(model, target, 1), target, 1), target, 1, PATTERNS, lambda layer, choice: choice.sparsity, Silent())
     predicted_s = Predictor(lower(filled(model), target, 1), target, 1).total.expected_s
-    monkeypatch.setattr(
-        "spcompile.compiler.building.measure", lambda calls, seconds: {name: type("Timed", (), {"fastest_s": 3 * predicted_s}) for name in calls}
-    )
+    monkeypatch.setattr("spcompile.compiler.clock.measure", lambda calls, seconds: {name: type("Timed", (), {"fastest_s": 3 * predicted_s}) for name in calls})
     assert host.anchored(problem)[0].dense_s == pytest.approx(3 * problem.dense_s, rel=0.02)
 
 
@@ -58,7 +57,7 @@ def searched(monkeypatch):
                 next(o.latency.expected_s for o in entry.options if o.choice == choices.get(entry.layer.name, entry.dense.choice)) for entry in PROBLEM.layers
             )
 
-        monkeypatch.setattr(building, "prune", lambda model, choices, *_: SimpleNamespace(model=(stand_in, choices)))
+        monkeypatch.setattr(clock, "prune", lambda model, choices, *_: SimpleNamespace(model=(stand_in, choices)))
         monkeypatch.setattr(Host, "_share_of_dense", lambda self, model, progress: model[0] * predicted_s(model[1]) / PROBLEM.dense_s)
         return Host(load_target("host"), 1, None).search(PROBLEM, budget_s, lambda plan: (final, plan.pruned), Silent())
 
