@@ -13,7 +13,7 @@ from spcompile.pruning.solvers import LeastSquares, Solver
 
 MOST_WORK = 1e10  # multiply-accumulates for one layer's mask: some seconds of a core
 POSITIONS_PER_COLUMN = 8  # below, what is exact about the inputs seen is chance about others
-EXACT_DAMPING = 0.03  # 0.01 is a little better with many samples (ResNet-20), 0.1 with few (MiniLM); docs/accuracy.md
+EXACT_DAMPING = 0.03  # 0.01 is a little better with many samples (ResNet-20), 0.1 with few (MiniLM); docs/accuracy-experiments.md
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The fastest plan within an accuracy loss: budgets are bisected, every verdict is a measured accuracy.
 
-Accuracy jumps: on 650 images plans that differ by 2 % of time differ by a point either way, and the loss grows slowly at first (docs/accuracy.md).
+Accuracy jumps: on 650 images plans that differ by 2 % of time differ by a point either way, and the loss grows slowly at first (docs/accuracy-experiments.md).
 A narrow miss is therefore no reason to turn away from everything faster.
 """
 

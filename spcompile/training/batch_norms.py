@@ -1,7 +1,7 @@
 """Batch norms while training: those that exporting folded into the weights, or that the network never had.
 
 A row's scale and shift get weights of their own and every row the size that suits the next layer, whatever pruning left of it: the same steps go further
-(Ioffe and Szegedy 2015, arXiv:1502.03167; docs/accuracy.md has figures). Afterwards they are folded back, as constants.
+(Ioffe and Szegedy 2015, arXiv:1502.03167; docs/accuracy-experiments.md has figures). Afterwards they are folded back, as constants.
 """
 
 from collections.abc import Iterable, Mapping
