@@ -21,7 +21,7 @@ def runs_here(gpu: Gpu) -> Verdict:
     import tvm
 
     if not tvm.cuda(0).exist:
-        return Verdict.no("this machine has no NVIDIA GPU, or its driver is not installed")
+        return Verdict.no("this machine has no NVIDIA GPU that TVM sees: it takes the driver and CUDA's runtime library (pip install nvidia-cuda-runtime)")
     major, minor = map(int, str(tvm.cuda(0).compute_version).split("."))
     wanted = divmod(gpu.capability, 10)
     if major != wanted[0] or minor < wanted[1]:

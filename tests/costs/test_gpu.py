@@ -29,6 +29,15 @@ def test_no_product_beats_the_card(name, rows, positions, columns):
     assert seconds(Product(rows, positions, columns, True), gpu) > rows * positions * columns / gpu.peak_flops
 
 
+@cards
+@given(rows=sizes, positions=sizes, columns=sizes, kept=st.floats(0.05, 1))
+def test_no_product_of_vectors_beats_shared_memory(name, rows, positions, columns, kept):
+    """An SM reads 128 bytes a cycle, and every 16 x 8 x 16 weights, inputs and places take 672."""
+    gpu = load_target(name)
+    cycles = rows * positions * columns * kept / (16 * 8 * 16) * 672 / 128 / gpu.sms
+    assert seconds(Product(rows, positions, columns, kept=kept, vectors=True), gpu) > 0.99 * cycles / gpu.clock_hz
+
+
 @given(rows=sizes, positions=sizes, columns=sizes)
 def test_memory_that_the_network_displaced_is_slower(rows, positions, columns):
     assert seconds(Product(rows, positions, columns), network_bytes=1e9) >= seconds(Product(rows, positions, columns))
@@ -63,10 +72,14 @@ def test_a_range_lies_around_the_prediction():
 
 
 @pytest.fixture(scope="module")
-def published(shared) -> list[tuple[Product, float, float]]:
-    """Shapes that the constants were not fitted on: (dense product, dense seconds, 2:4 seconds)."""
+def published(shared):
+    """published(dtype) -> shapes that the constants were not fitted on: (dense product, dense seconds, 2:4 seconds)."""
+    return lambda dtype: _published(shared, dtype)
+
+
+def _published(shared, dtype: str) -> list[tuple[Product, float, float]]:
     with (shared / "calibration" / "gpu_24_gemm_slidesparse.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["dtype"] == "FP16" and row["shape_set"] in ("Qwen2.5-14B-INT8", "Llama3.2-1B-INT8")]
+        rows = [row for row in csv.DictReader(file) if row["dtype"] == dtype and row["shape_set"] in ("Qwen2.5-14B-INT8", "Llama3.2-1B-INT8")]
     return [
         (Product(int(row["N"]), int(row["M"]), int(row["K"])), float(row["dense_cublaslt_us"]) * 1e-6, float(row["sparse24_cusparselt_us"]) * 1e-6)
         for row in rows
@@ -74,19 +87,23 @@ def published(shared) -> list[tuple[Product, float, float]]:
 
 
 @pytest.mark.needs_shared
-def test_published_times_are_met(published):
+@pytest.mark.parametrize("dtype", ["FP16", "BF16"])
+def test_published_times_are_met(published, dtype):
     """Median error of shapes held out at most 15 %, dense and 2:4."""
-    assert len(published) >= 80
+    cases = published(dtype)
+    assert len(cases) >= 80
     for two_of_four in (False, True):
-        errors = [abs(seconds(replace(product, two_of_four=two_of_four)) / times[two_of_four] - 1) for product, *times in published]
+        errors = [abs(seconds(replace(product, two_of_four=two_of_four)) / times[two_of_four] - 1) for product, *times in cases]
         assert np.median(errors) <= 0.15
 
 
 @pytest.mark.needs_shared
 def test_where_two_of_four_loses_is_foreseen(published):
-    slower = [(product, sparse / dense) for product, dense, sparse in published if sparse > dense]
+    """In fp16; of bf16's three one is not, 14 % slower and foretold 4 % faster."""
+    cases = published("FP16")
+    slower = [(product, sparse / dense) for product, dense, sparse in cases if sparse > dense]
     assert slower and all(seconds(replace(product, two_of_four=True)) > seconds(product) for product, times in slower if times > 1.05)
-    large = [product for product, *_ in published if product.positions >= 1024]
+    large = [product for product, *_ in cases if product.positions >= 1024]
     assert all(seconds(replace(product, two_of_four=True)) < seconds(product) for product in large)
 
 

@@ -184,3 +184,14 @@ def test_inspect_prunes_nothing(demo, capsys):
     assert main(["inspect", demo.model, "--target", "cortex-a72", "--json"]) == 0
     layers = json.loads(capsys.readouterr().out)["layers"]
     assert len(layers) > 5 and all(layer["options"] or layer["refusals"] for layer in layers)
+
+
+@pytest.mark.parametrize(
+    ("words", "dtype"), [(["--target", "a100", "--budget", "2ms"], "float16"), (["--target", "h100", "--dtype", "bf16", "--budget", "1x"], "bfloat16")]
+)
+def test_a_gpu_is_planned_and_compiled_for_without_one(demo, tmp_path, words, dtype):
+    """To a report with predicted times, CUDA source and a TVM library."""
+    assert main([demo.model, *words, "--calib", demo.calibration, "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    report = from_json(json.loads((tmp_path / "out" / "report.json").read_text()))
+    assert report.plan.latency.basis == "analytic" and report.plan.feasible and read_manifest(tmp_path / "out")["dtype"] == dtype
+    assert {"kernels.cu", "library.so", "launches.json", "report.html"} <= {path.name for path in (tmp_path / "out").iterdir()}
