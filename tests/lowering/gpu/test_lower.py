@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spcompile.costs.gpu import WHOLE, predict
 from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.ir.session import run as reference
@@ -193,6 +194,23 @@ def test_who_lowers_may_choose_the_form(large):
     (taken,) = (step.kernel for step in program.steps if isinstance(step.kernel, MmaProduct))
     assert [kernel.title.split("_")[2] for kernel in seen] == ["dense", "sparse24", "blocks64", "blocks32", "blocks16", "vectors8"]
     assert "dense" in taken.title
+
+
+@pytest.mark.parametrize("card", ["a100", "h200"])
+def test_what_is_no_product_does_not_dominate(build, card):
+    """By prediction, in a transformer's layer 1024 wide with 128 tokens: attention, normalisations, a residual and copies beside the products."""
+    text = """g (float[1,128,1024] x) => (float[1,128,1024] y) {
+        q = MatMul(x,wq) k = MatMul(x,wk) v = MatMul(x,wv) qr = Reshape(q,split) kr = Reshape(k,split) vr = Reshape(v,split)
+        qt = Transpose<perm=[0,2,1,3]>(qr) kt = Transpose<perm=[0,2,3,1]>(kr) vt = Transpose<perm=[0,2,1,3]>(vr)
+        a = MatMul(qt,kt) p = Softmax<axis=-1>(a) o = MatMul(p,vt) ot = Transpose<perm=[0,2,1,3]>(o) j = Reshape(ot,join) u = MatMul(j,wo)
+        r = Add(u,x) n = LayerNormalization<axis=-1>(r,scale,shift) h = MatMul(n,w1) g1 = Relu(h) f = MatMul(g1,w2) y = Add(f,n) }"""
+    square, ones = values(1024, 1024), np.ones(1024, np.float32)
+    shapes = {"split": np.array([1, 128, 16, 64]), "join": np.array([1, 128, 1024])}
+    wide = {"w1": values(1024, 4096), "w2": values(4096, 1024)}
+    model = prepare(build(text, wq=square, wk=square, wv=square, wo=square, scale=ones, shift=ones, **shapes, **wide))
+    program, _ = lower_for_gpu(model, load_target(card), "float16")
+    times = [(isinstance(step.kernel, MmaProduct), predict(step.kernel.work(), load_target(card), splits=WHOLE).expected_s) for step in program.steps]
+    assert sum(taken for product, taken in times if not product) < 0.4 * sum(taken for _, taken in times)
 
 
 def test_two_of_four_falls_back_where_it_loses(network):
