@@ -14,13 +14,12 @@ from spcompile.training.precision import training_type
 from spcompile.training.recipe import Recipe, as_many
 from spcompile.training.teacher import Teacher, traced
 from spcompile.training.units import weight_units
-from spcompile.training.varied import WAYS, Way, varied
+from spcompile.training.varied import varied
 
 TINY = 1e-30
 RATE_BATCHES = 3
 MOMENTS_SAMPLES = (128, 2048)  # that batch norms are folded with: at least, where a sample takes long, and at most
 REFOLDED = 1.02  # times the error: folding batch norms may cost no more
-MOST_DEPARTURE = 0.5  # of answers to varied inputs, as a relative squared error: photographs have 0.05 to 0.17, mirrored and shifted text 0.8 and 1.6
 MOMENTS_VALUES = 1 << 29  # of all layers' outputs, in as many samples otherwise
 
 
@@ -42,7 +41,6 @@ class Distillation:
         self.teacher = Teacher(dense, dtype, recipe.most_hints, recipe.softening)
         self.judging = self._fed(judging)
         self.wanted = self.teacher.see(self.judging)
-        self.ways = tuple(way for way in WAYS if self._departure(judging, way, seed) <= MOST_DEPARTURE)
         self.random = torch.Generator().manual_seed(seed)
         weights = {name: exact.constants[name] for layer in self.layers for name in (layer.weight, layer.bias) if name is not None}
         weights = self._with_norms(weights)
@@ -55,14 +53,9 @@ class Distillation:
     def _fed(self, feeds: Values) -> Values:
         return {name: _images_last(self.student.cast(value)) for name, value in feeds.items()}
 
-    def _departure(self, samples: Values, way: Way, seed: int) -> float:
-        """How far the dense network's answers move when samples are varied so. A line of text that is mirrored, or an arrow, says something else."""
-        random = torch.Generator().manual_seed(seed)
-        return self.teacher.departure(self.teacher.wanted(self._fed({name: varied(value, random, (way,)) for name, value in samples.items()})), self.wanted)
-
     def _batch(self) -> Values:
         picked = torch.randint(len(next(iter(self.samples.values()))), (self.batch,), generator=self.random)
-        return self._fed({name: varied(value[picked], self.random, self.ways) for name, value in self.samples.items()})
+        return self._fed({name: varied(value[picked], self.random) for name, value in self.samples.items()})
 
     def _weights(self) -> Values:
         return {name: self.student.cast(tensor * self.units[name]) for name, tensor in self.tuned.items()}

@@ -48,10 +48,6 @@ class Teacher:
         divergences = [self._divergence(name, got, wanted, softening) for name in self.network.outputs if name in self.classes]
         return torch.stack(errors + divergences).sum() / len(errors)
 
-    def departure(self, got: Values, wanted: Values) -> float:
-        """Relative squared error of the outputs alone, their mean."""
-        return float(torch.stack([self._relative(name, got, wanted) for name in self.network.outputs]).mean())
-
     def loss(self, got: Values, wanted: Values, hint_weight: float) -> torch.Tensor:
         """Error of the outputs, softened, and of the hinted values: mean relative squared error."""
         outputs = self.output_error(got, wanted, self.softening)

@@ -1,6 +1,4 @@
-"""Few inputs stand for more: images are mirrored and shifted, where that leaves them the images that they are."""
-
-from collections.abc import Callable, Iterable
+"""Few inputs stand for more: images are mirrored and shifted."""
 
 import torch
 import torch.nn.functional as F
@@ -24,18 +22,10 @@ def shifted(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
     return torch.stack([image[:, y : y + height, x : x + width] for image, (y, x) in zip(wide, places, strict=True)])
 
 
-Way = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
-WAYS: tuple[Way, ...] = (mirrored, shifted)
-
-
-def varied(values: torch.Tensor, random: torch.Generator, ways: Iterable[Way] = WAYS) -> torch.Tensor:
-    """values [S, *shape] of one input, as they are fed: colour images are varied in these ways, one after the other; whatever else stays as it is.
+def varied(values: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """values [S, *shape] of one input, as they are fed: colour images are mirrored and shifted; whatever else stays as it is.
 
     Nothing is blended: that takes room in sparse weights that real inputs need (docs/accuracy-experiments.md, "How inputs are varied").
     """
-    if not (values.is_floating_point() and values.dim() == 5 and values.shape[2] == COLOURS):
-        return values
-    images = values.flatten(0, 1)
-    for way in ways:
-        images = way(images, random)
-    return images.unflatten(0, values.shape[:2])
+    images = values.is_floating_point() and values.dim() == 5 and values.shape[2] == COLOURS
+    return shifted(mirrored(values.flatten(0, 1), random), random).unflatten(0, values.shape[:2]) if images else values

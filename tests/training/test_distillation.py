@@ -1,16 +1,13 @@
 """The step of training and its size."""
 
-import numpy as np
 import pytest
 import torch
 
-from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
 from spcompile.pruning import calibration_from, prune
 from spcompile.pruning.network import Network
 from spcompile.training import Recipe, distillation, held_out
 from spcompile.training.distillation import Distillation
-from spcompile.training.varied import WAYS
 from tests.pruning.samples import images, network
 from tests.pruning.test_sequential import choices
 
@@ -66,15 +63,3 @@ def test_going_back_takes_the_weights_and_half_the_rate(made):
     made.go_back(given)
     assert made.peak_rate == rate / 2 and all(torch.equal(weight, given[name]) for name, weight in made.snapshot().items())
     assert made.step(0.5), "the optimizer starts anew"
-
-
-def test_images_are_varied_only_where_the_dense_network_answers_alike(build):
-    """One that averages over places does not mind; one that reads places in their order does, as a reader of text would."""
-    weights = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32)
-    text = "g (float[1,3,12,12] image) => (float[1,{}] scores) {{ a = Conv<pads=[1,1,1,1]>(image,w) b = Relu(a) {} }}"
-    pooled = prepare(build(text.format(4, "c = GlobalAveragePool(b) scores = Flatten(c)"), w=weights))
-    read = prepare(build(text.format(576, "scores = Flatten(b)"), w=weights))
-    for model, ways in ((pooled, WAYS), (read, ())):
-        chosen = choices(model, parse_choice("unstructured@0.5"))
-        learned, judged = held_out(calibration_from(images(96), model), model, 0)
-        assert Distillation(model, prune(model, chosen), learned, judged, 0, Recipe()).ways == ways
