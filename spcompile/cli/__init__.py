@@ -18,14 +18,12 @@ from spcompile.errors import SpcompileError
 COMPILE = compile_command.COMMAND
 COMMANDS = (targets_command.COMMAND, inspect_command.COMMAND, run_command.COMMAND, check_command.COMMAND, calibrate_command.COMMAND)
 ALLOCATIONS = 50_000  # between two looks for garbage: a compilation keeps most of what it makes, and Python's 700 cost it a twentieth of its time
-WAITING = ("OMP_WAIT_POLICY", "PASSIVE")  # read as torch is loaded: beside a busy neighbour threads that spin took the demo 80 s, threads that sleep 17
 MISTAKE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141  # the latter two: 128 + the signal's number, as shells say it
 
 
 def program() -> NoReturn:
     """`main` as a process, which ends at once: taking torch and TVM down in order takes a second."""
     gc.set_threshold(ALLOCATIONS)
-    os.environ.setdefault(*WAITING)
     code = main()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # of which `main` has told

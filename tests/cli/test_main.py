@@ -28,14 +28,6 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize(("given", "found"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
-def test_threads_sleep_while_they_wait(given, found):
-    """Unless the user says otherwise; torch is loaded after that."""
-    code = "import os, spcompile.cli as cli\ncli.main = lambda: print(os.environ['OMP_WAIT_POLICY']) or 0\ncli.program()"
-    plain = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
-    assert subprocess.run([sys.executable, "-c", code], env=plain | given, capture_output=True, text=True, check=True).stdout.strip() == found
-
-
 def test_help_answers_at_once():
     """Processor time, which a busy machine does not lengthen much."""
     times_s = []
