@@ -3,6 +3,7 @@
 from spcompile.formats.two_of_four import COLUMNS, LANES, ROWS
 from spcompile.kernels.gpu.kernel import WARP, device_function
 from spcompile.kernels.gpu.mma_product import DTYPES, WORDS, MmaProduct, swizzled
+from spcompile.kernels.gpu.pipeline import pipelined
 from spcompile.kernels.gpu.tile_output import PAD, write_tile
 from spcompile.kernels.gpu.window import CHUNK
 
@@ -40,26 +41,14 @@ class _Thread:
         self.stage_words = self.weight_words + k.tile.positions * 8 * WORDS
 
     def write(self) -> None:
-        T, stages, steps = self.T, self.k.tile.stages, self.steps
+        T = self.T
         self.shared = T.alloc_buffer((self.k.shared_words,), "uint32", scope="shared.dyn")
         self.sums = T.alloc_buffer((self.fragments[0] * self.fragments[1] * 4,), "float32", scope="local")
         self.a = T.alloc_buffer((4,), "uint32", scope="local")
         self.b = T.alloc_buffer((self.fragments[1] * 4,), "uint32", scope="local")
         for index in range(self.fragments[0] * self.fragments[1] * 4):
             T.buffer_store(self.sums, T.float32(0), [index])
-        for stage in range(stages - 1):
-            with T.If(stage < steps), T.Then():
-                self.fetch(stage, stage)
-            T.evaluate(T.ptx["cp.async.commit_group"]())
-        with T.serial(0, steps) as step:
-            T.evaluate(T.ptx["cp.async.wait_group"](stages - 2))
-            T.evaluate(T.cuda.cta_sync())
-            with T.If(step + (stages - 1) < steps), T.Then():
-                self.fetch(step + (stages - 1), (step + (stages - 1)) % stages)
-            T.evaluate(T.ptx["cp.async.commit_group"]())
-            self.multiply(step, step % stages * self.stage_words)
-        T.evaluate(T.ptx["cp.async.wait_group"](0))
-        T.evaluate(T.cuda.cta_sync())
+        pipelined(T, self.k.tile.stages, self.steps, self.fetch, self.multiply)
         self.stage_sums()
         T.evaluate(T.cuda.cta_sync())
         row_of = (lambda row: T.cast(self.order[row], "int32")) if self.k.block_width else None
@@ -106,8 +95,9 @@ class _Thread:
         source = self.batch * k.batch_strides[1] + k.window.element(image, y, x, channel)
         return source, self.x, T.if_then_else(inside, k.window.channels - channel, 0)
 
-    def multiply(self, step, base) -> None:
+    def multiply(self, step, stage) -> None:
         """Two halves of 32 columns; a lane's metadata word serves both: selector 0 reads lanes 4 g and 4 g + 1, selector 1 the other two."""
+        base = stage * self.stage_words
         for half in range(2):
             for column in range(self.fragments[1]):
                 row = self.warp_position + column * 8 + self.lane % 8

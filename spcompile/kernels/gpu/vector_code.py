@@ -3,6 +3,7 @@
 from spcompile.formats.column_vectors import BANDS, LANES, REACH, ROWS, STEP_WORDS
 from spcompile.kernels.gpu.kernel import WARP, device_function
 from spcompile.kernels.gpu.mma_product import DTYPES, WORDS
+from spcompile.kernels.gpu.pipeline import pipelined
 from spcompile.kernels.gpu.tile_output import PAD, write_tile
 from spcompile.kernels.gpu.vector_product import POSITION_WORDS, TILE_POSITIONS, TILE_ROWS, WARPS, VectorProduct, stage_words
 from spcompile.kernels.gpu.window import CHUNK
@@ -35,26 +36,14 @@ class _Thread:
         self.stage_words = stage_words(k.most_steps)
 
     def write(self) -> None:
-        T, stages, reaches = self.T, self.k.stages, self.k.reaches
+        T = self.T
         self.shared = T.alloc_buffer((self.k.shared_words,), "uint32", scope="shared.dyn")
         self.sums = T.alloc_buffer((OWN * PIECES * 4,), "float32", scope="local")
         self.a = T.alloc_buffer((4,), "uint32", scope="local")
         self.begins = T.alloc_buffer((OWN + 1,), "int32", scope="local")
         for index in range(OWN * PIECES * 4):
             T.buffer_store(self.sums, T.float32(0), [index])
-        for stage in range(stages - 1):
-            if stage < reaches:
-                self.fetch(stage, stage)
-            T.evaluate(T.ptx["cp.async.commit_group"]())
-        with T.serial(0, reaches) as reach:
-            T.evaluate(T.ptx["cp.async.wait_group"](stages - 2))
-            T.evaluate(T.cuda.cta_sync())
-            with T.If(reach + (stages - 1) < reaches), T.Then():
-                self.fetch(reach + (stages - 1), (reach + (stages - 1)) % stages)
-            T.evaluate(T.ptx["cp.async.commit_group"]())
-            self.multiply(reach, reach % stages * self.stage_words)
-        T.evaluate(T.ptx["cp.async.wait_group"](0))
-        T.evaluate(T.cuda.cta_sync())
+        pipelined(T, self.k.stages, T.int32(self.k.reaches), self.fetch, self.multiply)
         self.stage_sums()
         T.evaluate(T.cuda.cta_sync())
         corner = self.first_row, self.first_position
@@ -85,8 +74,8 @@ class _Thread:
         into = T.address_of(self.shared[word])
         T.evaluate(T.ptx["cp.async.cg.shared.global"](into, source, CHUNK_BYTES, T.cast(there, "uint32")))
 
-    def multiply(self, reach, base) -> None:
-        T, first = self.T, self.start(reach, 0)
+    def multiply(self, reach, stage) -> None:
+        T, first, base = self.T, self.start(reach, 0), stage * self.stage_words
         for band in range(OWN + 1):  # asked for together, so that they are waited for once
             T.buffer_store(self.begins, self.start(reach, self.warp_band + band) - first, [band])
         for band in range(OWN):
