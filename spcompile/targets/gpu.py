@@ -11,7 +11,7 @@ from spcompile.targets.device import Device
 class Gpu(Device):
     """One card. Tensor core rates are of 16-bit floats summed in fp32, a multiply-add counted as 2, zeros of 2:4 counted too."""
 
-    ALLOWED: ClassVar[dict[str, tuple[str, ...]]] = {"arch": ("sm_75", "sm_80", "sm_86", "sm_87", "sm_89", "sm_90")}
+    ALLOWED: ClassVar[dict[str, tuple[str, ...]]] = {"arch": ("sm_75", "sm_80", "sm_86", "sm_87", "sm_89", "sm_90a")}
     name: str
     description: str
     family: str  # "gpu"
@@ -46,6 +46,11 @@ class Gpu(Device):
         return self.sparse_flops > self.dense_flops
 
     @property
+    def has_warpgroups(self) -> bool:
+        """Do its tensor cores take wgmma? Hopper's alone do, not those before it nor those after."""
+        return self.arch == "sm_90a"
+
+    @property
     def capability(self) -> int:
         """Compute capability times 10: 80 for sm_80."""
-        return int(self.arch.removeprefix("sm_"))
+        return int(self.arch.removeprefix("sm_").removesuffix("a"))

@@ -17,7 +17,8 @@ from spcompile.kernels.gpu.grid_rows import GridRows
 from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.grid_window import GridWindow
 from spcompile.kernels.gpu.kernel import GpuKernel
-from spcompile.kernels.gpu.mma_product import TILES, MmaProduct
+from spcompile.kernels.gpu.mma_product import MmaProduct
+from spcompile.kernels.gpu.tile import HOPPER_TILES, TILES
 from spcompile.kernels.gpu.vector_product import VectorProduct
 from spcompile.kernels.gpu.window import Window
 from spcompile.kernels.operand import Operand
@@ -37,6 +38,8 @@ KERNELS: dict[str, GpuKernel] = {
     "dense": MmaProduct(72, 40, LINEAR, 128, 72, TILES[2], "float16", **BIAS),
     "dense in bf16": MmaProduct(72, 40, LINEAR, 128, 72, TILES[2], "bfloat16", **BIAS),
     "2:4": MmaProduct(72, 40, LINEAR, 64, 72, TILES[2], "float16", True, **BIAS),
+    "dense on Hopper": MmaProduct(72, 40, LINEAR, 128, 72, HOPPER_TILES[-2], "float16", **BIAS),
+    "2:4 on Hopper": MmaProduct(72, 40, LINEAR, 64, 72, HOPPER_TILES[-2], "bfloat16", True, **BIAS),
     "blocks": MmaProduct(72, 40, LINEAR, 0, 72, TILES[2], "float16", block_width=16, kept=0.3, **BIAS),
     "vectors": VectorProduct(72, 40, 128, 40, 72, 5, 2, "float16", kept=0.3, **BIAS),
     "transpose": GridTranspose(40, 128, 128, 40, "float16"),

@@ -1,4 +1,4 @@
-"""The product of a layer on tensor cores: dense (mma) or 2:4 (mma.sp), 16-bit floats summed in fp32.
+"""The product of a layer on tensor cores: dense (mma, wgmma) or 2:4 (mma.sp, wgmma.sp), 16-bit floats summed in fp32.
 
     y[p, m] = epilogue( sum_k weight[m, k] * x[p, k], m, p )        k = (tap, channel), x gathered under the window while it is copied
 
@@ -9,58 +9,15 @@ shared memory once more, so that neighbouring threads write neighbouring channel
 
 from dataclasses import dataclass
 
-from spcompile.formats.two_of_four import COLUMNS, ROWS
+from spcompile.formats.two_of_four import COLUMNS
 from spcompile.kernels.expression import ACCUMULATOR, Expression
-from spcompile.kernels.gpu.kernel import WARP, GpuKernel
-from spcompile.kernels.gpu.tile_output import tile_words
+from spcompile.kernels.gpu.kernel import GpuKernel
+from spcompile.kernels.gpu.tile import Tile
 from spcompile.kernels.gpu.window import Window
 from spcompile.kernels.gpu.work import Product
 from spcompile.kernels.operand import Operand
 
 DTYPES = {"float16": "f16", "bfloat16": "bf16"}
-WORDS = 4  # of a chunk of 16 bytes
-
-
-@dataclass(frozen=True)
-class Tile:
-    """Of one thread block, with how many warps share its rows and positions, and how many buffers it fills ahead."""
-
-    rows: int
-    positions: int
-    warps: tuple[int, int]
-    stages: int
-
-    def __post_init__(self):
-        assert self.rows % (ROWS * self.warps[0]) == 0 and self.positions % (8 * self.warps[1]) == 0, self
-        assert self.positions % (self.threads // 8) == 0 and self.rows % (self.threads // 4) == 0 and self.stages > 1, self
-
-    @property
-    def threads(self) -> int:
-        return self.warps[0] * self.warps[1] * WARP
-
-    def bytes_per_column(self, two_of_four: bool) -> float:
-        """That all its warps read from shared memory for one column of the weights."""
-        each = self.rows // self.warps[0] * (0.5 if two_of_four else 1) + self.positions // self.warps[1]
-        return 2 * each * self.warps[0] * self.warps[1]
-
-    def words(self, two_of_four: bool) -> int:
-        """32-bit words of shared memory."""
-        stage = (self.rows // (2 if two_of_four else 1) + self.positions) * COLUMNS // 2
-        return max(self.stages * stage, tile_words(self.rows, self.positions))
-
-
-TILES = (  # largest first
-    Tile(128, 128, (2, 2), 3),
-    Tile(128, 64, (2, 2), 3),
-    Tile(64, 64, (2, 2), 4),
-    Tile(64, 32, (2, 2), 4),
-    Tile(64, 16, (4, 1), 4),
-)
-
-
-def swizzled(row, chunk, chunks: int):
-    """Word where a chunk of a row lies, rows of `chunks` (4 or 8) chunks: eight lanes that read one chunk of eight rows meet all banks."""
-    return row * (chunks * WORDS) + (chunk ^ (row % 8 if chunks == 8 else row // 2 % 4)) * WORDS
 
 
 @dataclass(frozen=True)
@@ -112,7 +69,8 @@ class MmaProduct(GpuKernel):
     def title(self) -> str:
         kind = "sparse24" if self.two_of_four else f"blocks{self.block_width}" if self.block_width else "dense"
         taps = "x".join(map(str, self.window.kernel))
-        return f"{DTYPES[self.dtype]}_mma_{kind}_{self.tile.rows}x{self.tile.positions}_m{self.rows}_p{self.positions}_k{self.window.columns}_{taps}"
+        instruction = "wgmma" if self.tile.warpgroups else "mma"
+        return f"{DTYPES[self.dtype]}_{instruction}_{kind}_{self.tile.rows}x{self.tile.positions}_m{self.rows}_p{self.positions}_k{self.window.columns}_{taps}"
 
     @property
     def threads(self) -> int:
@@ -136,9 +94,11 @@ class MmaProduct(GpuKernel):
         return Product(self.rows, self.positions, self.window.columns, self.two_of_four, self.batch, reads, self.kept)
 
     def emit(self, threads: int):
-        from spcompile.kernels.gpu.mma_code import emit
+        from spcompile.kernels.gpu.mma_code import WarpThread
+        from spcompile.kernels.gpu.product_code import emit
+        from spcompile.kernels.gpu.wgmma_code import WarpgroupThread
 
-        return emit(self)
+        return emit(self, WarpgroupThread if self.tile.warpgroups else WarpThread)
 
 
 def _area(sizes: tuple[int, int]) -> int:

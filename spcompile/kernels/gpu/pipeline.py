@@ -3,21 +3,27 @@
 from collections.abc import Callable
 
 
-def pipelined(T, stages: int, steps, fetch: Callable, multiply: Callable) -> None:
+def pipelined(T, stages: int, steps, fetch: Callable, multiply: Callable, running: int = 0) -> None:
     """Statements of one thread. fetch(step, stage) asks for a step's copies into one of `stages` buffers; multiply(step, stage) finds them there.
 
-    Afterwards nothing is on its way and no thread reads a buffer any more. steps: of this thread block, an expression.
+    Afterwards nothing is on its way and nobody reads a buffer any more. steps: of this thread block, an expression. running: how many steps wgmma may
+    still work at when `multiply` returns; it sees shared memory through the async proxy (PTX ISA 8.7, section 9.7.15.4).
     """
-    for stage in range(stages - 1):
+    ahead = stages - 1 - running
+    for stage in range(ahead):
         with T.If(stage < steps), T.Then():
             fetch(stage, stage)
         T.evaluate(T.ptx["cp.async.commit_group"]())
     with T.serial(0, steps) as step:
-        T.evaluate(T.ptx["cp.async.wait_group"](stages - 2))
+        T.evaluate(T.ptx["cp.async.wait_group"](ahead - 1))
+        if running:
+            T.evaluate(T.ptx["fence.proxy.async"]())
         T.evaluate(T.cuda.cta_sync())
-        with T.If(step + (stages - 1) < steps), T.Then():
-            fetch(step + (stages - 1), (step + (stages - 1)) % stages)
+        with T.If(step + ahead < steps), T.Then():
+            fetch(step + ahead, (step + ahead) % stages)
         T.evaluate(T.ptx["cp.async.commit_group"]())
         multiply(step, step % stages)
+    if running:
+        T.evaluate(T.ptx["wgmma.wait_group.sync.aligned"](0))
     T.evaluate(T.ptx["cp.async.wait_group"](0))
     T.evaluate(T.cuda.cta_sync())

@@ -2,8 +2,9 @@
 
 from spcompile.formats.column_vectors import BANDS, LANES, REACH, ROWS, STEP_WORDS
 from spcompile.kernels.gpu.kernel import WARP, device_function
-from spcompile.kernels.gpu.mma_product import DTYPES, WORDS
+from spcompile.kernels.gpu.mma_product import DTYPES
 from spcompile.kernels.gpu.pipeline import pipelined
+from spcompile.kernels.gpu.tile import WORDS
 from spcompile.kernels.gpu.tile_output import PAD, write_tile
 from spcompile.kernels.gpu.vector_product import POSITION_WORDS, TILE_POSITIONS, TILE_ROWS, WARPS, VectorProduct, stage_words
 from spcompile.kernels.gpu.window import CHUNK

@@ -8,7 +8,8 @@ import numpy as np
 from spcompile.costs.gpu import WHOLE, predict
 from spcompile.formats import column_blocks, two_of_four
 from spcompile.ir.layer import Layer
-from spcompile.kernels.gpu.mma_product import TILES, MmaProduct, Tile
+from spcompile.kernels.gpu.mma_product import MmaProduct
+from spcompile.kernels.gpu.tile import HOPPER_TILES, TILES, Tile
 from spcompile.kernels.gpu.vector_product import VectorProduct
 from spcompile.kernels.gpu.window import Window
 from spcompile.kernels.gpu.work import ELEMENT, Product
@@ -27,7 +28,8 @@ SHARED_BYTES_PER_CYCLE = 128  # of one SM: 32 banks of 4 bytes
 
 def best_tile(work: Product, gpu: Gpu, rows: int | None = None) -> Tile:
     """Of those that fit shared memory, of `rows` rows if given, the one that keeps its SMs busy for the shortest time."""
-    fitting = [tile for tile in TILES if 4 * tile.words(work.two_of_four) <= gpu.shared_bytes and rows in (None, tile.rows)]
+    tiles = HOPPER_TILES if gpu.has_warpgroups else TILES
+    fitting = [tile for tile in tiles if 4 * tile.words(work.two_of_four) <= gpu.shared_bytes and rows in (None, tile.rows)]
     return min(fitting, key=lambda tile: _busy_s(work, tile, gpu))
 
 

@@ -2,13 +2,15 @@
 
 Shared memory begins as NaN bits. A cp.async lands only when a wait_group asks for its group, and what it read is read then; lanes beyond memory
 that was given are an error, and so is shared memory that two warps touch between the same two barriers, one of them writing, and an instruction for
-whole warps or a barrier that only some of the threads reach.
+whole warps or a barrier that only some of the threads reach. What wgmma works at is NaN until it is waited for; what it reads must have passed a
+fence between the proxies and may not be written before then. Shared memory begins where no swizzle does.
 """
 
-import ml_dtypes
 import numpy as np
 
-DTYPES = {"bfloat16": ml_dtypes.bfloat16, "bool": np.bool_}
+from tests.kernels.gpu.fragments import DTYPES_OF, SHARED_AT, a_matrix, b_matrix, numpy_dtype, spread
+from tests.kernels.gpu.warpgroups import Products
+
 GARBAGE = 0x7FFFFFFF  # NaN in both halves and as a whole
 BINARY = {
     "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "FloorDiv": np.floor_divide, "FloorMod": np.mod, "Min": np.minimum,
@@ -17,10 +19,6 @@ BINARY = {
     "LShift": np.left_shift, "RShift": np.right_shift, "Mod": np.fmod,
 }  # fmt: skip
 FUNCTIONS = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "rsqrt": lambda x: 1 / np.sqrt(x), "fabs": np.abs, "floor": np.floor, "pow": np.power}
-
-
-def numpy_dtype(name) -> np.dtype:
-    return np.dtype(DTYPES.get(str(name), str(name)))
 
 
 def launch(function, *arrays: np.ndarray) -> None:
@@ -70,6 +68,7 @@ class _Block:
         self.shared: _Watched | None = None
         self.copies: list[tuple] = []  # since the last commit
         self.groups: list[list[tuple]] = []
+        self.products = Products(self)
 
     # ---- statements ------------------------------------------------------------------------------------------------------
 
@@ -118,7 +117,9 @@ class _Block:
     def Evaluate(self, statement, mask) -> None:
         call = statement.value
         name = call.op.name.removeprefix("tirx.")
-        if name.startswith("ptx."):
+        if name == "cuda.func_call":
+            self.products.function(str(call.args[0].value), call.args[1:-1], str(call.args[-1].value), mask)
+        elif name.startswith("ptx."):
             tokens = [str(part.value) for part in call.args if type(part).__name__ == "StringImm"]
             self.instruction(name.removeprefix("ptx."), tokens, [part for part in call.args if type(part).__name__ != "StringImm"], mask)
         else:
@@ -141,6 +142,11 @@ class _Block:
             while len(self.groups) > int(operands[0].value):
                 for copy in self.groups.pop(0):
                     self.land(*copy)
+        elif name == "fence_proxy":
+            assert tokens[:2] == ["proxy", "async"] and mask.all(), tokens
+            self.shared.fence()
+        elif name.startswith("wgmma"):
+            self.products.instruction(name, tokens, operands, mask)
         elif name == "ldmatrix":
             self.ldmatrix(operands[:4], self.value(operands[4]), "trans" in tokens, _warps(mask))
         else:
@@ -184,10 +190,10 @@ class _Block:
         results = [np.empty(self.threads, np.float32) for _ in range(4)]
         for warp in np.flatnonzero(mask[::32]) * 32:
             at = slice(warp, warp + 32)
-            left = _a_matrix([part[at] for part in a], dtype)
+            left = a_matrix([part[at] for part in a], dtype)
             if sparse:
-                left = _spread(left, self.value(operands[-2])[at], int(operands[-1].value))
-            product = left @ _b_matrix([part[at] for part in b], dtype)
+                left = spread(left, self.value(operands[-2])[at], int(operands[-1].value))
+            product = left @ b_matrix([part[at] for part in b], dtype)
             for part in range(4):
                 group, pair = np.arange(32) // 4, np.arange(32) % 4 * 2 + part % 2
                 results[part][at] = product[group + part // 2 * 8, pair] + c[part][at]
@@ -214,8 +220,11 @@ class _Block:
         return np.logical_not(self.value(e.a))
 
     def _Cast(self, e):
+        value = self.value(e.value)
+        if isinstance(value, _Address):
+            value = SHARED_AT + 4 * value.index
         with np.errstate(all="ignore"):
-            return np.asarray(self.value(e.value)).astype(numpy_dtype(e.ty.dtype))
+            return np.asarray(value).astype(numpy_dtype(e.ty.dtype))
 
     def _Select(self, e):
         return np.where(self.value(e.condition), self.value(e.true_value), self.value(e.false_value))
@@ -257,6 +266,8 @@ class _Watched:
         self.memory, self.interval = memory, 0
         self.written, self.writer, self.seen, self.reader = (np.full(len(memory), -1) for _ in range(4))
         self.on_its_way = np.zeros(len(memory), bool)  # a copy was asked for and not waited for
+        self.unfenced = np.ones(len(memory), bool)  # written, and the async proxy was not told
+        self.reading = np.zeros(len(memory), int)  # instructions that still read it on their own
 
     def read(self, words, warps) -> None:
         assert not self.on_its_way[words].any(), "a copy is read before it was waited for"
@@ -267,7 +278,17 @@ class _Watched:
     def write(self, words, warps) -> None:
         assert not ((self.seen[words] == self.interval) & (self.reader[words] != warps)).any(), "no barrier between another warp's read and a write"
         assert not ((self.written[words] == self.interval) & (self.writer[words] != warps)).any(), "two warps write one word"
+        assert not self.reading[words].any(), "a write under an instruction that was not waited for"
+        self.unfenced[words] = True
         self.writer[words], self.written[words] = warps, self.interval
+
+    def fence(self) -> None:
+        self.unfenced[~self.on_its_way] = False
+
+    def read_alone(self, words, warps) -> None:
+        """By an instruction that goes on by itself."""
+        assert not self.unfenced[words].any(), "wgmma reads what was written without a fence between the proxies"
+        self.read(words, warps)
 
     def begin(self, first, warps, mask) -> None:
         for part in range(4):
@@ -282,9 +303,6 @@ class _Watched:
         self.write(words, np.full(4, warp))
 
 
-DTYPES_OF = {"f16": "float16", "bf16": "bfloat16"}
-
-
 def _warps(mask: np.ndarray) -> np.ndarray:
     """The lanes of an instruction that whole warps run together."""
     warps = mask.reshape(-1, 32)
@@ -294,39 +312,3 @@ def _warps(mask: np.ndarray) -> np.ndarray:
 
 def _of(index, lane: int):
     return index if np.ndim(index) == 0 else index[lane]
-
-
-def _halves(register: np.ndarray, dtype) -> np.ndarray:
-    """[32] words -> [32, 2] numbers, the lower half first."""
-    return np.ascontiguousarray(register.astype(np.uint32)).view(dtype).reshape(32, 2).astype(np.float64)
-
-
-def _a_matrix(registers: list, dtype) -> np.ndarray:
-    """Of m16n8k16: register r holds row lane / 4 (+ 8 if r is odd), columns 2 (lane % 4), + 1 (+ 8 for r = 2, 3)."""
-    a = np.empty((16, 16))
-    for lane in range(32):
-        for r, register in enumerate(registers):
-            column = lane % 4 * 2 + r // 2 * 8
-            a[lane // 4 + r % 2 * 8, column : column + 2] = _halves(register, dtype)[lane]
-    return a
-
-
-def _b_matrix(registers: list, dtype) -> np.ndarray:
-    """Register r holds rows 8 r + 2 (lane % 4), + 1 of column lane / 4."""
-    b = np.empty((8 * len(registers), 8))
-    for lane in range(32):
-        for r, register in enumerate(registers):
-            row = 8 * r + lane % 4 * 2
-            b[row : row + 2, lane // 4] = _halves(register, dtype)[lane]
-    return b
-
-
-def _spread(packed: np.ndarray, metadata: np.ndarray, selector: int) -> np.ndarray:
-    """[16, 16] kept numbers -> [16, 32]: lanes 4 g + 2 selector (columns 0-15) and that + 1 (16-31), row g in the lower half, g + 8 in the upper."""
-    spread = np.zeros((16, 32))
-    for row in range(16):
-        for kept in range(16):
-            word = int(metadata[row % 8 * 4 + 2 * selector + kept // 8])
-            place = word >> (row // 8 * 16 + kept % 8 * 2) & 3
-            spread[row, kept // 2 * 4 + place] += packed[row, kept]
-    return spread

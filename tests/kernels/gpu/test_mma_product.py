@@ -9,7 +9,8 @@ import pytest
 from spcompile.formats.column_blocks import pack as pack_blocks
 from spcompile.formats.two_of_four import pack
 from spcompile.kernels.expression import operand
-from spcompile.kernels.gpu.mma_product import TILES, MmaProduct, Tile, swizzled
+from spcompile.kernels.gpu.mma_product import MmaProduct
+from spcompile.kernels.gpu.tile import HOPPER_TILES, TILES, Tile, swizzled
 from spcompile.kernels.gpu.window import Window
 from spcompile.kernels.operand import Operand
 from spcompile.patterns import parse
@@ -19,7 +20,9 @@ from tests.kernels.gpu.simulator import launch
 HALVES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 ROUNDING = {"float16": 2.0**-11, "bfloat16": 2.0**-8}  # of the result, relative
 SMALL = Tile(64, 32, (2, 2), 3)
+SMALL_HOPPER = Tile(64, 32, (4, 1), 4, warpgroups=True)
 BIAS = ("relu", ("add", operand(0), operand(1)))
+instructions = pytest.mark.parametrize("small", [SMALL, SMALL_HOPPER], ids=["mma", "wgmma"])
 kinds = pytest.mark.parametrize("two_of_four", [False, True], ids=["dense", "2:4"])
 
 
@@ -47,14 +50,15 @@ def check(found: np.ndarray, expected: np.ndarray, dtype: str) -> None:
 
 
 @kinds
+@instructions
 @pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize(("rows", "positions", "columns"), [(72, 40, 136), (17, 3, 8), (64, 32, 64), (65, 33, 200), (8, 1, 24)])
-def test_linear(two_of_four, dtype, rows, positions, columns):
+def test_linear(two_of_four, small, dtype, rows, positions, columns):
     half, rng = HALVES[dtype], np.random.default_rng(0)
     matrix, x, bias = weights(rows, columns, two_of_four, half), rng.standard_normal((positions, columns)).astype(half), rng.standard_normal(rows)
     stride = -(-columns // 64) * 32 if two_of_four else columns
     kernel = MmaProduct(
-        rows, positions, Window.linear(positions, columns, columns), stride, rows + 3, SMALL, dtype, two_of_four, epilogue=BIAS,
+        rows, positions, Window.linear(positions, columns, columns), stride, rows + 3, small, dtype, two_of_four, epilogue=BIAS,
         operands=(Operand(1, 0),), operand_dtypes=("float32",),
     )  # fmt: skip
     y = run(kernel, matrix, x, bias.astype(np.float32))
@@ -63,7 +67,7 @@ def test_linear(two_of_four, dtype, rows, positions, columns):
 
 
 @kinds
-@pytest.mark.parametrize("tile", TILES, ids=lambda tile: f"{tile.rows}x{tile.positions}")
+@pytest.mark.parametrize("tile", TILES + HOPPER_TILES, ids=lambda tile: f"{'wgmma' if tile.warpgroups else 'mma'} {tile.rows}x{tile.positions}")
 def test_every_tile(two_of_four, tile):
     rows, positions, columns, rng = tile.rows + 8, tile.positions + 1, 72, np.random.default_rng(1)
     matrix, x = weights(rows, columns, two_of_four, np.float16), rng.standard_normal((positions, columns)).astype(np.float16)
@@ -81,8 +85,9 @@ WINDOWS = {
 
 
 @kinds
+@instructions
 @pytest.mark.parametrize("name", WINDOWS)
-def test_convolutions_are_gathered_under_their_window(two_of_four, name, convolved):
+def test_convolutions_are_gathered_under_their_window(two_of_four, small, name, convolved):
     size, channels, kernel_size, strides, dilations, pads = WINDOWS[name]
     if two_of_four and channels % 4:
         pytest.skip("2:4 needs channels in fours")
@@ -97,7 +102,7 @@ def test_convolutions_are_gathered_under_their_window(two_of_four, name, convolv
     x = np.full((images, *size, pixel), np.nan, np.float16)
     x[..., :channels] = rng.standard_normal((images, *size, channels))
     stride = -(-window.columns // 64) * 32 if two_of_four else window.columns
-    kernel = MmaProduct(rows, images * out[0] * out[1], window, stride, rows, SMALL, "float16", two_of_four)
+    kernel = MmaProduct(rows, images * out[0] * out[1], window, stride, rows, small, "float16", two_of_four)
     expected = convolved(x[..., :channels].transpose(0, 3, 1, 2), matrix, kernel_size, strides, dilations, pads)
     check(run(kernel, padded, x), expected.transpose(0, 2, 3, 1).reshape(-1, rows), "float16")
 
@@ -121,30 +126,32 @@ def convolved():
     return convolved
 
 
-def test_a_batch_of_products():
+@instructions
+def test_a_batch_of_products(small):
     """As attention asks for: both sides activations, rows of one that end before their stride."""
     batch, rows, positions, columns, rng = 3, 10, 9, 12, np.random.default_rng(3)
     left, right = (np.full((batch, count, 16), np.nan, np.float16) for count in (positions, rows))
     left[..., :columns], right[..., :columns] = rng.standard_normal((batch, positions, columns)), rng.standard_normal((batch, rows, columns))
     kernel = MmaProduct(
-        rows, positions, Window.linear(positions, columns, 16), 16, rows, SMALL, "float16", batch=batch,
+        rows, positions, Window.linear(positions, columns, 16), 16, rows, small, "float16", batch=batch,
         batch_strides=(rows * 16, positions * 16, positions * rows), weight_columns=columns,
     )  # fmt: skip
     expected = np.einsum("bpk,bmk->bpm", left[..., :columns].astype(np.float64), right[..., :columns].astype(np.float64))
     check(run(kernel, right, left).reshape(batch, positions, rows), expected, "float16")
 
 
+@instructions
 @pytest.mark.parametrize("width", [16, 32, 64])
 @pytest.mark.parametrize(("rows", "positions", "columns"), [(150, 33, 200), (64, 8, 64), (40, 40, 520)])
-def test_blocks_of_columns(width, rows, positions, columns):
+def test_blocks_of_columns(small, width, rows, positions, columns):
     """Tiles that keep different numbers of blocks, among them none, rows in an order of their own, bias and residual in the caller's."""
     rng = np.random.default_rng(4)
     kept = np.kron(rng.random((-(-rows // 16), -(-columns // 16))) < 0.15, np.ones((16, 16), bool))[:rows, :columns]
     matrix = np.where(kept, rng.standard_normal((rows, columns)), 0).astype(np.float16)
     x, bias, residual = rng.standard_normal((positions, columns)).astype(np.float16), rng.standard_normal(rows), rng.standard_normal((positions, rows))
-    packed = pack_blocks(matrix, SMALL.rows, width)
+    packed = pack_blocks(matrix, small.rows, width)
     kernel = MmaProduct(
-        rows, positions, Window.linear(positions, columns, columns), 0, rows, SMALL, "float16", block_width=width, epilogue=("add", *BIAS[1:], operand(2)),
+        rows, positions, Window.linear(positions, columns, columns), 0, rows, small, "float16", block_width=width, epilogue=("add", *BIAS[1:], operand(2)),
         operands=(Operand(1, 0), Operand(1, rows)), operand_dtypes=("float32", "float32"),
     )  # fmt: skip
     y = np.full(positions * rows, np.nan, np.float16)
@@ -169,12 +176,20 @@ def test_no_two_chunks_share_a_place(chunks):
 
 
 @pytest.mark.parametrize(
-    ("left_out", "complaint"),
-    [("cta_sync", "no barrier between another warp's"), ("wait_group", "a copy is read before it was waited for")],
+    ("small", "left_out", "complaint"),
+    [
+        (SMALL, "cta_sync", "no barrier between another warp's"),
+        (SMALL, "cp_async_wait", "a copy is read before it was waited for"),
+        (SMALL_HOPPER, "cta_sync", "no barrier between another warp's"),
+        (SMALL_HOPPER, "cp_async_wait", "without a fence between the proxies"),
+        (SMALL_HOPPER, "fence_proxy", "without a fence between the proxies"),
+        (SMALL_HOPPER, "wgmma_fence", "registers are taken before wgmma.fence"),
+        (SMALL_HOPPER, "wgmma_wait", "a write under an instruction that was not waited for"),
+    ],
 )
-def test_a_missing_wait_is_seen(monkeypatch, left_out, complaint):
-    """The same kernel without its barriers, then without its waits for copies."""
-    kernel = MmaProduct(64, 32, Window.linear(32, 512, 512), 512, 64, SMALL, "float16")
+def test_a_missing_wait_is_seen(monkeypatch, small, left_out, complaint):
+    """The same kernel without its barriers, or without its waits for copies, or without what wgmma asks for."""
+    kernel = MmaProduct(64, 32, Window.linear(32, 512, 512), 512, 64, small, "float16")
     matrix, x = weights(64, 512, False, np.float16), np.ones((32, 512), np.float16)
     function = kernel.emit(1)
     nothing = simulator._Block.Evaluate

@@ -76,12 +76,13 @@ def network(build):
     return network
 
 
+@pytest.mark.parametrize("card", ["a100", "h100"])
 @pytest.mark.parametrize("dtype", LIMITS)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_equals_its_reference(network, name, dtype):
+def test_a_network_equals_its_reference(network, name, dtype, card):
     model = network(name)
     feeds = {value.name: values(*value.shape.numpy()) for value in model.graph.inputs}
-    program, _ = lower_for_gpu(model, A100, dtype)
+    program, _ = lower_for_gpu(model, load_target(card), dtype)
     found = run(program, feeds)
     for output, expected in reference(model, feeds).items():
         assert np.abs(found[output] - expected).max() <= LIMITS[dtype] * np.abs(expected).max()
