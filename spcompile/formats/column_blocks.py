@@ -41,6 +41,11 @@ class ColumnBlocks:
         """Share of the matrix that is multiplied, zeros within kept blocks included."""
         return self.values.size / (self.rows * self.columns)
 
+    def together(self, count: int) -> bool:
+        """Do `count` rows at a time lie as neighbours, or beyond the last?"""
+        runs = self.order.reshape(-1, count).astype(np.int64)
+        return bool(((runs == runs[:, :1] + np.arange(count)) & (runs[:, :1] % count == 0) | (runs == self.rows)).all())
+
 
 def pack(matrix: np.ndarray, tile_rows: int, width: int) -> ColumnBlocks:
     """matrix [rows, columns] -> ColumnBlocks of tiles of `tile_rows` rows and blocks of `width` columns."""

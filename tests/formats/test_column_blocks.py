@@ -48,6 +48,14 @@ def test_empty_rows_share_tiles():
     np.testing.assert_array_equal(unpack(packed), matrix)
 
 
+def test_bands_stay_together_and_single_empty_rows_do_not():
+    matrix = blocks(64, 256, 16, 64, 3)
+    matrix[:, 0] = 1
+    assert pack(matrix, 64, 64).together(4) and pack(matrix[:60], 64, 64).together(4)
+    matrix[5] = 0
+    assert not pack(matrix, 64, 64).together(4)
+
+
 def test_a_matrix_of_zeros_has_no_steps():
     packed = pack(np.zeros((64, 64), np.float16), 64, 64)
     assert packed.starts.tolist() == [0, 0] and not unpack(packed).any()

@@ -43,6 +43,7 @@ class MmaProduct(GpuKernel):
     operand_dtypes: tuple[str, ...] = ()
     weight_columns: int = 0  # of a row that may be read, where it is fewer than the window's
     block_width: int = 0  # of the blocks of columns that tiles of rows keep, as `formats.column_blocks` packs them; 0: every column
+    aligned: bool = False  # y and all operands begin at a multiple of four elements, four rows of a tile at a time are neighbours in y
     kept: float = 1.0  # share of the weights in these blocks; data, not code
 
     def __post_init__(self):
@@ -63,7 +64,7 @@ class MmaProduct(GpuKernel):
             self.batch,
             self.batch_strides,
         )
-        return (*shape, self.tile, self.dtype, self.two_of_four, self.epilogue, self.operands, self.operand_dtypes)
+        return (*shape, self.tile, self.dtype, self.two_of_four, self.epilogue, self.operands, self.operand_dtypes, self.aligned)
 
     @property
     def title(self) -> str:

@@ -8,7 +8,7 @@ from spcompile.kernels.gpu.kernel import WARP, device_function
 from spcompile.kernels.gpu.mma_product import MmaProduct
 from spcompile.kernels.gpu.pipeline import pipelined
 from spcompile.kernels.gpu.tile import PATTERN_WORDS, WORDS, swizzled
-from spcompile.kernels.gpu.tile_output import PAD, write_tile
+from spcompile.kernels.gpu.tile_output import PAD, TileOutput
 from spcompile.kernels.gpu.window import CHUNK
 
 CHUNK_BYTES = 16
@@ -64,7 +64,7 @@ class ProductThread(ABC):
         T.evaluate(T.cuda.cta_sync())
         row_of = (lambda row: T.cast(self.order[row], "int32")) if k.block_width else None
         corner = self.first_row, self.first_position
-        write_tile(T, k, (k.tile.rows, k.tile.positions), corner, self.thread, self.shared, self.y, self.operands, self.batch, row_of)
+        TileOutput(T, k, (k.tile.rows, k.tile.positions), corner, self.thread, self.shared, self.y, self.operands, self.batch, row_of).write()
 
     def first_word(self):
         """Of the buffers, where swizzles are the instruction's own: an even start is not promised to us."""

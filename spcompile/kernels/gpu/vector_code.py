@@ -5,7 +5,7 @@ from spcompile.kernels.gpu.kernel import WARP, device_function
 from spcompile.kernels.gpu.mma_product import DTYPES
 from spcompile.kernels.gpu.pipeline import pipelined
 from spcompile.kernels.gpu.tile import WORDS
-from spcompile.kernels.gpu.tile_output import PAD, write_tile
+from spcompile.kernels.gpu.tile_output import PAD, TileOutput
 from spcompile.kernels.gpu.vector_product import POSITION_WORDS, TILE_POSITIONS, TILE_ROWS, WARPS, VectorProduct, stage_words
 from spcompile.kernels.gpu.window import CHUNK
 
@@ -48,7 +48,7 @@ class _Thread:
         self.stage_sums()
         T.evaluate(T.cuda.cta_sync())
         corner = self.first_row, self.first_position
-        write_tile(T, self.k, (TILE_ROWS, TILE_POSITIONS), corner, self.thread, self.shared, self.y, self.operands)
+        TileOutput(T, self.k, (TILE_ROWS, TILE_POSITIONS), corner, self.thread, self.shared, self.y, self.operands).write()
 
     def start(self, reach, band):
         """The first step of a band, or of what follows the last one, within a reach."""

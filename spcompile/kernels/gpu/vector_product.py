@@ -41,6 +41,7 @@ class VectorProduct(GpuKernel):
     epilogue: Expression = ACCUMULATOR
     operands: tuple[Operand, ...] = ()
     operand_dtypes: tuple[str, ...] = ()
+    aligned: bool = False  # y and all operands begin at a multiple of four elements
     kept: float = 1.0  # share of the weights that is multiplied; data, not code
 
     threads = WARPS[0] * WARPS[1] * WARP
@@ -52,7 +53,7 @@ class VectorProduct(GpuKernel):
     @property
     def code(self) -> tuple:
         shape = (self.rows, self.positions, self.columns, self.x_stride, self.y_stride, self.most_steps, self.stages)
-        return (*shape, self.dtype, self.epilogue, self.operands, self.operand_dtypes)
+        return (*shape, self.dtype, self.epilogue, self.operands, self.operand_dtypes, self.aligned)
 
     @property
     def title(self) -> str:

@@ -10,6 +10,7 @@ from spcompile.formats import column_blocks, two_of_four
 from spcompile.ir.layer import Layer
 from spcompile.kernels.gpu.mma_product import MmaProduct
 from spcompile.kernels.gpu.tile import HOPPER_TILES, TILES, Tile
+from spcompile.kernels.gpu.tile_output import QUAD
 from spcompile.kernels.gpu.vector_product import VectorProduct
 from spcompile.kernels.gpu.window import Window
 from spcompile.kernels.gpu.work import ELEMENT, Product
@@ -44,16 +45,19 @@ def _busy_s(work: Product, tile: Tile, gpu: Gpu) -> float:
     return max(-(-blocks // gpu.sms) * block_s, moved / (gpu.l2_bytes_per_cycle * gpu.clock_hz))
 
 
-def product(emitter: GpuEmitter, layer: Layer, matrix: np.ndarray, source: View, window: Window, y_stride: int, epilogue, operands, dtypes):
-    """-> (kernel, its weights): of the forms that the zeros allow, the one that `emitter.choose` takes."""
+def product(emitter: GpuEmitter, layer: Layer, matrix: np.ndarray, source: View, window: Window, y_stride: int, ending: dict):
+    """-> (kernel, its weights): of the forms that the zeros allow, the one that `emitter.choose` takes.
+
+    ending: what becomes of the sums, as fields of the kernel.
+    """
     rows, gpu = layer.rows // layer.groups, emitter.target
     taps = matrix.reshape(layer.rows, window.taps, window.channels)
     padded = np.pad(taps, ((0, 0), (0, 0), (0, window.padded_channels - window.channels))).reshape(layer.rows, window.columns)
     dense = MmaProduct(
         rows, layer.positions, window, window.columns, y_stride, TILES[0], emitter.dtype, batch=layer.groups,
-        batch_strides=(rows * window.columns, layer.in_channels, rows), epilogue=epilogue,
-        operands=tuple(replace(o, batch_stride=rows * o.row_stride) for o in operands), operand_dtypes=dtypes,
+        batch_strides=(rows * window.columns, layer.in_channels, rows), **ending,
     )  # fmt: skip
+    dense = replace(dense, operands=tuple(replace(each, batch_stride=rows * each.row_stride) for each in dense.operands))
     forms = [(dense, None)]
     if layer.groups == 1:
         forms += [*_sparse_forms(dense, matrix, padded, gpu), *vector_form(dense, matrix, source, gpu)]
@@ -90,4 +94,5 @@ def _sparse_forms(dense: MmaProduct, matrix: np.ndarray, padded: np.ndarray, gpu
         for width in BLOCK_WIDTHS:
             packed = column_blocks.pack(padded, BLOCK_TILE_ROWS, width)
             if 0 < packed.density <= MOST_KEPT:
-                yield replace(single, block_width=width, weight_stride=0, kept=packed.density), packed
+                aligned = single.aligned and packed.together(QUAD)
+                yield replace(single, block_width=width, weight_stride=0, kept=packed.density, aligned=aligned), packed

@@ -5,6 +5,7 @@ import math
 from spcompile.ir.layer import Layer
 from spcompile.kernels.expression import operand, substitute
 from spcompile.kernels.gpu.grid_window import GridWindow
+from spcompile.kernels.gpu.tile_output import QUAD
 from spcompile.kernels.gpu.vector_product import VectorProduct
 from spcompile.kernels.gpu.window import CHUNK, Window
 from spcompile.kernels.operand import Operand
@@ -48,18 +49,19 @@ def lower_linear(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
 def _layer(emitter: GpuEmitter, task: Task, layer: Layer, source: View, window: Window, out: View, y_stride: int, bias) -> None:
     """y_stride: from position to position of the result."""
     epilogue, operands, views = epilogue_of(emitter, task, out, bias)
-    dtypes = tuple(emitter.dtype_of(view) for view in views)
+    ending = {"epilogue": epilogue, "operands": operands, "operand_dtypes": tuple(emitter.dtype_of(view) for view in views)}
     pointers = tuple(pointer(view) for view in views)
     matrix = matrix_of(task.node, layer)
     small_groups = layer.groups > 1 and (layer.in_channels % CHUNK or (layer.rows // layer.groups) % CHUNK)
     if layer.depthwise or small_groups:
         kernel = GridWindow(
-            "dot", layer.rows, layer.rows // layer.groups, layer.positions, window, y_stride, emitter.dtype, epilogue=epilogue, operands=operands,
-            operand_dtypes=dtypes,
+            "dot", layer.rows, layer.rows // layer.groups, layer.positions, window, y_stride, emitter.dtype, **ending
         )  # fmt: skip
         weights = (Argument(emitter.stored(emitter.halves(matrix))),)
     else:
-        kernel, weights = product(emitter, layer, matrix, source, window, y_stride, epilogue, operands, dtypes)
+        kernel, weights = product(
+            emitter, layer, matrix, source, window, y_stride, ending | {"aligned": all(view.offset % QUAD == 0 for view in (out, *views))}
+        )
     if isinstance(kernel, VectorProduct):
         source = positions_adjacent(emitter, kernel, source)
     emitter.layers[layer.name] = (kernel,)

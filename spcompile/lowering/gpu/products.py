@@ -29,7 +29,7 @@ def lower_matmul(emitter: GpuEmitter, task: Task) -> None:
     kernel = MmaProduct(
         rows, positions, window, right.strides[1], rows, best_tile(Product(rows, positions, columns, batch=count), emitter.target), emitter.dtype, batch=count,
         batch_strides=(right.strides[0], left.strides[0], positions * rows), epilogue=task.expression, operands=operands,
-        operand_dtypes=tuple(emitter.dtype_of(view) for view in views), weight_columns=columns,
+        operand_dtypes=tuple(emitter.dtype_of(view) for view in views), weight_columns=columns, aligned=True,
     )  # fmt: skip
     emitter.call(kernel, pointer(right), pointer(left), pointer(out), *(pointer(view) for view in views))
     emitter.views[task.output] = out

@@ -31,7 +31,7 @@ def vector_form(dense: MmaProduct, matrix: np.ndarray, source: View, gpu: Gpu) -
         yield (
             VectorProduct(
                 dense.rows, dense.positions, matrix.shape[1], stride, dense.y_stride, packed.most_steps, stages, dense.dtype, dense.epilogue, dense.operands,
-                dense.operand_dtypes, packed.density,
+                dense.operand_dtypes, dense.aligned, packed.density,
             ),
             packed,
         )  # fmt: skip

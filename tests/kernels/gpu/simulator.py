@@ -142,6 +142,10 @@ class _Block:
             while len(self.groups) > int(operands[0].value):
                 for copy in self.groups.pop(0):
                     self.land(*copy)
+        elif name == "ld_vec":
+            self.load_vector(operands[:-1], self.value(operands[-1]), mask)
+        elif name == "st_vec":
+            self.store_vector(self.value(operands[0]), [self.value(part) for part in operands[1:]], mask)
         elif name == "fence_proxy":
             assert tokens[:2] == ["proxy", "async"] and mask.all(), tokens
             self.shared.fence()
@@ -163,6 +167,19 @@ class _Block:
             first = int(_of(into.index, lane))
             self.shared.land(first, lane // 32)
             into.memory[first : first + 4] = chunk.view(np.uint32)
+
+    def load_vector(self, registers, address, mask) -> None:
+        index = _aligned(address, len(registers), mask)
+        for part, register in enumerate(registers):
+            if self.shared and address.memory is self.shared.memory:
+                self.shared.read((index + part)[mask], np.flatnonzero(mask) // 32)
+            kind = np.uint16 if address.memory.dtype.itemsize == 2 else np.uint32
+            self.put(register, address.memory[np.where(mask, index + part, 0)].view(kind), mask)
+
+    def store_vector(self, address, values, mask) -> None:
+        index = _aligned(address, len(values), mask)
+        for part, value in enumerate(values):
+            address.memory[(index + part)[mask]] = np.broadcast_to(value, mask.shape)[mask].view(address.memory.dtype)
 
     def ldmatrix(self, registers, address, transposed: bool, mask) -> None:
         """.m8n8.x4.b16: lanes 8 i .. 8 i + 7 name the rows of matrix i; lane l gets elements 2 (l % 4), + 1 of row l / 4 of each, or of column l / 4."""
@@ -308,6 +325,14 @@ def _warps(mask: np.ndarray) -> np.ndarray:
     warps = mask.reshape(-1, 32)
     assert (warps.all(axis=1) | ~warps.any(axis=1)).all(), "an instruction for whole warps that some lanes of one leave out"
     return mask
+
+
+def _aligned(address, count: int, mask: np.ndarray) -> np.ndarray:
+    """Element of each thread, the first of `count`."""
+    index, size = np.broadcast_to(address.index, mask.shape), address.memory.dtype.itemsize
+    assert ((address.memory.ctypes.data + index[mask] * size) % (count * size) == 0).all(), "a vector from where it is not aligned"
+    assert index[mask].min(initial=0) >= 0 and index[mask].max(initial=0) + count <= len(address.memory), "a vector lies outside its memory"
+    return index
 
 
 def _of(index, lane: int):
