@@ -30,7 +30,7 @@ NO_CALIBRATION = "no calibration data were given: weights were chosen by magnitu
 
 def target_facts(asked: str, target: Device) -> TargetFacts:
     alias = explain_target(asked) if str(asked) in ALIASES or str(asked) == "host" else ""
-    return TargetFacts(str(asked), target.name, target.description, alias)
+    return TargetFacts(str(asked), target.family, target.name, target.description, alias)
 
 
 def model_facts(name: str, source, dense: ir.Model, pruned: ir.Model) -> ModelFacts:

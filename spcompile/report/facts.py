@@ -49,6 +49,7 @@ class TargetFacts:
     """The device. `alias` says what a word such as "arm" was taken to mean, and is empty when the user named the device itself."""
 
     asked: str
+    family: str  # cpu, gpu or fpga
     name: str
     description: str
     alias: str = ""

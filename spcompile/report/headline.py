@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from spcompile.plan import Plan, Refusal
-from spcompile.report.facts import Accuracy, Measurement
+from spcompile.report.facts import Accuracy, Measurement, TargetFacts
 from spcompile.report.numbers import milliseconds, plural, predicted, score
 from spcompile.report.report import Report
 from spcompile.verdict import Verdict
@@ -16,7 +16,12 @@ def headline(report: Report) -> str:
     parts += [_measured(report.measured)] if isinstance(report.measured, Measurement) else []
     parts += [goal] if (goal := _goal(report)) else []
     accuracy = f"; {_accuracy(report.accuracy)}" if isinstance(report.accuracy, Accuracy) else ""
-    return f"{model.name} on {target.name}, {plural(plan.threads, 'thread')}: {', '.join(parts)}{accuracy}"
+    return f"{model.name} on {device(target, plan.threads)}: {', '.join(parts)}{accuracy}"
+
+
+def device(target: TargetFacts, threads: int) -> str:
+    """Its name, and how much of it may be used, where that is a choice."""
+    return f"{target.name}, {plural(threads, 'thread')}" if target.family == "cpu" else target.name
 
 
 def _measured(measured: Measurement) -> str:

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from spcompile.report.headline import refusal_lines
+from spcompile.report.headline import device, refusal_lines
 from spcompile.report.inspection import Inspection, LayerInspection
-from spcompile.report.numbers import column_ms, milliseconds, percent, plural, significant
+from spcompile.report.numbers import column_ms, milliseconds, percent, significant
 from spcompile.report.rows import shape
 from spcompile.report.terminal import layer_table, section
 
@@ -19,8 +19,8 @@ LEVELS = (0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)  # shares of zeros shown for
 
 def show_summary(inspection: Inspection, console: Console) -> None:
     """Per layer and pattern, the sparsity from which on it pays and what the highest level brings; then one level everywhere."""
-    target = inspection.target
-    console.print(Text(f"{inspection.model} on {target.name}, {plural(inspection.threads, 'thread')}: {milliseconds(inspection.dense_s)} dense", style="bold"))
+    where = device(inspection.target, inspection.threads)
+    console.print(Text(f"{inspection.model} on {where}: {milliseconds(inspection.dense_s)} dense", style="bold"))
     fixed = f"{milliseconds(inspection.fixed.expected_s)} of it cannot be pruned" if inspection.layers else "no layer can be pruned"
     console.print(f"{fixed}. Times are predicted; nothing is pruned.\n")
     if inspection.patterns:

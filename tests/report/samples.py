@@ -32,7 +32,7 @@ from spcompile.report import (
 from spcompile.verdict import Verdict
 
 SPEED = {"dense": 1.0, "unstructured": 0.42, "channel": 0.95, "2:4": 0.55, "1:4": 0.55, "2:8": 0.52, "4:8": 0.5}  # of the dense rate, on kept weights
-ARM = TargetFacts("arm", "raspberry-pi-4", "Raspberry Pi 4 Model B, 4 x Cortex-A72 at 1.8 GHz", "arm = raspberry-pi-4: the commonest 64-bit ARM board")
+ARM = TargetFacts("arm", "cpu", "raspberry-pi-4", "Raspberry Pi 4 Model B, 4 x Cortex-A72 at 1.8 GHz", "arm = raspberry-pi-4: the commonest 64-bit ARM board")
 HARM = {"dense": 0.0, "unstructured": 1.0, "channel": 9.0, "2:4": 1.5, "1:4": 1.9, "2:8": 1.6, "4:8": 1.2}
 
 

@@ -13,6 +13,11 @@ def test_all_of_it_in_one_line(report):
     )
 
 
+def test_threads_are_told_of_where_they_are_a_choice(report):
+    gpu = replace(report.target, family="gpu", name="a100")
+    assert headline(replace(report, target=gpu)).startswith("resnet20 on a100: 8.06 ms dense")
+
+
 def test_measured_times_stand_beside_the_predicted(samples, report):
     told = headline(replace(report, measured=samples.measurement(0.0081, 0.0052)))
     assert "measured 8.1 ms -> 5.2 ms, budget 5 ms not met" in told
