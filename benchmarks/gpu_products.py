@@ -23,7 +23,7 @@ from gpu_cases import NETWORKS, PRODUCTS, Case, cases, file_name, network, progr
 from spcompile.costs.gpu import WHOLE, predict
 from spcompile.ir.layers import find_layers, weight
 from spcompile.lowering.gpu.lower import lower_for_gpu
-from spcompile.targets import GPUS, load_target
+from spcompile.targets import load_target
 from spcompile.targets.gpu import Gpu
 
 DTYPES = {"fp16": "float16", "bf16": "bfloat16"}
@@ -174,7 +174,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, metavar="FOLDER")
     parser.add_argument("--run", type=Path, metavar="FOLDER")
-    parser.add_argument("--target", default="h200", choices=GPUS)
+    parser.add_argument("--target", default="h200", metavar="NAME|FILE.toml", help="a GPU (default h200); as --build had it")
     parser.add_argument("--dtype", default="fp16", choices=DTYPES)
     parser.add_argument("--seconds", type=float, default=400.0, help="stop after the layer that passes this")
     args = parser.parse_args()

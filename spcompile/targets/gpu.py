@@ -11,7 +11,7 @@ from spcompile.targets.device import Device
 class Gpu(Device):
     """One card. Tensor core rates are of 16-bit floats summed in fp32, a multiply-add counted as 2, zeros of 2:4 counted too."""
 
-    ALLOWED: ClassVar[dict[str, tuple[str, ...]]] = {"arch": ("sm_75", "sm_80", "sm_86", "sm_87", "sm_89", "sm_90a")}
+    ALLOWED: ClassVar[dict[str, tuple[str, ...]]] = {"arch": ("sm_75", "sm_80", "sm_86", "sm_87", "sm_89", "sm_90", "sm_90a")}
     name: str
     description: str
     family: str  # "gpu"
@@ -47,7 +47,7 @@ class Gpu(Device):
 
     @property
     def has_warpgroups(self) -> bool:
-        """Do its tensor cores take wgmma? Hopper's alone do, not those before it nor those after."""
+        """Is code made for wgmma? Hopper's tensor cores alone take it, and only under the name sm_90a; sm_90 is the same card without it."""
         return self.arch == "sm_90a"
 
     @property

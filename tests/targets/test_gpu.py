@@ -24,6 +24,13 @@ def test_numbers_are_plausible(name):
     assert gpu.memory_bytes_per_second < gpu.l2_bytes_per_cycle * gpu.clock_hz
 
 
+def test_hopper_alone_has_wgmma_and_a_file_of_ones_own_can_leave_it_out(tmp_path):
+    assert {name for name in GPUS if load_target(name).has_warpgroups} == {"h100-pcie", "h100-sxm", "h200"}
+    own = tmp_path / "own.toml"
+    own.write_text('base = "h200"\narch = "sm_90"\n')
+    assert not load_target(own).has_warpgroups and load_target(own).capability == load_target("h200").capability == 90
+
+
 @cards
 def test_sparse_tensor_cores_came_with_ampere(name):
     gpu = load_target(name)
