@@ -59,7 +59,7 @@ def predict(work: Product | Sweep, gpu: Gpu, network_bytes: float = 0.0, constan
 
 def _sweep(work: Sweep, gpu: Gpu, network_bytes: float, c: Constants) -> float:
     memory, l2 = _bytes_s(work.bytes, work.bytes, gpu, network_bytes, c)
-    return c.launch_s + _overlap(c.overlap, memory, l2, work.flop / (gpu.sms * gpu.fp32_flop_per_cycle * gpu.clock_hz))
+    return c.launch_s + overlap(c.overlap, memory, l2, work.flop / (gpu.sms * gpu.fp32_flop_per_cycle * gpu.clock_hz))
 
 
 @lru_cache(maxsize=100_000)
@@ -85,7 +85,7 @@ def _tiled(work: Product, gpu: Gpu, network_bytes: float, c: Constants, tile: tu
     memory += again / (gpu.memory_bytes_per_second * c.memory_share)
     fixed = c.launch_s + (c.split_s if split > 1 else 0.0) + (c.sparse_launch_s if work.two_of_four else 0.0)
     waiting = (c.sparse_latency_s if work.two_of_four else c.latency_s) * (max(columns, read / split) / STEP) ** 0.5
-    return fixed + waiting + _overlap(c.overlap, waves * 2 * tile[0] * tile[1] * columns / rate, l2, memory)
+    return fixed + waiting + overlap(c.overlap, waves * 2 * tile[0] * tile[1] * columns / rate, l2, memory)
 
 
 def _weights_again(work: Product, gpu: Gpu, c: Constants, high: int, wide: int) -> float:
@@ -104,6 +104,7 @@ def _misses(share: float, resident: float, thrashed: float) -> float:
     return min(1.0, max(0.0, (share - resident) / (thrashed - resident)))
 
 
-def _overlap(exponent: float, *seconds: float) -> float:
+def overlap(exponent: float, *seconds: float) -> float:
+    """How long what goes on at once takes: the longest, and more the nearer the others come to it."""
     longest = max(seconds)
     return longest * sum((part / longest) ** exponent for part in seconds) ** (1.0 / exponent) if longest else 0.0

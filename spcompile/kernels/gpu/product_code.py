@@ -55,6 +55,8 @@ class ProductThread(ABC):
         self.sums = T.alloc_buffer((self.fragments[0] * self.fragments[1] * 4,), "float32", scope="local")
         for index in range(self.fragments[0] * self.fragments[1] * 4):
             T.buffer_store(self.sums, T.float32(0), [index])
+        if k.block_width:
+            self.column = T.alloc_buffer((1,), "int32", scope="local")
         if k.two_of_four:
             self.places = T.alloc_buffer((self.fragments[0],), "uint32", scope="local")
         self.prepare()
@@ -98,6 +100,8 @@ class ProductThread(ABC):
     def fetch(self, step, stage) -> None:
         """One step's weights, inputs and metadata, 16 bytes a copy; what lies outside is filled with zeros."""
         base = self.base + stage * self.stage_words
+        if self.k.block_width:
+            self.find_column(step)
         self.copy(self.k.tile.rows, self.weight_chunks, step, self.weight_chunk, lambda *at: base + swizzled(*at, self.weight_chunks))
         self.copy(self.k.tile.positions, 8, step, self.input_chunk, lambda *at: base + self.weight_words + swizzled(*at, 8))
         if self.k.two_of_four:
@@ -129,16 +133,21 @@ class ProductThread(ABC):
         return self.batch * k.batch_strides[0] + row * k.weight_stride + column, self.weights, numbers
 
     def input_chunk(self, row, chunk, step):
-        k, T, position, column = self.k, self.T, self.first_position + row, step * COLUMNS + chunk * CHUNK
-        if k.block_width:
-            in_step = chunk * CHUNK
-            block = T.cast(self.blocks[(self.start + step) * (COLUMNS // k.block_width) + in_step // k.block_width], "int32")
-            column = T.if_then_else(step < self.kept_steps, block * k.block_width + in_step % k.block_width, k.window.columns)
+        k, T, position = self.k, self.T, self.first_position + row
+        column = self.column[0] if k.block_width else step * COLUMNS + chunk * CHUNK
         image, y, x, channel = k.window.locate(position, column)
         inside = T.And(T.And(y >= 0, y < k.window.in_size[0]), T.And(x >= 0, x < k.window.in_size[1]))
         inside = T.And(inside, T.And(position < k.positions, column < k.window.columns))
         source = self.batch * k.batch_strides[1] + k.window.element(image, y, x, channel)
         return source, self.x, T.if_then_else(inside, k.window.channels - channel, 0)
+
+    def find_column(self, step) -> None:
+        """Of the chunk of inputs that this thread copies; beyond the last where the tile keeps no block."""
+        T, width, in_step = self.T, self.k.block_width, self.thread % 8 * CHUNK
+        T.buffer_store(self.column, T.int32(self.k.window.columns), [0])
+        with T.If(step < self.kept_steps), T.Then():
+            block = T.cast(self.blocks[(self.start + step) * (COLUMNS // width) + in_step // width], "int32")
+            T.buffer_store(self.column, block * width + in_step % width, [0])
 
     def metadata_chunk(self, row, chunk, step):
         """Rows beyond the last are zeros under any metadata but zeros, which are not allowed."""

@@ -20,7 +20,7 @@ class WarpgroupThread(ProductThread):
         self.group = self.thread // (4 * WARP)
 
     def multiply(self, base) -> None:
-        """Leaves its instructions running, those of the step before done."""
+        """Leaves its instructions running, as one group."""
         T, sparse = self.T, self.k.two_of_four
         weights = self.descriptor(base + self.group * GROUP_ROWS * self.weight_chunks * WORDS, self.weight_chunks)
         inputs = self.descriptor(base + self.weight_words, 8)
@@ -28,7 +28,6 @@ class WarpgroupThread(ProductThread):
         for part in range(COLUMNS // (32 if sparse else 16)):
             self.instruction(weights + T.uint64(2 * part), inputs + T.uint64((4 if sparse else 2) * part), part)
         T.evaluate(T.ptx["wgmma.commit_group.sync.aligned"]())
-        T.evaluate(T.ptx["wgmma.wait_group.sync.aligned"](self.k.tile.running))
 
     def instruction(self, weights, inputs, part: int) -> None:
         T, kind, sums = self.T, DTYPES[self.k.dtype], [self.sums[index] for index in range(self.fragments[1] * 4)]

@@ -9,12 +9,12 @@ from spcompile.costs.gpu import WHOLE, predict
 from spcompile.formats import column_blocks, two_of_four
 from spcompile.ir.layer import Layer
 from spcompile.kernels.gpu.mma_product import MmaProduct
-from spcompile.kernels.gpu.tile import HOPPER_TILES, TILES, Tile
+from spcompile.kernels.gpu.tile import TILES
 from spcompile.kernels.gpu.tile_output import QUAD
 from spcompile.kernels.gpu.vector_product import VectorProduct
 from spcompile.kernels.gpu.window import Window
-from spcompile.kernels.gpu.work import ELEMENT, Product
 from spcompile.lowering.gpu.emitter import GpuEmitter
+from spcompile.lowering.gpu.tiles import best_tile
 from spcompile.lowering.gpu.vectors import transposing, vector_form
 from spcompile.lowering.program import Argument
 from spcompile.lowering.view import View
@@ -24,25 +24,6 @@ from spcompile.targets.gpu import Gpu
 TWO_OF_FOUR = parse("2:4")
 BLOCK_TILE_ROWS, BLOCK_WIDTHS = 64, (64, 32, 16)
 MOST_KEPT = 0.8  # share of a matrix, or of its blocks, up to which skipping blocks is looked at
-SHARED_BYTES_PER_CYCLE = 128  # of one SM: 32 banks of 4 bytes
-
-
-def best_tile(work: Product, gpu: Gpu, rows: int | None = None) -> Tile:
-    """Of those that fit shared memory, of `rows` rows if given, the one that keeps its SMs busy for the shortest time."""
-    tiles = HOPPER_TILES if gpu.has_warpgroups else TILES
-    fitting = [tile for tile in tiles if 4 * tile.words(work.two_of_four) <= gpu.shared_bytes and rows in (None, tile.rows)]
-    return min(fitting, key=lambda tile: _busy_s(work, tile, gpu))
-
-
-def _busy_s(work: Product, tile: Tile, gpu: Gpu) -> float:
-    """Waves of thread blocks, each as long as its tensor cores or its reads of shared memory; or the traffic with L2, if that takes longer."""
-    blocks = -(-work.rows // tile.rows) * -(-work.positions // tile.positions) * work.batch
-    rate = (gpu.sparse_flops if work.two_of_four else gpu.dense_flops) / gpu.sms
-    read = tile.bytes_per_column(work.two_of_four) / (SHARED_BYTES_PER_CYCLE * gpu.clock_hz)
-    columns = work.columns * work.kept
-    block_s = columns * max(2 * tile.rows * tile.positions / rate, read)
-    moved = blocks * columns * (tile.rows * work.bytes_of_weight + tile.positions * ELEMENT)
-    return max(-(-blocks // gpu.sms) * block_s, moved / (gpu.l2_bytes_per_cycle * gpu.clock_hz))
 
 
 def product(emitter: GpuEmitter, layer: Layer, matrix: np.ndarray, source: View, window: Window, y_stride: int, ending: dict):

@@ -20,6 +20,8 @@ from spcompile.lowering.tasks import Task, group, shape_of
 from spcompile.lowering.view import View, row_major
 from spcompile.targets.gpu import Gpu
 
+INDEXABLE = 2**31 - 1  # elements
+BLOCKS_YZ = 65535  # CUDA C++ Programming Guide, technical specifications per compute capability
 OPERATORS = {
     **{name: lower for name, lower in cpu.OPERATORS.items() if lower.__module__ == "spcompile.lowering.shapes"},
     **{name: lower_reduce for name in cpu.OPERATORS if name.startswith(("Reduce", "Global"))},
@@ -71,8 +73,18 @@ def _lower_task(emitter: GpuEmitter, task: Task, layers: dict) -> None:
         raise UnsupportedOperator(f"node '{node.name}' ({node.op_type}) cannot be compiled for a GPU; known are {', '.join(sorted(OPERATORS))}")
 
 
+def _check_sizes(emitter: GpuEmitter, workspace: int) -> None:
+    """Kernels count elements in 32 bits, and CUDA takes fewer thread blocks along y and z than along x."""
+    if workspace > INDEXABLE:
+        raise UnsupportedOperator(f"the activations of this network take {workspace} numbers at once; code for GPUs reaches {INDEXABLE}: use a smaller batch")
+    for step in emitter.steps:
+        if max(step.kernel.grid[1:], default=0) > BLOCKS_YZ:
+            raise UnsupportedOperator(f"node '{step.node}' takes {step.kernel.grid} thread blocks; {BLOCKS_YZ} along y and z are allowed: use a smaller batch")
+
+
 def _finish(emitter: GpuEmitter, graph: ir.Graph) -> GpuProgram:
     starts, total, _ = place(emitter.buffers, emitter.steps)
     constant_starts, constants = emitter.constant_regions()
+    _check_sizes(emitter, total)
     tensors = [tuple(Tensor(value.name, shape_of(value), DTYPES[value.dtype]) for value in side) for side in (graph.inputs, graph.outputs)]
     return GpuProgram(emitter.dtype, tuple(emitter.steps), tuple(emitter.buffers), starts | constant_starts, total, constants, *tensors)

@@ -9,7 +9,7 @@ from spcompile.kernels.gpu.work import Product
 from spcompile.kernels.operand import Operand
 from spcompile.lowering.emitter import pointer
 from spcompile.lowering.gpu.emitter import GpuEmitter
-from spcompile.lowering.gpu.forms import best_tile
+from spcompile.lowering.gpu.tiles import best_tile
 from spcompile.lowering.tasks import Task
 from spcompile.lowering.view import View
 

@@ -125,7 +125,7 @@ class _Block:
         else:
             assert name == "cuda.cta_sync" and mask.all(), name
             if self.shared:
-                self.shared.interval += 1
+                self.shared.barrier()
 
     # ---- instructions ----------------------------------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class _Block:
         elif name == "st_vec":
             self.store_vector(self.value(operands[0]), [self.value(part) for part in operands[1:]], mask)
         elif name == "fence_proxy":
-            assert tokens[:2] == ["proxy", "async"] and mask.all(), tokens
+            assert tokens[:3] == ["proxy", "async", "shared::cta"] and mask.all(), f"{tokens}: a fence of all memory waits for all of it"
             self.shared.fence()
         elif name.startswith("wgmma"):
             self.products.instruction(name, tokens, operands, mask)
@@ -254,10 +254,12 @@ class _Block:
         memory, index = self.memory[e.source], self.value(e.indices[0])
         if e.source in self.local:
             return memory[np.arange(self.threads), np.broadcast_to(index, (self.threads,))]
-        index = np.clip(index, 0, len(memory) - 1)  # threads that are masked out may look anywhere
+        index = np.broadcast_to(index, (self.threads,))
+        at = index[self.active]
+        assert at.min(initial=0) >= 0 and at.max(initial=0) < len(memory), "a load lies outside its memory"
         if self.shared and memory is self.shared.memory:
-            self.shared.read(np.broadcast_to(index, (self.threads,))[self.active], np.flatnonzero(self.active) // 32)
-        return memory[index]
+            self.shared.read(at, np.flatnonzero(self.active) // 32)
+        return memory[np.where(self.active, index, 0)]
 
     def _Call(self, e):
         name = e.op.name.removeprefix("tirx.").removeprefix("prim.")
@@ -266,7 +268,7 @@ class _Block:
         if name in ("cuda.cvta_generic_to_shared", "likely"):
             return self.value(e.args[0])
         if name == "if_then_else":
-            return np.where(*(self.value(part) for part in e.args))
+            return self.either(*e.args)
         if name == "reinterpret":
             return np.ascontiguousarray(self.value(e.args[-1])).view(numpy_dtype(e.ty.dtype))
         if name.startswith("cuda.__shfl_xor_sync"):
@@ -274,6 +276,16 @@ class _Block:
             return np.broadcast_to(mine, (self.threads,))[np.arange(self.threads) ^ int(distance)]
         with np.errstate(all="ignore"):
             return FUNCTIONS[name](*(self.value(part) for part in e.args))
+
+    def either(self, condition, first, second):
+        """Threads evaluate the side that they take alone."""
+        taken, active = np.broadcast_to(self.value(condition), (self.threads,)), self.active
+        values = []
+        for side, of in ((first, active & taken), (second, active & ~taken)):
+            self.active = of
+            values.append(self.value(side))
+        self.active = active
+        return np.where(taken, *values)
 
 
 class _Watched:
@@ -283,7 +295,8 @@ class _Watched:
         self.memory, self.interval = memory, 0
         self.written, self.writer, self.seen, self.reader = (np.full(len(memory), -1) for _ in range(4))
         self.on_its_way = np.zeros(len(memory), bool)  # a copy was asked for and not waited for
-        self.unfenced = np.ones(len(memory), bool)  # written, and the async proxy was not told
+        self.unfenced = np.ones(len(memory), bool)  # written, and the async proxy was not told before the last barrier
+        self.told = np.zeros(len(memory), bool)  # the same, but the barrier is still to come
         self.reading = np.zeros(len(memory), int)  # instructions that still read it on their own
 
     def read(self, words, warps) -> None:
@@ -296,11 +309,16 @@ class _Watched:
         assert not ((self.seen[words] == self.interval) & (self.reader[words] != warps)).any(), "no barrier between another warp's read and a write"
         assert not ((self.written[words] == self.interval) & (self.writer[words] != warps)).any(), "two warps write one word"
         assert not self.reading[words].any(), "a write under an instruction that was not waited for"
-        self.unfenced[words] = True
+        self.unfenced[words], self.told[words] = True, False
         self.writer[words], self.written[words] = warps, self.interval
 
     def fence(self) -> None:
-        self.unfenced[~self.on_its_way] = False
+        self.told |= self.unfenced & ~self.on_its_way
+
+    def barrier(self) -> None:
+        self.interval += 1
+        self.unfenced &= ~self.told
+        self.told[:] = False
 
     def read_alone(self, words, warps) -> None:
         """By an instruction that goes on by itself."""

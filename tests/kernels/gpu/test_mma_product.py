@@ -180,7 +180,7 @@ def test_no_two_chunks_share_a_place(chunks):
     [
         (SMALL, "cta_sync", "no barrier between another warp's"),
         (SMALL, "cp_async_wait", "a copy is read before it was waited for"),
-        (SMALL_HOPPER, "cta_sync", "no barrier between another warp's"),
+        (SMALL_HOPPER, "cta_sync", "without a fence between the proxies"),  # a fence counts from the next barrier on
         (SMALL_HOPPER, "cp_async_wait", "without a fence between the proxies"),
         (SMALL_HOPPER, "fence_proxy", "without a fence between the proxies"),
         (SMALL_HOPPER, "wgmma_fence", "registers are taken before wgmma.fence"),

@@ -92,7 +92,7 @@ class Products:
         """[rows, columns] that a descriptor names, columns adjacent; it is the same in every lane."""
         (descriptor,) = {int(each) for each in descriptors}
         width, mixed = SWIZZLES[descriptor >> 62]
-        assert descriptor >> 49 & 7 == 0, "patterns begin where the mode says"
+        assert descriptor & ~(0x3FFF | 1 << 16 | 0x3FFF << 32 | 3 << 62) == 0, "patterns begin where the mode says, and no other bit is set"
         start, between = (descriptor & 0x3FFF) << 4, (descriptor >> 32 & 0x3FFF) << 4
         row, byte = np.meshgrid(np.arange(rows), np.arange(0, 2 * columns, 4), indexing="ij")
         address = start + row // 8 * between + row % 8 * width + byte

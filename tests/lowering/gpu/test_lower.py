@@ -12,12 +12,10 @@ from spcompile.ir.session import run as reference
 from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.mma_product import MmaProduct
 from spcompile.kernels.gpu.vector_product import VectorProduct
-from spcompile.kernels.gpu.work import Product
-from spcompile.lowering.gpu.forms import best_tile
 from spcompile.lowering.gpu.lower import lower_for_gpu
 from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
-from spcompile.targets import GPUS, load_target
+from spcompile.targets import load_target
 from tests.lowering.gpu.run import run
 
 A100 = load_target("a100")
@@ -223,16 +221,16 @@ def test_a_card_without_sparse_tensor_cores_stays_dense(large):
     assert not any(kernel.two_of_four for kernel in kernels(pruned(large), load_target("t4")))
 
 
-def test_tiles_shrink_with_the_work():
-    assert best_tile(Product(4096, 8192, 1024), A100).positions == 128
-    assert best_tile(Product(64, 1, 1024), A100).positions == 16
-
-
-@pytest.mark.parametrize("name", GPUS)
-def test_tiles_fit_every_card(name):
-    gpu = load_target(name)
-    for two_of_four in (False, True):
-        assert 4 * best_tile(Product(4096, 8192, 1024, two_of_four), gpu).words(two_of_four) <= gpu.shared_bytes
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("g (float[1,8,16384,16384] x) => (float[1,8,1,1] y) { r = Relu(x) y = GlobalAveragePool(r) }", "numbers at once"),
+        ("g (float[70000,2,8] x, float[70000,8,2] z) => (float[70000,2,2] y) { y = MatMul(x,z) }", r"node '\w*' takes \(1, 1, 70000\) thread blocks"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(build, text, reason):
+    with pytest.raises(UnsupportedOperator, match=reason):
+        lower_for_gpu(prepare(build(text)), A100, "float16")
 
 
 def test_what_is_not_known_is_named(build):
