@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Operand:
-    """Strides in elements; 0 repeats. A bias is (1, 0), a residual (its channel stride, 1), a mask of positions (0, 1)."""
+    """Strides in elements; 0 repeats. A bias is (1, 0), a residual (its channel stride, 1), a mask of positions (0, 1).
+
+    A batch of products goes batch_stride from one to the next, or, where it has batches within it, inner_stride within each.
+    """
 
     row_stride: int
     position_stride: int
     batch_stride: int = 0
+    inner_stride: int = 0
 
     @property
     def is_tensor(self) -> bool:

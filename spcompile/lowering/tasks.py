@@ -5,7 +5,7 @@ elementwise from the start) and operands 1... = `operands`.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
@@ -46,8 +46,14 @@ def shape_of(value: ir.Value) -> tuple[int, ...]:
     return tuple(value.shape.numpy())
 
 
-def group(graph: ir.Graph) -> list[Task]:
-    """All nodes of a prepared graph as tasks, in an order in which every operand is ready."""
+Fits = Callable[[Task, ir.Value], bool]
+
+
+def group(graph: ir.Graph, fits: Fits | None = None) -> list[Task]:
+    """All nodes of a prepared graph as tasks, in an order in which every operand is ready.
+
+    fits(task, value): can the kernel of the task's anchor read the value in its epilogue? `fits_epilogue` unless given.
+    """
     order = list(graph)
     outputs = set(graph.outputs)
     done: set[ir.Node] = set()
@@ -57,7 +63,7 @@ def group(graph: ir.Graph) -> list[Task]:
         if node in done:
             continue
         task = _seed(node)
-        _grow(task, order[index + 1 :], done, ready, outputs)
+        _grow(task, order[index + 1 :], done, ready, outputs, fits or fits_epilogue)
         done.update([node, *task.absorbed])
         ready.update(value for member in [node, *task.absorbed] for value in member.outputs)
         tasks.append(task)
@@ -73,7 +79,7 @@ def _seed(node: ir.Node) -> Task:
     return task
 
 
-def _grow(task: Task, later: Iterable[ir.Node], done: set, ready: set, outputs: set) -> None:
+def _grow(task: Task, later: Iterable[ir.Node], done: set, ready: set, outputs: set, fits: Fits) -> None:
     """Absorb following elementwise nodes; keep the longest run that leaves one value alive."""
     if task.node is not None and task.node.op_type not in EPILOGUE_ANCHORS:
         return
@@ -82,7 +88,7 @@ def _grow(task: Task, later: Iterable[ir.Node], done: set, ready: set, outputs: 
     for node in later:
         if node in done or not any(value in values for value in node.inputs):
             continue
-        if not _joins(task, node, values, ready):
+        if not _joins(task, node, values, ready, fits):
             continue
         task.absorbed.append(node)
         task.expression = _bind(task, node, expression_of(node), values)
@@ -97,7 +103,7 @@ def _snapshot(task: Task):
     return task.output, task.expression, list(task.operands), list(task.absorbed)
 
 
-def _joins(task: Task, node: ir.Node, values: dict, ready: set) -> bool:
+def _joins(task: Task, node: ir.Node, values: dict, ready: set, fits: Fits) -> bool:
     expression = expression_of(node)
     if expression is None or shape_of(node.outputs[0]) != task.shape:
         return False
@@ -107,14 +113,14 @@ def _joins(task: Task, node: ir.Node, values: dict, ready: set) -> bool:
     others = [value for value in node.inputs if value is not None and value not in values]
     if task.node is None:
         return all(value in ready for value in others)
-    return all(value in ready and _fits_epilogue(value, task.shape, task.row_axis) for value in others)
+    return all(value in ready and fits(task, value) for value in others)
 
 
-def _fits_epilogue(value: ir.Value, shape: tuple[int, ...], row_axis: int) -> bool:
-    """One number, one for each row, whole tensors: what an epilogue's strides can express."""
+def fits_epilogue(task: Task, value: ir.Value) -> bool:
+    """One number, one for each row, whole tensors: what every epilogue's strides can express."""
     if scalar_of(value) is not None:
         return True
-    own = shape_of(value)
+    own, shape, row_axis = shape_of(value), task.shape, task.row_axis
     if value.dtype != ir.DataType.FLOAT:
         return False
     if own == shape:

@@ -38,6 +38,8 @@ class MmaProduct(GpuKernel):
     two_of_four: bool = False
     batch: int = 1
     batch_strides: tuple[int, int, int] = (0, 0, 0)  # weights, x, y
+    inner: int = 1  # so many of a batch follow one another at inner_strides, as the heads of each sequence do; then comes the next batch_strides
+    inner_strides: tuple[int, int, int] = (0, 0, 0)
     epilogue: Expression = ACCUMULATOR
     operands: tuple[Operand, ...] = ()
     operand_dtypes: tuple[str, ...] = ()
@@ -48,6 +50,7 @@ class MmaProduct(GpuKernel):
 
     def __post_init__(self):
         assert self.dtype in DTYPES and len(self.operands) == len(self.operand_dtypes), self
+        assert self.batch % self.inner == 0, self
         assert not ((self.two_of_four or self.block_width) and self.batch > 1), "sparse weights come one matrix a launch"
         assert self.block_width in (0, 16, 32, 64) and not (self.two_of_four and self.block_width), self
 
@@ -63,6 +66,8 @@ class MmaProduct(GpuKernel):
             self.y_stride,
             self.batch,
             self.batch_strides,
+            self.inner,
+            self.inner_strides,
         )
         return (*shape, self.tile, self.dtype, self.two_of_four, self.epilogue, self.operands, self.operand_dtypes, self.aligned)
 
@@ -72,6 +77,11 @@ class MmaProduct(GpuKernel):
         taps = "x".join(map(str, self.window.kernel))
         instruction = "wgmma" if self.tile.warpgroups else "mma"
         return f"{DTYPES[self.dtype]}_{instruction}_{kind}_{self.tile.rows}x{self.tile.positions}_m{self.rows}_p{self.positions}_k{self.window.columns}_{taps}"
+
+    @property
+    def y_strides(self) -> tuple[int, ...]:
+        """Everything but channels."""
+        return self.y_stride, self.batch_strides[2], self.inner_strides[2]
 
     @property
     def threads(self) -> int:

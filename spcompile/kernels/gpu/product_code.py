@@ -31,7 +31,7 @@ class ProductThread(ABC):
     def __init__(self, k: MmaProduct, place, thread, weights, x, y, metadata=None, starts=None, blocks=None, order=None, **operands):
         from tvm.tirx.script.builder import ir as T
 
-        self.k, self.T, self.thread, self.batch = k, T, thread, place[2]
+        self.k, self.T, self.thread, self.batch = k, T, thread, (place[2] // k.inner, place[2] % k.inner)
         self.blocks, self.order = blocks, order
         self.start, self.steps = T.int32(0), T.int32(k.steps)
         if k.block_width:
@@ -130,7 +130,7 @@ class ProductThread(ABC):
             return row * k.weight_stride + column, self.weights, T.if_then_else(row < rows, CHUNK, 0)
         column = step * COLUMNS + chunk * CHUNK
         numbers = T.if_then_else(row < k.rows, (k.weight_columns or k.window.columns) - column, 0)
-        return self.batch * k.batch_strides[0] + row * k.weight_stride + column, self.weights, numbers
+        return self.batch_element(0) + row * k.weight_stride + column, self.weights, numbers
 
     def input_chunk(self, row, chunk, step):
         k, T, position = self.k, self.T, self.first_position + row
@@ -138,8 +138,13 @@ class ProductThread(ABC):
         image, y, x, channel = k.window.locate(position, column)
         inside = T.And(T.And(y >= 0, y < k.window.in_size[0]), T.And(x >= 0, x < k.window.in_size[1]))
         inside = T.And(inside, T.And(position < k.positions, column < k.window.columns))
-        source = self.batch * k.batch_strides[1] + k.window.element(image, y, x, channel)
+        source = self.batch_element(1) + k.window.element(image, y, x, channel)
         return source, self.x, T.if_then_else(inside, k.window.channels - channel, 0)
+
+    def batch_element(self, side: int):
+        """Where this product's weights (0) or inputs (1) begin."""
+        outer, inner = self.batch
+        return outer * self.k.batch_strides[side] + inner * self.k.inner_strides[side]
 
     def find_column(self, step) -> None:
         """Of the chunk of inputs that this thread copies; beyond the last where the tile keeps no block."""

@@ -19,15 +19,15 @@ def tile_words(rows: int, positions: int) -> int:
 class TileOutput:
     """Statements of one thread that put k.epilogue of the sums where y has them.
 
-    k: with rows, positions, threads, dtype, epilogue, operands, operand_dtypes, y_stride, batch_strides and aligned: y and all operands begin at a
-    multiple of four elements. tile: rows and positions; corner: the first of each. row_of: tile row -> row of y, where rows were put in an order,
-    neighbours of four together.
+    k: with rows, positions, threads, dtype, epilogue, operands, operand_dtypes, y_strides and aligned: y and all operands begin at a multiple of four
+    elements. tile: rows and positions; corner: the first of each. batch: (which batch, which within it). row_of: tile row -> row of y, where rows were
+    put in an order, neighbours of four together.
     """
 
-    def __init__(self, T, k, tile: tuple[int, int], corner: tuple, thread, shared, y, operands: list, batch=0, row_of: Callable | None = None):
+    def __init__(self, T, k, tile: tuple[int, int], corner: tuple, thread, shared, y, operands: list, batch=(), row_of: Callable | None = None):
         self.T, self.k, self.tile, self.corner, self.thread = T, k, tile, corner, thread
         self.shared, self.y, self.operands, self.batch, self.row_of = shared, y, operands, batch, row_of or (lambda row: row)
-        self.wide = QUAD if k.aligned and not any(n % QUAD for n in (k.rows, k.y_stride, k.batch_strides[2])) else 1
+        self.wide = QUAD if k.aligned and not any(n % QUAD for n in (k.rows, *k.y_strides)) else 1
 
     def write(self) -> None:
         T, turns = self.T, self.tile[0] * self.tile[1] // (self.wide * self.k.threads)
@@ -50,7 +50,7 @@ class TileOutput:
     def load(self, at: int, word, row, position) -> None:
         self.take(self.loaded[0], at, self.shared, word, "shared", 1)
         for into, buffer, where in zip(self.loaded[1:], self.operands, self.k.operands, strict=True):
-            element = self.batch * where.batch_stride + row * where.row_stride + position * where.position_stride
+            element = self.element(row * where.row_stride, where.position_stride, where.batch_stride, where.inner_stride, position=position)
             self.take(into, at, buffer, element, "global", where.row_stride, self.even(where))
 
     def take(self, into, at: int, buffer, element, space: str, stride: int, even: bool = True) -> None:
@@ -71,15 +71,19 @@ class TileOutput:
         for part in range(self.wide):
             values = [T.cast(T.reinterpret(dtype, loaded[at + part]), "float32") for dtype, loaded in zip(dtypes, self.loaded, strict=True)]
             results.append(T.cast(evaluate(k.epilogue, values), k.dtype))
-        element = self.batch * k.batch_strides[2] + position * k.y_stride + row
+        element = self.element(row, *k.y_strides, position=position)
         if self.wide > 1:
             T.evaluate(T.ptx[f"st.global.v{self.wide}.b16"](T.address_of(self.y[element]), *(T.reinterpret("uint16", value) for value in results)))
         else:
             T.buffer_store(self.y, results[0], [element])
 
+    def element(self, row, *strides: int, position):
+        """Strides of positions, of batches and of what is within them."""
+        return row + sum((at * stride for at, stride in zip((position, *self.batch), strides, strict=False)), self.T.int32(0))
+
     def even(self, where: Operand) -> bool:
         """Does every quad of it begin at a multiple of four elements?"""
-        return where.position_stride % QUAD == 0 and where.batch_stride % QUAD == 0
+        return not any(stride % QUAD for stride in (where.position_stride, where.batch_stride, where.inner_stride))
 
     @staticmethod
     def bits(dtype: str) -> str:

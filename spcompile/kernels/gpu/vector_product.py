@@ -45,7 +45,6 @@ class VectorProduct(GpuKernel):
     kept: float = 1.0  # share of the weights that is multiplied; data, not code
 
     threads = WARPS[0] * WARPS[1] * WARP
-    batch_strides = (0, 0, 0)
 
     def __post_init__(self):
         assert self.dtype in DTYPES and len(self.operands) == len(self.operand_dtypes) and self.stages > 1 and self.x_stride % 8 == 0, self
@@ -58,6 +57,11 @@ class VectorProduct(GpuKernel):
     @property
     def title(self) -> str:
         return f"{DTYPES[self.dtype]}_mma_vectors{ROWS}_m{self.rows}_p{self.positions}_k{self.columns}"
+
+    @property
+    def y_strides(self) -> tuple[int, ...]:
+        """Everything but channels."""
+        return (self.y_stride,)
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -33,6 +33,7 @@ class GpuEmitter(Emitter):
     def __init__(self, gpu: Gpu, dtype: str, choose: Choose):
         super().__init__(gpu, 1, NoImages(), None)
         self.dtype, self.choose = dtype, choose
+        self._copies: dict[View, View] = {}  # whose layout products cannot read -> its copy, for all that read it
         self.layers: dict[str, tuple] = {}  # layer -> kernels that compute it, first the one that its pattern decides
 
     def dtype_of(self, view: View) -> str:
@@ -91,9 +92,10 @@ class GpuEmitter(Emitter):
         adjacent = view.shape[axis] == 1 or view.strides[axis] == 1
         if adjacent and self.dtype_of(view) == self.dtype and all(s > 0 and s % CHUNK == 0 for s in others) and view.offset % CHUNK == 0:
             return view
-        copy = self.image(view.shape) if len(view.shape) == 4 else self.matrix(view.shape)
-        self.elementwise(copy, [view])
-        return copy
+        if view not in self._copies:
+            self._copies[view] = self.image(view.shape) if len(view.shape) == 4 else self.matrix(view.shape)
+            self.elementwise(self._copies[view], [view])
+        return self._copies[view]
 
     def matrix(self, shape: tuple[int, ...]) -> View:
         """A new tensor in row-major order, its last axis padded to whole chunks."""

@@ -11,7 +11,7 @@ from spcompile.lowering.emitter import DTYPES
 from spcompile.lowering.gpu.emitter import Choose, GpuEmitter
 from spcompile.lowering.gpu.forms import fastest
 from spcompile.lowering.gpu.layers import lower_conv, lower_linear
-from spcompile.lowering.gpu.products import lower_matmul
+from spcompile.lowering.gpu.products import fits_product, lower_matmul
 from spcompile.lowering.gpu.program import GpuProgram
 from spcompile.lowering.gpu.rows import lower_gather, lower_layer_norm, lower_pool, lower_reduce, lower_softmax
 from spcompile.lowering.memory import place
@@ -47,7 +47,7 @@ def lower_for_gpu(model: ir.Model, gpu: Gpu, dtype: str, choose: Choose = fastes
         buffer = emitter.buffer("input", math.prod(shape), DTYPES[value.dtype], index)
         emitter.views[value] = View(buffer, 0, shape, row_major(shape), DTYPES[value.dtype])
     layers = {layer.name: layer for layer in find_layers(model)}
-    for task in group(graph):
+    for task in group(graph, fits_product):
         emitter.node = task.name
         _lower_task(emitter, task, layers)
     for index, value in enumerate(graph.outputs):

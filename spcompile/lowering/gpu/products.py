@@ -1,47 +1,91 @@
 """Products of two activations as one launch of a batch of tensor-core products."""
 
-import math
-from dataclasses import replace
+from collections.abc import Sequence
+
+import onnx_ir as ir
 
 from spcompile.kernels.gpu.mma_product import MmaProduct
+from spcompile.kernels.gpu.tile_output import QUAD
 from spcompile.kernels.gpu.window import CHUNK, Window
 from spcompile.kernels.gpu.work import Product
 from spcompile.kernels.operand import Operand
 from spcompile.lowering.emitter import pointer
 from spcompile.lowering.gpu.emitter import GpuEmitter
 from spcompile.lowering.gpu.tiles import best_tile
-from spcompile.lowering.tasks import Task
+from spcompile.lowering.tasks import Task, fits_epilogue, shape_of
 from spcompile.lowering.view import View
+
+LEVELS = 2  # of batches that a launch can step through: sequences and their heads
+Levels = list[tuple[int, tuple[int, ...]]]  # (extent, stride of each view), outermost first
+
+
+def fits_product(task: Task, value: ir.Value) -> bool:
+    """Beside what every epilogue takes, whatever a product of activations can step through: a mask of each sequence, say."""
+    if fits_epilogue(task, value):
+        return True
+    own, activations = shape_of(value), task.node.op_type == "MatMul" and all(given.const_value is None for given in task.node.inputs)
+    repeats = all(n in (1, wide) for n, wide in zip(reversed(own), reversed(task.shape), strict=False))
+    return activations and value.dtype == ir.DataType.FLOAT and len(own) <= len(task.shape) and repeats
 
 
 def lower_matmul(emitter: GpuEmitter, task: Task) -> None:
-    """y = a x of two activations: the columns of x are the product's rows, so x is copied with them outermost."""
+    """y = a x of two activations: the columns of x are the product's rows, so x is read, or copied, with them outermost."""
     a, x = (emitter.view(value) for value in task.node.inputs)
     batch = task.shape[:-2]
     a, x = a.broadcast((*batch, *a.shape[-2:])), x.broadcast((*batch, *x.shape[-2:]))
-    swapped = x.transpose((*range(len(batch)), len(batch) + 1, len(batch)))
-    left, right = _matrices(emitter, a), _matrices(emitter, swapped)
-    (count, positions, columns), rows = left.shape, right.shape[1]
-    out = emitter.compact(task.shape)
-    views = [emitter.copy(emitter.view(value).broadcast(task.shape), out.strides) for value in task.operands]
-    operands = tuple(Operand(1, rows, positions * rows) for _ in views)
-    window = Window.linear(positions, columns, left.strides[1])
+    left, right = (_readable(emitter, view) for view in (a, x.transpose((*range(len(batch)), len(batch) + 1, len(batch)))))
+    out = _placed(emitter, task)
+    views = [emitter.view(value).broadcast(task.shape) for value in task.operands]
+    levels = _levels([right, left, out, *views])
+    if len(levels) > LEVELS:
+        left, right, out = _copy(emitter, left), _copy(emitter, right), emitter.compact(task.shape)
+        views = [emitter.copy(view, out.strides) for view in views]
+        levels = _levels([right, left, out, *views])
+    (count, outer), (inner, within) = [(1, (0,) * (3 + len(views))), (1, (0,) * (3 + len(views))), *levels][-LEVELS:]
+    positions, columns, rows = *left.shape[-2:], right.shape[-2]
+    tile = best_tile(Product(rows, positions, columns, batch=count * inner), emitter.target)
+    operands = [Operand(view.strides[-1], view.strides[-2], *at) for view, *at in zip(views, outer[3:], within[3:], strict=True)]
     kernel = MmaProduct(
-        rows, positions, window, right.strides[1], rows, best_tile(Product(rows, positions, columns, batch=count), emitter.target), emitter.dtype, batch=count,
-        batch_strides=(right.strides[0], left.strides[0], positions * rows), epilogue=task.expression, operands=operands,
-        operand_dtypes=tuple(emitter.dtype_of(view) for view in views), weight_columns=columns, aligned=True,
+        rows, positions, Window.linear(positions, columns, left.strides[-2]), right.strides[-2], out.strides[-2], tile, emitter.dtype, batch=count * inner,
+        batch_strides=outer[:3], inner=inner, inner_strides=within[:3], epilogue=task.expression, operands=tuple(operands),
+        operand_dtypes=tuple(emitter.dtype_of(view) for view in views), weight_columns=columns, aligned=not any(v.offset % QUAD for v in (out, *views)),
     )  # fmt: skip
     emitter.call(kernel, pointer(right), pointer(left), pointer(out), *(pointer(view) for view in views))
     emitter.views[task.output] = out
 
 
-def _matrices(emitter: GpuEmitter, view: View) -> View:
-    """[..., m, k] -> [batch, m, k] with k adjacent and all else in whole chunks; a copy where the strides do not allow it."""
-    flat_shape = (math.prod(view.shape[:-2]), *view.shape[-2:])
-    even = emitter.dtype_of(view) == emitter.dtype and view.strides[-1] == 1 and view.strides[-2] % CHUNK == 0 and view.strides[-2] > 0
-    flat = view.reshape(flat_shape) if even and view.offset % CHUNK == 0 and all(s % CHUNK == 0 for s in view.strides[:-2]) else None
-    if flat is None:
-        copy = emitter.matrix(view.shape)
-        emitter.elementwise(copy, [view])
-        view, flat = copy, copy.reshape(flat_shape)
-    return replace(flat, strides=(flat.strides[0], *view.strides[-2:]))  # a reshape gives axes of extent 1 a stride of 0
+def _placed(emitter: GpuEmitter, task: Task) -> View:
+    """The result in the order that its reader wants: a transposition that keeps the last axis last costs nothing."""
+    (reader, _), *others = task.output.uses() or [(None, 0)]
+    swapped = reader is not None and not others and reader.op_type == "Transpose" and "perm" in reader.attributes
+    order = tuple(reader.attributes["perm"].as_ints()) if swapped else ()
+    if not order or order[-1] != len(order) - 1 or task.output.is_graph_output():
+        return emitter.compact(task.shape)
+    return emitter.compact(tuple(task.shape[axis] for axis in order)).transpose(tuple(order.index(axis) for axis in range(len(order))))
+
+
+def _readable(emitter: GpuEmitter, view: View) -> View:
+    """[..., m, k] with k adjacent and all else in whole chunks; a copy where it is not."""
+    steps = [stride for extent, stride in zip(view.shape[:-1], view.strides[:-1], strict=True) if extent > 1]
+    even = not any(stride % CHUNK for stride in (view.offset, *steps)) and view.strides[-1] == 1 and view.strides[-2] > 0
+    return view if even and emitter.dtype_of(view) == emitter.dtype else _copy(emitter, view)
+
+
+def _copy(emitter: GpuEmitter, view: View) -> View:
+    copy = emitter.matrix(view.shape)
+    emitter.elementwise(copy, [view])
+    return copy
+
+
+def _levels(views: Sequence[View]) -> Levels:
+    """The batch axes of views of one batch, merged where each continues the next in all of them."""
+    levels: Levels = []
+    for axis, extent in enumerate(views[0].shape[:-2]):
+        strides = tuple(view.strides[axis] for view in views)
+        if extent == 1:
+            continue
+        if levels and levels[-1][1] == tuple(stride * extent for stride in strides):
+            levels[-1] = (levels[-1][0] * extent, strides)
+        else:
+            levels.append((extent, strides))
+    return levels

@@ -9,6 +9,7 @@ from spcompile.costs.gpu import WHOLE, predict
 from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.ir.session import run as reference
+from spcompile.kernels.gpu.grid_map import GridMap
 from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.mma_product import MmaProduct
 from spcompile.kernels.gpu.vector_product import VectorProduct
@@ -52,6 +53,14 @@ NETWORKS = {
             r = Add(j,x) n = LayerNormalization<axis=-1>(r,scale,shift) h = MatMul(n,w1) hb = Add(h,b1) g1 = Tanh(hb) f = MatMul(g1,w2) y = Add(f,r) }""",
         {"wq": (24, 24), "wk": (24, 24), "wv": (24, 24), "scale": (24,), "shift": (24,), "w1": (24, 36), "b1": (36,), "w2": (36, 24)},
     ),
+    "attention": (
+        """g (float[2,5,32] x, float[2,1,1,5] mask) => (float[2,5,32] y) {
+            q = MatMul(x,wq) k = MatMul(x,wk) v = MatMul(x,wv) qr = Reshape(q,split) kr = Reshape(k,split) vr = Reshape(v,split)
+            qt = Transpose<perm=[0,2,1,3]>(qr) kt = Transpose<perm=[0,2,3,1]>(kr) vt = Transpose<perm=[0,2,1,3]>(vr)
+            a = MatMul(qt,kt) b = Add(a,mask) p = Softmax<axis=-1>(b) o = MatMul(p,vt) ot = Transpose<perm=[0,2,1,3]>(o) j = Reshape(ot,join)
+            y = MatMul(j,wo) }""",
+        {"wq": (32, 32), "wk": (32, 32), "wv": (32, 32), "wo": (32, 32)},
+    ),
     "linear layers on images": (
         """g (float[1,3,5,8] x) => (float[1,3,5,8] y) {
             a = MatMul(x,w) c = Add(a,b) d = Sigmoid(c) e = MatMul(d,w2) y = Add(e,x) }""",
@@ -62,7 +71,10 @@ NETWORKS = {
         {"w": (7, 20), "b": (7,)},
     ),
 }  # fmt: skip
-EXTRA = {"transformer": {"split": np.array([2, 5, 2, 12]), "join": np.array([2, 5, 24]), "root": np.array(3.4, np.float32)}}
+EXTRA = {
+    "attention": {"split": np.array([2, 5, 2, 16]), "join": np.array([2, 5, 32])},
+    "transformer": {"split": np.array([2, 5, 2, 12]), "join": np.array([2, 5, 24]), "root": np.array(3.4, np.float32)},
+}
 
 
 @pytest.fixture
@@ -84,6 +96,24 @@ def test_a_network_equals_its_reference(network, name, dtype, card):
     found = run(program, feeds)
     for output, expected in reference(model, feeds).items():
         assert np.abs(found[output] - expected).max() <= LIMITS[dtype] * np.abs(expected).max()
+
+
+def test_heads_are_read_and_written_where_they_lie(network):
+    """Of two sequences: inputs and output change their type, the probabilities' rows are filled up to whole chunks and v is turned; nothing else is copied."""
+    program, _ = lower_for_gpu(network("attention"), A100, "float16")
+    copies = [step.kernel.title for step in program.steps if isinstance(step.kernel, GridMap)]
+    assert len(copies) == 4, copies
+    scores, result = (step.kernel for step in program.steps if isinstance(step.kernel, MmaProduct) and step.kernel.inner == 2)
+    assert scores.operands[0].inner_stride == scores.operands[0].position_stride == 0 and result.y_strides == (32, 160, 16)
+
+
+def test_batches_of_three_axes_are_copied(build):
+    text = """g (float[2,8,3,8,4] x) => (float[2,3,4,8,8] y) {
+        t = Transpose<perm=[0,2,4,1,3]>(x) u = Transpose<perm=[0,1,2,4,3]>(t) s = Softmax<axis=-1>(u) y = MatMul(t,s) }"""
+    model, feeds = prepare(build(text)), {"x": values(2, 8, 3, 8, 4)}
+    found = run(lower_for_gpu(model, A100, "float16")[0], feeds)["y"]
+    expected = reference(model, feeds)["y"]
+    assert np.abs(found - expected).max() <= LIMITS["float16"] * np.abs(expected).max()
 
 
 def test_embeddings_are_gathered(build):
