@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.mma_product import MmaProduct
 from spcompile.kernels.gpu.tile_output import QUAD
 from spcompile.kernels.gpu.window import CHUNK, Window
@@ -33,7 +34,7 @@ def lower_matmul(emitter: GpuEmitter, task: Task) -> None:
     a, x = (emitter.view(value) for value in task.node.inputs)
     batch = task.shape[:-2]
     a, x = a.broadcast((*batch, *a.shape[-2:])), x.broadcast((*batch, *x.shape[-2:]))
-    left, right = (_readable(emitter, view) for view in (a, x.transpose((*range(len(batch)), len(batch) + 1, len(batch)))))
+    left, right = (_readable(emitter, view) for view in (a, swapped(x)))
     out = _placed(emitter, task)
     views = [emitter.view(value).broadcast(task.shape) for value in task.operands]
     levels = _levels([right, left, out, *views])
@@ -41,7 +42,7 @@ def lower_matmul(emitter: GpuEmitter, task: Task) -> None:
         left, right, out = _copy(emitter, left), _copy(emitter, right), emitter.compact(task.shape)
         views = [emitter.copy(view, out.strides) for view in views]
         levels = _levels([right, left, out, *views])
-    (count, outer), (inner, within) = [(1, (0,) * (3 + len(views))), (1, (0,) * (3 + len(views))), *levels][-LEVELS:]
+    (count, outer), (inner, within) = _two(levels, 3 + len(views))
     positions, columns, rows = *left.shape[-2:], right.shape[-2]
     tile = best_tile(Product(rows, positions, columns, batch=count * inner), emitter.target)
     operands = [Operand(view.strides[-1], view.strides[-2], *at) for view, *at in zip(views, outer[3:], within[3:], strict=True)]
@@ -72,9 +73,27 @@ def _readable(emitter: GpuEmitter, view: View) -> View:
 
 
 def _copy(emitter: GpuEmitter, view: View) -> View:
-    copy = emitter.matrix(view.shape)
-    emitter.elementwise(copy, [view])
+    copy, levels = emitter.matrix(view.shape), _levels([view])
+    turned = view.strides[-2] == 1 and len(levels) <= LEVELS and emitter.dtype_of(view) == emitter.dtype
+    if not turned:
+        emitter.elementwise(copy, [view])
+        return copy
+    (count, outer), (inner, within) = _two(levels, 1)
+    columns, rows = view.shape[-2:]
+    kernel = GridTranspose(rows, columns, view.strides[-1], copy.strides[-2], emitter.dtype, count * inner, inner, (*outer, *within))
+    emitter.call(kernel, pointer(copy), pointer(view))
     return copy
+
+
+def swapped(view: View) -> View:
+    """Its last two axes exchanged."""
+    *batch, row, column = range(len(view.shape))
+    return view.transpose((*batch, column, row))
+
+
+def _two(levels: Levels, views: int) -> Levels:
+    """Of extent 1 where there are fewer."""
+    return [*[(1, (0,) * views)] * (LEVELS - len(levels)), *levels]
 
 
 def _levels(views: Sequence[View]) -> Levels:
