@@ -19,14 +19,14 @@ class WarpgroupThread(ProductThread):
     def prepare(self) -> None:
         self.group = self.thread // (4 * WARP)
 
-    def multiply(self, base) -> None:
+    def multiply(self, weights, inputs) -> None:
         """Leaves its instructions running, as one group."""
         T, sparse = self.T, self.k.two_of_four
-        weights = self.descriptor(base + self.group * GROUP_ROWS * self.weight_chunks * WORDS, self.weight_chunks)
-        inputs = self.descriptor(base + self.weight_words, 8)
+        chunks = self.copies.weight_chunks
+        left, right = self.descriptor(weights + self.group * GROUP_ROWS * chunks * WORDS, chunks), self.descriptor(inputs, 8)
         T.evaluate(T.ptx["wgmma.fence.sync.aligned"]())
         for part in range(COLUMNS // (32 if sparse else 16)):
-            self.instruction(weights + T.uint64(2 * part), inputs + T.uint64((4 if sparse else 2) * part), part)
+            self.instruction(left + T.uint64(2 * part), right + T.uint64((4 if sparse else 2) * part), part)
         T.evaluate(T.ptx["wgmma.commit_group.sync.aligned"]())
 
     def instruction(self, weights, inputs, part: int) -> None:
