@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -10,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from random_resnet50 import random_resnet50
 from transformer import random_transformer
 
+import spcompile
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.mma_product import MmaProduct
@@ -31,6 +34,7 @@ CONVOLUTIONS = ((64, 56), (128, 28), (256, 14), (512, 7))  # 3x3: channels, size
 WIDE, WIDE_POSITIONS = 4096, (128, 512, 4096)
 FORMS = {"dense": "dense", "2:4": "sparse24"}  # what weights are pruned to -> the kernel that they must run as
 WIDE_FORMS = {**FORMS, "block64x64@0.8": "blocks64", "block32x32@0.8": "blocks32", "block16x16@0.8": "blocks16", "block8x1@0.9": "vectors8"}
+PACKAGE = Path(spcompile.__file__).parent
 PRODUCTS = (MmaProduct, VectorProduct, GridTranspose)
 NETWORKS = {"ResNet-50": random_resnet50, "transformer, 4 layers of 1024": lambda: random_transformer(layers=4)}
 
@@ -107,4 +111,10 @@ def programs(gpu: Gpu, dtype: str) -> Iterator[tuple[str, GpuProgram]]:
 
 
 def file_name(what: object, form: str, dtype: str) -> str:
-    return f"{crc32(f'{what!r} {form} {dtype}'.encode()):08x}.cubin"
+    """Another one when the code that makes kernels has changed."""
+    return f"{crc32(f'{what!r} {form} {dtype}'.encode(), _code()):08x}.cubin"
+
+
+@lru_cache
+def _code() -> int:
+    return crc32(b"".join(path.read_bytes() for folder in ("kernels", "lowering") for path in sorted((PACKAGE / folder / "gpu").glob("*.py"))))

@@ -1,10 +1,10 @@
 """Our tensor-core products on this machine's GPU beside cuBLAS or cuDNN dense and torch's 2:4 (cuSPARSELt), checked against float64 and timed in turns.
 
-python benchmarks/gpu_products.py --build build/gpu [--target h200] [--dtype fp16]     with nvcc and TVM, no GPU needed: a cubin a layer and form
+python benchmarks/gpu_products.py --build build/gpu [--target h200] [--dtype fp16]     with nvcc and TVM, no GPU needed: a cubin for each form of a layer or network
 python benchmarks/gpu_products.py --run build/gpu [--target h200] [--dtype fp16]       with a GPU, CuPy and a torch for CUDA; neither nvcc nor TVM
 
-The layers of BERT-base, ViT-B and ResNet-50 at batch 1, 8 and 32, layers 4096 wide with blocks and vectors, and whole networks. Weights in memory and
-outputs begin as NaN for the check, inputs are fresh. Each is timed as a CUDA graph of 20 calls between events, medians of 15 turns; caches are warm for
+The layers of BERT-base, ViT-B and ResNet-50 at batch 1, 8 and 32, layers 4096 wide with blocks and vectors, and whole networks. Workspace and outputs
+begin as NaN for the check, inputs are fresh. Each is timed as a CUDA graph of 20 calls between events, medians of 15 turns; caches are warm for
 all alike. Prints the card's name, us, and what the model foretold; exit code 1 when a result is wrong.
 """
 

@@ -5,7 +5,7 @@
     memory       = what L2 does not hold; 2:4 libraries walk along the rows first, so weights beyond L2 are read again for every wave
 
 The rates belong to the card (targets/devices); the constants below were fitted on published A100 times of cuBLASLt and cuSPARSELt and hold for all cards:
-what is predicted is a library's speed, which hand-written kernels approach.
+what is predicted is a good library's speed; how near our kernels come is not measured yet.
 """
 
 from dataclasses import dataclass

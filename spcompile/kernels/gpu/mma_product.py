@@ -1,4 +1,4 @@
-"""The product of a layer on tensor cores: dense (mma, wgmma) or 2:4 (mma.sp, wgmma.sp), 16-bit floats summed in fp32.
+"""The product of a layer on tensor cores: dense or in blocks of columns (mma, wgmma), or 2:4 (mma.sp, wgmma.mma_async.sp), 16-bit floats summed in fp32.
 
     y[p, m] = epilogue( sum_k weight[m, k] * x[p, k], m, p )        k = (tap, channel), x gathered under the window while it is copied
 
@@ -24,8 +24,9 @@ DTYPES = {"float16": "f16", "bfloat16": "bf16"}
 class MmaProduct(GpuKernel):
     """Pointers: weights, metadata (2:4 only) or starts, blocks and order (blocks of columns only), x, y, one per operand.
 
-    weights: dense [rows, weight_stride], 2:4 as `formats.two_of_four` packs them. y: element (p, m) at p * y_stride + m. batch: products of one
-    launch, with their strides in elements; the groups of a convolution are a batch. operands of dtype `operand_dtypes`.
+    weights: dense [rows, weight_stride], 2:4 and blocks as `formats.two_of_four` and `formats.column_blocks` pack them (weight_stride 0 for blocks).
+    y: element (p, m) at p * y_stride + m. batch: products of one launch, with their strides in elements; the groups of a convolution are a batch.
+    operands of dtype `operand_dtypes`.
     """
 
     rows: int

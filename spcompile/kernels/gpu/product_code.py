@@ -60,7 +60,7 @@ class ProductThread(ABC):
         TileOutput(T, k, (k.tile.rows, k.tile.positions), corner, self.thread, self.shared, self.y, self.operands, batch, row_of).write()
 
     def first_word(self):
-        """Of the buffers, where swizzles are the instruction's own: an even start is not promised to us."""
+        """Word of shared memory where the buffers begin: with wgmma where its swizzles do, since shared memory itself may begin anywhere."""
         T = self.T
         if not self.k.tile.warpgroups:
             return T.int32(0)

@@ -13,7 +13,7 @@ GROUP_ROWS = 64  # of a warpgroup: four warps of 16 rows that share one wgmma
 
 @dataclass(frozen=True)
 class Tile:
-    """Of one thread block, with how many warps share its rows and positions, and how many buffers it fills ahead.
+    """Of one thread block, with how many warps share its rows and positions, and how many buffers it has: all but one, with wgmma all but two, filled ahead.
 
     warpgroups: multiplied by Hopper's wgmma, which reads shared memory itself and works on while threads go ahead; else by mma, warp by warp.
     """

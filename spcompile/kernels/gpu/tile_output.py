@@ -5,7 +5,7 @@ from collections.abc import Callable
 from spcompile.kernels.expression import evaluate
 from spcompile.kernels.operand import Operand
 
-PAD = 4  # fp32 numbers behind each position in shared memory: then the lanes of a warp write to banks of their own
+PAD = 4  # fp32 numbers behind each position in shared memory: then no more than two lanes of a warp write to one bank
 QUAD = 4  # channels that are loaded and written at once
 AHEAD = 4  # turns whose loads are asked for together
 BITS = {"float32": 32, "float16": 16, "bfloat16": 16}

@@ -39,7 +39,10 @@ class WarpgroupThread(ProductThread):
             T.evaluate(instruction(*sums, weights, inputs, True, 1, 1, 0, 0))
 
     def descriptor(self, word, chunks: int):
-        """Of rows of `chunks` chunks from that word of shared memory on: address, one, bytes from pattern to pattern, each without its lowest four bits."""
+        """Of rows of `chunks` chunks from that word of shared memory on.
+
+        Address; leading offset, unused, 1; bytes from one pattern of eight rows to the next; each without its lowest four bits. Then the swizzle.
+        """
         T = self.T
         address = T.cast(T.cuda.cvta_generic_to_shared(T.address_of(self.shared[word])), "uint64")
         low = T.bitwise_or(T.shift_right(T.bitwise_and(address, T.uint64(0x3FFFF)), T.uint64(4)), T.uint64(1 << 16))

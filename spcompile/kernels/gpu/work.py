@@ -11,7 +11,7 @@ TWO_OF_FOUR = 1.125  # bytes of a weight: half of the values, and 2 bits of meta
 class Product:
     """y[positions, rows] = x[positions, columns] times weights [rows, columns], `batch` times. two_of_four, vectors: weights are stored and multiplied so.
 
-    reads: how often an input is counted among the columns: the taps of a convolution; memory holds it once.
+    reads: how often an input is counted among the columns: the taps of a convolution over the area of its stride; memory holds it once.
     """
 
     rows: int

@@ -92,7 +92,7 @@ def swapped(view: View) -> View:
 
 
 def _two(levels: Levels, views: int) -> Levels:
-    """Of extent 1 where there are fewer."""
+    """Exactly two; missing ones have extent 1."""
     return [*[(1, (0,) * views)] * (LEVELS - len(levels)), *levels]
 
 

@@ -11,7 +11,7 @@ from spcompile.targets.gpu import Gpu
 SHARED_BYTES_PER_CYCLE = 128  # of one SM: 32 banks of 4 bytes
 BLOCK_BYTES = 1024  # of shared memory that each thread block takes for itself
 STEP_CYCLES = 250  # of a step of one thread block alone, by counts of instructions: none is shorter, whatever its tile
-FILL_CYCLES, SUMS_PER_CYCLE = 1200, 13  # of a tile's beginning and of its end
+FILL_CYCLES, SUMS_PER_CYCLE = 1200, 13  # cycles of a tile's beginning; sums a cycle that its end writes
 MOST_STAGES = 8
 
 
