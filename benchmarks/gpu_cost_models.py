@@ -1,9 +1,9 @@
 """Predicted GPU products against what others measured and published: cuBLASLt dense and cuSPARSELt 2:4, fp16 and bf16.
 
 A100: ../shared/calibration/gpu_24_gemm_slidesparse.csv. The constants of costs/gpu.py were fitted (--fit) on every second row of four shape sets;
-the shapes of HELD_OUT (Qwen2.5-14B and Llama3.2-1B) took no part in the fit; the model's terms were chosen with all rows in view. H100 PCIe and RTX 4090: published/gpu_products.csv, from
-bcacdwk/vllmbench@92a8ca49 slidesparse/benchmark_kernel/kernel_speedup_results; of these rows only the 4096 and 8192 cubes were used, for the
-sustained rates in the device files.
+the shapes of HELD_OUT (Qwen2.5-14B and Llama3.2-1B) took no part in the fit; the model's terms were chosen with all rows in view. H100 PCIe and
+RTX 4090: published/gpu_products.csv, from bcacdwk/vllmbench@92a8ca49 slidesparse/benchmark_kernel/kernel_speedup_results; of these rows only the
+4096 and 8192 cubes were used, for the sustained rates in the device files.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Our tensor-core products on this machine's GPU beside cuBLAS or cuDNN dense and torch's 2:4 (cuSPARSELt), checked against float64 and timed in turns.
 
-python benchmarks/gpu_products.py --build build/gpu [--target h200] [--dtype fp16]     with nvcc and TVM, no GPU needed: a cubin for each form of a layer or network
+python benchmarks/gpu_products.py --build build/gpu [--target h200] [--dtype fp16]     nvcc and TVM, no GPU: a cubin a form of each
 python benchmarks/gpu_products.py --run build/gpu [--target h200] [--dtype fp16]       with a GPU, CuPy and a torch for CUDA; neither nvcc nor TVM
 
 The layers of BERT-base, ViT-B and ResNet-50 at batch 1, 8 and 32, layers 4096 wide with blocks and vectors, and whole networks. Workspace and outputs
