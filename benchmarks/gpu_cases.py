@@ -100,12 +100,12 @@ def network(name: str, form: str) -> ir.Model:
     return pruned(prepare(ir.from_proto(NETWORKS[name]())), form)
 
 
-def programs(gpu: Gpu, dtype: str) -> Iterator[tuple[str, GpuProgram]]:
-    """(name of a file, program) of every case and network."""
-    for case in cases():
+def programs(gpu: Gpu, dtype: str, only: str) -> Iterator[tuple[str, GpuProgram]]:
+    """(name of a file, program) of every case and network whose name has `only` in it."""
+    for case in (case for case in cases() if only in case.network):
         for form in case.forms:
             yield file_name(case, form, dtype), case.program(form, gpu, dtype)
-    for name in NETWORKS:
+    for name in (name for name in NETWORKS if only in name):
         for form in FORMS:
             yield file_name(name, form, dtype), lower_for_gpu(network(name, form), gpu, dtype, fastest)[0]
 

@@ -32,11 +32,11 @@ NETWORK_LIMITS = {"float16": 2e-2, "bfloat16": 1e-1}
 ROUNDS, CALLS = 15, 20
 
 
-def build(folder: Path, gpu: Gpu, dtype: str) -> None:
+def build(folder: Path, gpu: Gpu, dtype: str, only: str) -> None:
     from spcompile.runtime.gpu_build import compile_program
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, program in programs(gpu, dtype):
+    for name, program in programs(gpu, dtype, only):
         if not (folder / name).exists():
             (folder / name).write_bytes(compile_program(program, gpu).cubin)
 
@@ -152,7 +152,7 @@ def _in_us(times: dict[str, float]) -> str:
     return ", ".join(f"{name} {seconds * 1e6:.1f}" for name, seconds in times.items())
 
 
-def measure(folder: Path, gpu: Gpu, dtype: str, seconds: float) -> int:
+def measure(folder: Path, gpu: Gpu, dtype: str, seconds: float, only: str) -> int:
     try:
         bench = Bench(folder, gpu, dtype)
     except ImportError as error:
@@ -161,7 +161,7 @@ def measure(folder: Path, gpu: Gpu, dtype: str, seconds: float) -> int:
         sys.exit("nothing is measured: torch sees no CUDA device")
     print(f"{bench.torch.cuda.get_device_name()}, {dtype}, us of a call, medians of {ROUNDS} x {CALLS} in turns")
     ends = time.monotonic() + seconds
-    work = [(bench.network, name) for name in NETWORKS] + [(bench.layer, case) for case in cases()]
+    work = [(bench.network, name) for name in NETWORKS if only in name] + [(bench.layer, case) for case in cases() if only in case.network]
     for at, (what, of) in enumerate(work):
         print(what(of), flush=True)
         if time.monotonic() > ends:
@@ -176,12 +176,13 @@ def main() -> int:
     parser.add_argument("--run", type=Path, metavar="FOLDER")
     parser.add_argument("--target", default="h200", metavar="NAME|FILE.toml", help="a GPU (default h200); as --build had it")
     parser.add_argument("--dtype", default="fp16", choices=DTYPES)
+    parser.add_argument("--only", default="", metavar="TEXT", help="networks whose names have it in them, such as 4096")
     parser.add_argument("--seconds", type=float, default=400.0, help="stop after the layer that passes this")
     args = parser.parse_args()
     gpu, dtype = load_target(args.target), DTYPES[args.dtype]
     if args.build:
-        build(args.build, gpu, dtype)
-    return measure(args.run, gpu, dtype, args.seconds) if args.run else 0
+        build(args.build, gpu, dtype, args.only)
+    return measure(args.run, gpu, dtype, args.seconds, args.only) if args.run else 0
 
 
 if __name__ == "__main__":
