@@ -34,7 +34,7 @@ def lower_matmul(emitter: GpuEmitter, task: Task) -> None:
     a, x = (emitter.view(value) for value in task.node.inputs)
     batch = task.shape[:-2]
     a, x = a.broadcast((*batch, *a.shape[-2:])), x.broadcast((*batch, *x.shape[-2:]))
-    left, right = (_readable(emitter, view) for view in (a, swapped(x)))
+    left, right = (_readable(emitter, view) for view in (a, _swapped(x)))
     out = _placed(emitter, task)
     views = [emitter.view(value).broadcast(task.shape) for value in task.operands]
     levels = _levels([right, left, out, *views])
@@ -58,8 +58,8 @@ def lower_matmul(emitter: GpuEmitter, task: Task) -> None:
 def _placed(emitter: GpuEmitter, task: Task) -> View:
     """The result in the order that its reader wants: a transposition that keeps the last axis last costs nothing."""
     (reader, _), *others = task.output.uses() or [(None, 0)]
-    swapped = reader is not None and not others and reader.op_type == "Transpose" and "perm" in reader.attributes
-    order = tuple(reader.attributes["perm"].as_ints()) if swapped else ()
+    transposed = reader is not None and not others and reader.op_type == "Transpose" and "perm" in reader.attributes
+    order = tuple(reader.attributes["perm"].as_ints()) if transposed else ()
     if not order or order[-1] != len(order) - 1 or task.output.is_graph_output():
         return emitter.compact(task.shape)
     return emitter.compact(tuple(task.shape[axis] for axis in order)).transpose(tuple(order.index(axis) for axis in range(len(order))))
@@ -85,7 +85,7 @@ def _copy(emitter: GpuEmitter, view: View) -> View:
     return copy
 
 
-def swapped(view: View) -> View:
+def _swapped(view: View) -> View:
     """Its last two axes exchanged."""
     *batch, row, column = range(len(view.shape))
     return view.transpose((*batch, column, row))
