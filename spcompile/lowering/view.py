@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, replace
 
+from spcompile.kernels.axes import merged
+
 
 @dataclass(frozen=True)
 class View:
@@ -42,7 +44,7 @@ class View:
     def reshape(self, shape: tuple[int, ...]) -> "View | None":
         """The same elements under another shape, or None where only a copy could do it."""
         assert math.prod(shape) == math.prod(self.shape), (self.shape, shape)
-        pending = _run_on(self)
+        pending = merged(zip(self.shape, self.strides, strict=True))
         strides: list[int] = []
         for extent in reversed(shape):
             if extent == 1:
@@ -58,19 +60,6 @@ class View:
             if available > extent:
                 pending.append((available // extent, step * extent))
         return replace(self, shape=tuple(shape), strides=tuple(reversed(strides)))
-
-
-def _run_on(view: View) -> list[tuple[int, int]]:
-    """Axes of extent > 1 merged where one continues the next: [(extent, stride)], outermost first."""
-    merged: list[tuple[int, int]] = []
-    for extent, stride in zip(view.shape, view.strides, strict=True):
-        if extent == 1:
-            continue
-        if merged and merged[-1][1] == stride * extent:
-            merged[-1] = (merged[-1][0] * extent, stride)
-        else:
-            merged.append((extent, stride))
-    return merged
 
 
 def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:

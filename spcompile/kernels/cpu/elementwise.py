@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spcompile.kernels.axes import merged
 from spcompile.kernels.cpu.reach import BYTES, LINE
 from spcompile.kernels.expression import Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
@@ -31,19 +32,8 @@ class Elementwise(Kernel):
     @classmethod
     def over(cls, shape, y_strides, x_strides: Sequence[Sequence[int]], expression, lanes, x_dtypes=None) -> "Elementwise":
         """Sort axes by the output's stride, merge those that run on, drop those of extent 1."""
-        axes = sorted(
-            (axis for axis in zip(shape, y_strides, *x_strides, strict=True) if axis[0] != 1),
-            key=lambda axis: (axis[1], axis[2:]),
-            reverse=True,
-        )
-        merged: list[tuple] = []
-        for axis in axes:
-            extent = axis[0]
-            if merged and all(outer == inner * extent for outer, inner in zip(merged[-1][1:], axis[1:], strict=True)):
-                merged[-1] = (merged[-1][0] * extent, *axis[1:])
-            else:
-                merged.append(axis)
-        columns = list(zip(*merged, strict=True)) or [()] * (2 + len(x_strides))
+        axes = sorted(zip(shape, y_strides, *x_strides, strict=True), key=lambda axis: (axis[1], axis[2:]), reverse=True)
+        columns = list(zip(*merged(axes), strict=True)) or [()] * (2 + len(x_strides))
         return cls(columns[0], columns[1], tuple(columns[2:]), expression, lanes, tuple(x_dtypes or ("float32",) * len(x_strides)))
 
     @property

@@ -8,6 +8,7 @@ Lanes run over an outer axis that is contiguous in x, else over a contiguous red
 import math
 from dataclasses import dataclass
 
+from spcompile.kernels.axes import merged
 from spcompile.kernels.cpu.reach import BYTES
 from spcompile.kernels.expression import ACCUMULATOR, LOWEST, Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
@@ -31,13 +32,7 @@ class Reduce(Kernel):
     def over(cls, reduction, outer, inner, lanes, element=ACCUMULATOR, finish=ACCUMULATOR) -> "Reduce":
         """Drop axes of extent 1, order each group by x stride, merge reduced axes that run on."""
         kept = tuple(sorted((axis for axis in outer if axis[0] > 1), key=lambda axis: -axis[1]))
-        merged: list[tuple[int, int]] = []
-        for extent, stride in sorted((axis for axis in inner if axis[0] > 1), key=lambda axis: -axis[1]):
-            if merged and merged[-1][1] == stride * extent:
-                merged[-1] = (merged[-1][0] * extent, stride)
-            else:
-                merged.append((extent, stride))
-        return cls(reduction, kept, tuple(merged), lanes, element, finish)
+        return cls(reduction, kept, tuple(merged(sorted(inner, key=lambda axis: -axis[1]))), lanes, element, finish)
 
     @property
     def code(self) -> tuple:
