@@ -7,7 +7,6 @@ from spcompile.kernels.gpu.kernel import WARP, device_function
 from spcompile.kernels.gpu.mma_product import MmaProduct
 from spcompile.kernels.gpu.pipeline import pipelined
 from spcompile.kernels.gpu.product_copies import ProductCopies
-from spcompile.kernels.gpu.tile import PATTERN_WORDS
 from spcompile.kernels.gpu.tile_output import PAD, TileOutput
 
 
@@ -60,12 +59,8 @@ class ProductThread(ABC):
         TileOutput(T, k, (k.tile.rows, k.tile.positions), corner, self.thread, self.shared, self.y, self.operands, batch, row_of).write()
 
     def first_word(self):
-        """Word of shared memory where the buffers begin: with wgmma where its swizzles do, since shared memory itself may begin anywhere."""
-        T = self.T
-        if not self.k.tile.warpgroups:
-            return T.int32(0)
-        word = T.cast(T.cuda.cvta_generic_to_shared(T.address_of(self.shared[0])), "int32") // 4
-        return (PATTERN_WORDS - word % PATTERN_WORDS) % PATTERN_WORDS
+        """Word of shared memory where the buffers begin."""
+        return self.T.int32(0)
 
     def prepare(self) -> None:  # noqa: B027 - nothing to do for most
         """Before the first step."""

@@ -19,7 +19,7 @@ class ProductCopies:
         self.weights, self.x, self.metadata = weights, x, metadata
         self.blocks, self.start, self.kept_steps = blocks, start, kept_steps
         self.weight_chunks = 4 if k.two_of_four else 8
-        self.weight_words, self.input_words = k.tile.rows * self.weight_chunks * WORDS, k.tile.positions * 8 * WORDS
+        self.weight_words, self.input_words = k.tile.weight_words(k.two_of_four), k.tile.input_words
         self.stage_words = k.tile.stage_words(k.two_of_four)
 
     def into(self, shared, base) -> None:

@@ -50,11 +50,16 @@ class Tile:
         buffers = self.stages * self.stage_words(two_of_four) + (PATTERN_WORDS if self.warpgroups else 0)
         return max(buffers, tile_words(self.rows, self.positions))
 
+    def weight_words(self, two_of_four: bool) -> int:
+        return self.rows * COLUMNS // (4 if two_of_four else 2)
+
+    @property
+    def input_words(self) -> int:
+        return self.positions * COLUMNS // 2
+
     def stage_words(self, two_of_four: bool) -> int:
         """Of one buffer: weights, inputs, metadata."""
-        words = (self.rows + self.positions) * COLUMNS // 2
-        if two_of_four:
-            words += self.rows // ROWS * LANES - self.rows * COLUMNS // 4
+        words = self.weight_words(two_of_four) + self.input_words + (self.rows // ROWS * LANES if two_of_four else 0)
         return -(-words // PATTERN_WORDS) * PATTERN_WORDS if self.warpgroups else words
 
 

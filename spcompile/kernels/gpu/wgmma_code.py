@@ -8,7 +8,7 @@ from spcompile.formats.two_of_four import COLUMNS
 from spcompile.kernels.gpu.kernel import WARP
 from spcompile.kernels.gpu.mma_product import DTYPES
 from spcompile.kernels.gpu.product_code import ProductThread
-from spcompile.kernels.gpu.tile import GROUP_ROWS, WORDS
+from spcompile.kernels.gpu.tile import GROUP_ROWS, PATTERN_WORDS, WORDS
 
 SWIZZLES = {8: 1, 4: 2}  # chunks of a row -> the mode, bits 62 and 63 of a descriptor
 
@@ -16,14 +16,17 @@ SWIZZLES = {8: 1, 4: 2}  # chunks of a row -> the mode, bits 62 and 63 of a desc
 class WarpgroupThread(ProductThread):
     """Multiplies by wgmma or wgmma.sp."""
 
-    def prepare(self) -> None:
-        self.group = self.thread // (4 * WARP)
+    def first_word(self):
+        """Where a swizzle begins; shared memory itself may begin anywhere."""
+        T = self.T
+        word = T.cast(T.cuda.cvta_generic_to_shared(T.address_of(self.shared[0])), "int32") // 4
+        return (PATTERN_WORDS - word % PATTERN_WORDS) % PATTERN_WORDS
 
     def multiply(self, weights, inputs) -> None:
         """Leaves its instructions running, as one group."""
         T, sparse = self.T, self.k.two_of_four
-        chunks = self.copies.weight_chunks
-        left, right = self.descriptor(weights + self.group * GROUP_ROWS * chunks * WORDS, chunks), self.descriptor(inputs, 8)
+        group, chunks = self.thread // (4 * WARP), self.copies.weight_chunks
+        left, right = self.descriptor(weights + group * GROUP_ROWS * chunks * WORDS, chunks), self.descriptor(inputs, 8)
         T.evaluate(T.ptx["wgmma.fence.sync.aligned"]())
         for part in range(COLUMNS // (32 if sparse else 16)):
             self.instruction(left + T.uint64(2 * part), right + T.uint64((4 if sparse else 2) * part), part)

@@ -10,6 +10,7 @@ from spcompile.kernels.cpu.elementwise import Elementwise
 from spcompile.kernels.expression import ACCUMULATOR, Expression
 from spcompile.kernels.gpu.grid_map import GridMap
 from spcompile.kernels.gpu.kernel import GpuKernel
+from spcompile.kernels.gpu.tile_output import QUAD
 from spcompile.kernels.gpu.window import CHUNK
 from spcompile.lowering.emitter import Emitter, pointer
 from spcompile.lowering.program import ALIGNMENT
@@ -19,6 +20,11 @@ from spcompile.targets.gpu import Gpu
 
 Choose = Callable[[list[GpuKernel], Gpu], int]  # of kernels that compute the same layer, the first dense: the place of the one to take
 REGIONS = {"float32": "numbers", "uint16": "values", "uint32": "words"}  # dtype of a stored array -> region
+
+
+def aligned(*views: View) -> bool:
+    """Do all begin at a multiple of four elements?"""
+    return not any(view.offset % QUAD for view in views)
 
 
 class NoImages:
@@ -33,7 +39,7 @@ class GpuEmitter(Emitter):
     def __init__(self, gpu: Gpu, dtype: str, choose: Choose):
         super().__init__(gpu, 1, NoImages(), None)
         self.dtype, self.choose = dtype, choose
-        self._copies: dict[View, View] = {}  # whose layout products cannot read -> its copy, for all that read it
+        self._copies: dict[tuple[View, str], View] = {}  # whose layout products cannot read, and in which one its copy is
         self.layers: dict[str, tuple] = {}  # layer -> kernels that compute it, first the one that its pattern decides
 
     def dtype_of(self, view: View) -> str:
@@ -92,10 +98,15 @@ class GpuEmitter(Emitter):
         adjacent = view.shape[axis] == 1 or view.strides[axis] == 1
         if adjacent and self.dtype_of(view) == self.dtype and all(s > 0 and s % CHUNK == 0 for s in others) and view.offset % CHUNK == 0:
             return view
-        if view not in self._copies:
-            self._copies[view] = self.image(view.shape) if len(view.shape) == 4 else self.matrix(view.shape)
-            self.elementwise(self._copies[view], [view])
-        return self._copies[view]
+        return self.copied(view, self.image if len(view.shape) == 4 else self.matrix)
+
+    def copied(self, view: View, new: Callable[[tuple[int, ...]], View]) -> View:
+        """The same numbers in a tensor as `new` (image or matrix) makes it, one for all that read it."""
+        key = view, new.__name__
+        if key not in self._copies:
+            self._copies[key] = new(view.shape)
+            self.elementwise(self._copies[key], [view])
+        return self._copies[key]
 
     def matrix(self, shape: tuple[int, ...]) -> View:
         """A new tensor in row-major order, its last axis padded to whole chunks."""

@@ -5,13 +5,12 @@ import math
 from spcompile.ir.layer import Layer
 from spcompile.kernels.expression import operand, substitute
 from spcompile.kernels.gpu.grid_window import GridWindow
-from spcompile.kernels.gpu.tile_output import QUAD
 from spcompile.kernels.gpu.vector_product import VectorProduct
 from spcompile.kernels.gpu.window import CHUNK, Window
 from spcompile.kernels.operand import Operand
 from spcompile.lowering.emitter import pointer
 from spcompile.lowering.geometry import window_of
-from spcompile.lowering.gpu.emitter import GpuEmitter
+from spcompile.lowering.gpu.emitter import GpuEmitter, aligned
 from spcompile.lowering.gpu.forms import product
 from spcompile.lowering.gpu.vectors import positions_adjacent
 from spcompile.lowering.linear import matrix_of
@@ -37,8 +36,7 @@ def lower_linear(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
     source = emitter.chunked(view)
     flat = source.reshape((positions, layer.columns))
     if flat is None:
-        source = emitter.matrix(view.shape)
-        emitter.elementwise(source, [view])
+        source = emitter.copied(view, emitter.matrix)
         flat = source.reshape((positions, layer.columns))
     out = emitter.compact(task.shape)
     gemm_bias = task.node.op_type == "Gemm" and len(task.node.inputs) > 2
@@ -59,9 +57,7 @@ def _layer(emitter: GpuEmitter, task: Task, layer: Layer, source: View, window: 
         )  # fmt: skip
         weights = (Argument(emitter.stored(emitter.halves(matrix))),)
     else:
-        kernel, weights = product(
-            emitter, layer, matrix, source, window, y_stride, ending | {"aligned": all(view.offset % QUAD == 0 for view in (out, *views))}
-        )
+        kernel, weights = product(emitter, layer, matrix, source, window, y_stride, ending | {"aligned": aligned(out, *views)})
     if isinstance(kernel, VectorProduct):
         source = positions_adjacent(emitter, kernel, source)
     emitter.layers[layer.name] = (kernel,)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from spcompile.kernels.axes import merged
 from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.mma_product import MmaProduct
-from spcompile.kernels.gpu.tile_output import QUAD
 from spcompile.kernels.gpu.window import CHUNK, Window
 from spcompile.kernels.gpu.work import Product
 from spcompile.kernels.operand import Operand
 from spcompile.lowering.emitter import pointer
-from spcompile.lowering.gpu.emitter import GpuEmitter
+from spcompile.lowering.gpu.emitter import GpuEmitter, aligned
 from spcompile.lowering.gpu.tiles import best_tile
 from spcompile.lowering.tasks import Task, fits_epilogue, shape_of
 from spcompile.lowering.view import View
@@ -49,7 +49,7 @@ def lower_matmul(emitter: GpuEmitter, task: Task) -> None:
     kernel = MmaProduct(
         rows, positions, Window.linear(positions, columns, left.strides[-2]), right.strides[-2], out.strides[-2], tile, emitter.dtype, batch=count * inner,
         batch_strides=outer[:3], inner=inner, inner_strides=within[:3], epilogue=task.expression, operands=tuple(operands),
-        operand_dtypes=tuple(emitter.dtype_of(view) for view in views), weight_columns=columns, aligned=not any(v.offset % QUAD for v in (out, *views)),
+        operand_dtypes=tuple(emitter.dtype_of(view) for view in views), weight_columns=columns, aligned=aligned(out, *views),
     )  # fmt: skip
     emitter.call(kernel, pointer(right), pointer(left), pointer(out), *(pointer(view) for view in views))
     emitter.views[task.output] = out
@@ -73,11 +73,11 @@ def _readable(emitter: GpuEmitter, view: View) -> View:
 
 
 def _copy(emitter: GpuEmitter, view: View) -> View:
-    copy, levels = emitter.matrix(view.shape), _levels([view])
+    levels = _levels([view])
     turned = view.strides[-2] == 1 and len(levels) <= LEVELS and emitter.dtype_of(view) == emitter.dtype
     if not turned:
-        emitter.elementwise(copy, [view])
-        return copy
+        return emitter.copied(view, emitter.matrix)
+    copy = emitter.matrix(view.shape)
     (count, outer), (inner, within) = _two(levels, 1)
     columns, rows = view.shape[-2:]
     kernel = GridTranspose(rows, columns, view.strides[-1], copy.strides[-2], emitter.dtype, count * inner, inner, (*outer, *within))
@@ -98,13 +98,5 @@ def _two(levels: Levels, views: int) -> Levels:
 
 def _levels(views: Sequence[View]) -> Levels:
     """The batch axes of views of one batch, merged where each continues the next in all of them."""
-    levels: Levels = []
-    for axis, extent in enumerate(views[0].shape[:-2]):
-        strides = tuple(view.strides[axis] for view in views)
-        if extent == 1:
-            continue
-        if levels and levels[-1][1] == tuple(stride * extent for stride in strides):
-            levels[-1] = (levels[-1][0] * extent, strides)
-        else:
-            levels.append((extent, strides))
-    return levels
+    batch = range(len(views[0].shape) - 2)
+    return [(extent, tuple(strides)) for extent, *strides in merged((views[0].shape[axis], *(view.strides[axis] for view in views)) for axis in batch)]
