@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.kernels.kernel import Kernel
-from spcompile.lowering.lower import lower
+from spcompile.lowering.lower import lower, lower_together
 from spcompile.lowering.site import Product
 from spcompile.lowering.tuning_store import Entry, TuningStore, key
 from spcompile.progress import Progress
@@ -21,8 +21,10 @@ WORTH = 0.03  # of its time that a layer must gain before another kernel than th
 def tune(model: ir.Model, target: Target, threads: int, store: TuningStore, progress: Progress) -> tuple[Entry, ...]:
     """Store, for each product of the model that is not in the store yet, the contender that is fastest; -> what was added.
 
-    Contenders are timed as whole networks, the n-th of every layer together, in turns: so each meets the caches as it will find them.
+    Contenders are timed as whole networks, the n-th of every layer together, in turns: so each meets the caches as it will find them. Where inputs of a
+    batch run one after the other, that is the network of one.
     """
+    model = lower(model, target, threads, lambda layer, product, predicted: predicted).model
     offered = _offered(model, target, threads)
     known = store.variants()
     open_ = {layer: kernels for layer, (product, kernels) in offered.items() if key(product, target, threads) not in known}
@@ -44,7 +46,7 @@ def _offered(model: ir.Model, target: Target, threads: int) -> dict[str, tuple[P
         found[layer] = (product, product.contenders(target, threads))
         return predicted
 
-    lower(model, target, threads, note)
+    lower_together(model, target, threads, note)
     return found
 
 
@@ -54,7 +56,7 @@ def _times(model: ir.Model, target: Target, threads: int, offered: dict[str, lis
     with progress.stage("tune", most) as advance:
         loaded = []
         for number in range(most):
-            program = lower(model, target, threads, lambda layer, _, predicted, n=number: _nth(offered.get(layer, [predicted]), n)).program
+            program = lower_together(model, target, threads, lambda layer, _, predicted, n=number: _nth(offered.get(layer, [predicted]), n)).program
             loaded.append(ProgramOnHost(program, target, threads))
             advance()
         rounds = np.array([[_by_layer(network) for network in loaded] for _ in range(ROUNDS)])

@@ -111,7 +111,7 @@ def lower_together(model: ir.Model, target: Target, threads: int, pick: Pick) ->
         out = View(emitter.buffer("output", math.prod(shape), index=index), 0, shape, row_major(shape))
         emitter.node = value.name
         emitter.elementwise(out, [emitter.view(value)])
-    return Lowered(_finish(emitter, graph), emitter.sites)
+    return Lowered(_finish(emitter, graph), emitter.sites, model)
 
 
 def check_operators(model: ir.Model) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import onnx_ir as ir
+
 from spcompile.lowering.program import Argument, Buffer, Program, Step, Tensor
 from spcompile.lowering.site import Site
 
@@ -10,10 +12,11 @@ TIE = 1.05  # inputs apart may be predicted so much slower: the model does not s
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """A program, and for each layer the search may choose for, where it runs."""
+    """A program, and for each layer the search may choose for, where it runs. model: what its steps compute, of one input where inputs run in turns."""
 
     program: Program
     sites: dict[str, Site]
+    model: ir.Model
 
 
 def repeated(single: Lowered, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Lowered:
@@ -22,7 +25,7 @@ def repeated(single: Lowered, inputs: tuple[Tensor, ...], outputs: tuple[Tensor,
     buffers = tuple(replace(buffer, elements=count * buffer.elements) if _outside(buffer) else buffer for buffer in program.buffers)
     steps = tuple(replace(step, arguments=_moved(step, program.buffers, number)) for number in range(count) for step in program.steps)
     sites = {name: replace(site, calls=count * site.calls) for name, site in single.sites.items()}
-    return Lowered(replace(program, steps=steps, buffers=buffers, inputs=inputs, outputs=outputs), sites)
+    return Lowered(replace(program, steps=steps, buffers=buffers, inputs=inputs, outputs=outputs), sites, single.model)
 
 
 def _outside(buffer: Buffer) -> bool:

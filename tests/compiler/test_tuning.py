@@ -44,19 +44,41 @@ def network(build):
     )
 
 
+@pytest.fixture
+def batch(build):
+    """Four inputs: of two products whose weights are read once for all of them, and of a convolution that takes one after the other."""
+    rng = np.random.default_rng(0)
+    first, second, filters = (rng.standard_normal(shape).astype(np.float32) for shape in ((256, 512), (512, 128), (16, 8, 3, 3)))
+    products = build("g (float[4,256] x) => (float[4,128] y) { a = Gemm(x, u)\n b = Relu(a)\n y = Gemm(b, v) }", u=first, v=second)
+    images = build("g (float[4,8,24,24] x) => (float[4,16,22,22] y) { y = Conv(x, w) }", w=filters)
+    return {True: prepare(products), False: prepare(images)}
+
+
 def test_a_tuned_network_takes_the_stored_kernels_and_computes_the_same(network, tmp_path, monkeypatch):
+    _tuned(network, 3, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(("at_once", "layers"), [(True, 2), (False, 1)])
+def test_a_batch_is_tuned_as_it_is_compiled(batch, at_once, layers, tmp_path, monkeypatch):
+    """A kernel for all inputs at once is none for one after the other."""
+    model = batch[at_once]
+    assert (lower(model, TARGET).model is model) == at_once
+    _tuned(model, layers, tmp_path, monkeypatch)
+
+
+def _tuned(model, layers, tmp_path, monkeypatch):
     """Where a clock says that the second contender takes half the time."""
     monkeypatch.setattr(tuning, "_by_layer", _clock_of_the_second_contender())
     store = TuningStore(tmp_path / "tuning.jsonl")
-    entries = tune(network, TARGET, 1, store, Silent())
-    assert len(entries) == 3 and all(e.variant != e.predicted_variant and e.seconds == e.predicted_seconds / 2 for e in entries)
-    program = lower(network, TARGET, pick=store.pick(TARGET, 1)).program
-    products = [step.kernel for step in program.steps if step.layer and not isinstance(step.kernel, Border)]
-    assert [kernel.variant for kernel in products] == [e.variant for e in entries]
+    entries = tune(model, TARGET, 1, store, Silent())
+    assert len(entries) == layers and all(e.variant != e.predicted_variant and e.seconds == e.predicted_seconds / 2 for e in entries)
+    program = lower(model, TARGET, pick=store.pick(TARGET, 1)).program
+    products = {step.layer: step.kernel for step in program.steps if step.layer and not isinstance(step.kernel, Border)}
+    assert [kernel.variant for kernel in products.values()] == [e.variant for e in entries]
     build_library(program, TARGET, 1, tmp_path / "tuned.so")
     executor = Executor.of_program(program, tmp_path / "tuned.so")
     for feed in inputs_for(program, None, 0):
-        expected = run(network, feed)
+        expected = run(model, feed)
         for name, array in executor.run(**feed).items():
             np.testing.assert_allclose(array, expected[name], rtol=0, atol=2e-5 * np.abs(expected[name]).max())
 
