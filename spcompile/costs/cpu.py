@@ -53,7 +53,8 @@ def _cycles(work: Work, target: Target, threads: int, loop_cycles: float | None 
 def core_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:
     """Of one core doing all the work out of L1."""
     phases = _overlap(PHASES[target.out_of_order], accumulate_cycles(work, target, loop_cycles), finish_cycles(work, target))
-    return phases + work.loops * MISPREDICTED * target.mispredict_cycles + work.waits * WAITS * target.load_latency_cycles
+    mispredicted = work.loops * MISPREDICTED + work.unforeseen * target.fma_per_cycle  # the faster the pipes, the less work is left to hide it
+    return phases + mispredicted * target.mispredict_cycles + work.waits * WAITS * target.load_latency_cycles
 
 
 def accumulate_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:
@@ -69,7 +70,7 @@ def accumulate_cycles(work: Work, target: Target, loop_cycles: float | None = No
         stalled = fma + vectors + work.steps * target.load_latency_cycles if loop_cycles is None else loop_cycles
         return max(issue, fma, vectors + scalars, stalled)
     loads = vectors + scalars
-    waiting = max(0.0, 1.0 - WINDOW_SEEN * target.reorder_window * work.loops / instructions) if instructions else 0.0
+    waiting = max(0.0, 1.0 - WINDOW_SEEN * target.reorder_window * (work.loops + work.unforeseen) / instructions) if instructions else 0.0
     if loop_cycles is not None:
         return max(fma, loads, issue, loop_cycles * waiting)
     return _overlap(PIPES, fma, loads, issue, work.steps * target.fma_latency_cycles * waiting)
