@@ -19,6 +19,7 @@ PHASES = {True: 1.6, False: 1.0}  # summing up against what follows it: epilogue
 MEMORY = {True: 3.3, False: 1.0}  # core against bytes from beyond L1
 WINDOW_SEEN = 0.05  # of the reorder window that reaches into the next inner loop: a mispredicted exit ends it
 MISPREDICTED = 0.45  # of the inner loops' exits; the others are foreseen
+UNHIDDEN = 2.0  # penalties of an unforeseen exit in order; out of order work in flight hides the more of it the slower the multiply-adders are
 WAITS = 2.0  # latencies of L1 that sums left in L2 take to come back
 RESIDENT, THRASHED = 0.07, 2.7  # footprint / cache size: up to the first all hits, from the second on all misses
 OFFSET_LOAD = 0.8  # of a load slot on x86
@@ -53,7 +54,7 @@ def _cycles(work: Work, target: Target, threads: int, loop_cycles: float | None 
 def core_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:
     """Of one core doing all the work out of L1."""
     phases = _overlap(PHASES[target.out_of_order], accumulate_cycles(work, target, loop_cycles), finish_cycles(work, target))
-    mispredicted = work.loops * MISPREDICTED + work.unforeseen * target.fma_per_cycle  # the faster the pipes, the less work is left to hide it
+    mispredicted = work.loops * MISPREDICTED + work.unforeseen * (target.fma_per_cycle if target.out_of_order else UNHIDDEN)
     return phases + mispredicted * target.mispredict_cycles + work.waits * WAITS * target.load_latency_cycles
 
 

@@ -134,7 +134,8 @@ def load(folder: str | Path) -> Executor:
     folder, manifest = Path(folder), read_manifest(folder)
     target = manifest["target"]
     if target["family"] != "cpu":
-        raise ArtifactError(f"'{folder}' was compiled for {target['name']}, which runs no library of this machine; model.onnx in it runs anywhere")
+        runs = "spcompile.runtime.gpu_executor.GpuExecutor runs it on such a card" if target["family"] == "gpu" else "a simulator alone runs it"
+        raise ArtifactError(f"'{folder}' was compiled for {target['name']}, only those for CPUs are loaded: {runs}; model.onnx in it runs anywhere")
     if not (verdict := runs_here(target["triple"], target["lanes_fp32"])):
         raise ArtifactError(f"'{folder}' was compiled for {target['name']} and cannot run here: {verdict.reason}; model.onnx in it runs anywhere")
     inputs, outputs = ([Tensor(t["name"], tuple(t["shape"]), t["dtype"]) for t in manifest[key]] for key in ("inputs", "outputs"))

@@ -25,6 +25,7 @@ works = st.builds(
     crossing=counts,
     steps=counts,
     loops=counts,
+    unforeseen=counts,
     streams=st.lists(st.builds(Stream, counts, counts, st.booleans()), max_size=3).map(tuple),
     units=st.integers(1, 64),
     used_once=st.just(0.0),
@@ -87,6 +88,12 @@ def test_narrow_registers_pass_a_split_datapath_twice_as_fast():
     assert narrow == pytest.approx(wide / 2, rel=0.01)
     skylake = load_target("x86-avx512")
     assert cpu.core_cycles(Work(lanes=8, fma=1e6), skylake) == cpu.core_cycles(Work(lanes=16, fma=1e6), skylake)
+
+
+def test_exits_that_nobody_foresees_cost_what_no_work_in_flight_hides():
+    """Twice the multiply-adds a cycle leave half the work; in order there is none."""
+    penalties = {core.name: cpu.core_cycles(Work(unforeseen=1e6), core) / 1e6 / core.mispredict_cycles for core in (ZEN4, load_target("zen5"), A55)}
+    assert penalties["zen4"] == pytest.approx(penalties["zen5"] / 2) == pytest.approx(1) and penalties["cortex-a55"] == penalties["zen5"]
 
 
 def test_loads_that_cross_lines_cost_more():

@@ -46,7 +46,7 @@ def test_zeros_are_packed_and_nobody_claims_to_have_measured(made):
 
 def test_what_no_processor_runs_is_not_run(made, demo, capsys):
     assert main(["run", str(made[1])]) == 2
-    assert "which runs no library of this machine; model.onnx in it runs anywhere" in capsys.readouterr().err
+    assert "only those for CPUs are loaded: a simulator alone runs it; model.onnx in it runs anywhere" in capsys.readouterr().err
 
 
 def test_a_baseline_of_kernels_is_for_processors(made, tmp_path, capsys):

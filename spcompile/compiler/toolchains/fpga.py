@@ -49,12 +49,16 @@ class Fpga(Toolchain):
     """The array runs what it can; the rest runs on its host, at the cost that the device file states."""
 
     target: Accelerator
-    without_data = "; the ranges of whole numbers were taken from random inputs, which are nothing like real ones"
 
     def __init__(self, target: Accelerator, threads: int, dtype: str | None = None):
         if threads != 1:
             raise TargetError(f"{target.name} is one array: --threads {threads} says nothing about it, leave it out")
         super().__init__(target, threads, dtype)
+
+    @property
+    def without_data(self) -> str:
+        """bf16 has no ranges to choose."""
+        return "; the ranges of whole numbers were taken from random inputs, which are nothing like real ones" if self.target.precision == "int8" else ""
 
     @property
     def offered(self) -> tuple[Pattern, ...]:

@@ -17,6 +17,7 @@ from spcompile.ir.session import Session
 from spcompile.lowering.gpu.lower import lower_for_gpu
 from spcompile.lowering.gpu.predict import GpuPredictor, takes
 from spcompile.lowering.gpu.program import GpuProgram
+from spcompile.lowering.gpu.rounded import rounded
 from spcompile.patterns import Pattern, parse_patterns
 from spcompile.pruning import Calibration
 from spcompile.runtime import artifact
@@ -56,6 +57,9 @@ class Gpu(Toolchain):
 
     def takes(self, layer: Layer, pattern: Pattern) -> Verdict:
         return takes(layer, pattern, self.target)
+
+    def deployed(self, model: ir.Model, data: Calibration | None) -> ir.Model:
+        return rounded(model, self._half)
 
     def timer(self, model: ir.Model) -> Card:
         return Card(self.target, self._half, model)
