@@ -37,7 +37,6 @@ class Target(Device):
     line_crossing_cycles: float  # what a vector load costs more when it straddles two cache lines
     broadcasts_per_cycle: float  # scalars loaded to be spread over the lanes
     stores_per_cycle: float  # vectors, to L1
-    folds_broadcast: bool  # a scalar operand is spread over the lanes by the FMA itself (AVX-512 {1toN}, NEON by element)
     folds_loads: bool  # an FMA reads one operand from memory (x86)
     pairs_loads: bool  # one instruction loads two registers (ARM)
     issue_width: float  # instructions
