@@ -27,7 +27,7 @@ def test_totals_add_up_over_layers_and_what_is_fixed():
 
 def test_a_sum_is_as_well_founded_as_its_weakest_part():
     assert Plan("arm", 1, (entry("a"),), latency(1e-3, "measured"), None, True).latency.basis == "measured"
-    assert Plan("arm", 1, (entry("a"),), latency(1e-3, "interpolated"), None, True).latency.basis == "interpolated"
+    assert Plan("arm", 1, (entry("a"),), latency(1e-3, "analytic"), None, True).latency.basis == "analytic"
 
 
 def test_a_choice_comes_from_its_options_and_dense_is_the_first():

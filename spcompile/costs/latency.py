@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-BASES = ("measured", "machine-code", "simulated", "analytic", "interpolated")  # strongest first
+BASES = ("measured", "machine-code", "simulated", "analytic")  # strongest first
 
 
 @dataclass(frozen=True)
