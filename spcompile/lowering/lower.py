@@ -199,7 +199,7 @@ def _lower_elementwise(emitter: Emitter, task: Task) -> None:
 
 
 def _finish(emitter: Emitter, graph: ir.Graph) -> Program:
-    starts, total, alive = place(emitter.buffers, emitter.steps)
+    starts, total = place(emitter.buffers, emitter.steps)
     constant_starts, values, indices = emitter.packed_constants()
     return Program(
         tuple(emitter.steps),
@@ -210,7 +210,6 @@ def _finish(emitter: Emitter, graph: ir.Graph) -> Program:
         indices,
         tuple(_tensor(value) for value in graph.inputs),
         tuple(_tensor(value) for value in graph.outputs),
-        alive,
     )
 
 

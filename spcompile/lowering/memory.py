@@ -15,8 +15,8 @@ def lifetimes(buffers: list[Buffer], steps: list[Step]) -> dict[int, tuple[int, 
     return spans
 
 
-def place(buffers: list[Buffer], steps: list[Step]) -> tuple[dict[int, int], int, int]:
-    """-> (buffer -> start, total elements, most elements alive at one step).
+def place(buffers: list[Buffer], steps: list[Step]) -> tuple[dict[int, int], int]:
+    """-> (buffer -> start, total elements).
 
     Largest first, each at the lowest start that is free during its whole life (greedy by size, Pisarchyk and Lee, arXiv:2001.03288).
     """
@@ -32,20 +32,8 @@ def place(buffers: list[Buffer], steps: list[Step]) -> tuple[dict[int, int], int
             start = max(start, other + size)
         starts[buffer] = start
     total = max((starts[b] + _padded(buffers[b]) for b in starts), default=-OVERREAD) + OVERREAD
-    return starts, total, _most_alive(buffers, spans, len(steps))
+    return starts, total
 
 
 def _padded(buffer: Buffer) -> int:
     return -(-buffer.elements // ALIGNMENT) * ALIGNMENT
-
-
-def _most_alive(buffers: list[Buffer], spans: dict, steps: int) -> int:
-    change = [0] * (steps + 1)
-    for buffer, (begin, end) in spans.items():
-        change[begin] += buffers[buffer].elements
-        change[end + 1] -= buffers[buffer].elements
-    alive, most = 0, 0
-    for delta in change:
-        alive += delta
-        most = max(most, alive)
-    return most

@@ -59,7 +59,6 @@ class Program:
     indices: np.ndarray  # int32, all offset lists
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    live_elements: int  # lower bound of the workspace: the most that is alive at one step
 
     @property
     def bytes(self) -> int:

@@ -36,7 +36,6 @@ def call_kernels(tmp_path_factory):
             indices=np.zeros(1, np.int32),
             inputs=tuple(Tensor(f"array_{index}", array.shape, array.dtype.name) for index, array in enumerate(arrays.values())),
             outputs=(),
-            live_elements=0,
         )
         library = tmp_path_factory.mktemp("kernels") / "kernels.so"
         build_library(program, target, threads, library)

@@ -83,7 +83,7 @@ def _check_sizes(emitter: GpuEmitter, workspace: int) -> None:
 
 
 def _finish(emitter: GpuEmitter, graph: ir.Graph) -> GpuProgram:
-    starts, total, _ = place(emitter.buffers, emitter.steps)
+    starts, total = place(emitter.buffers, emitter.steps)
     constant_starts, constants = emitter.constant_regions()
     _check_sizes(emitter, total)
     tensors = [tuple(Tensor(value.name, shape_of(value), DTYPES[value.dtype]) for value in side) for side in (graph.inputs, graph.outputs)]
