@@ -26,7 +26,6 @@ JUDGING_SHARE = 0.25  # of them; errors are read on these, weights are fitted to
 ABSORBERS = 3  # layers behind a pruned one that make up for it while its sensitivity is measured; more change little
 PROBED_ERROR = 0.05  # of the layer's output: large beside rounding, small enough that errors still add up
 QUICK = Wanda(solver=LeastSquares(tolerance=1e-2))  # ranks what is pruned as the best pruner does, in a fraction of its time
-BLIND = "no calibration data: errors are the share of squared weight that is lost, every layer as sensitive as the others"
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ class ErrorModel:
 
     curves: Mapping[str, Mapping[Pattern, Curve]]  # by layer name
     sensitivities: Mapping[str, float]  # by layer name
-    notes: tuple[str, ...] = ()
 
     def error(self, layer: Layer, choice: Choice) -> float:
         """Predicted relative squared error of the network's output, >= 0; zero for dense."""
@@ -60,7 +58,8 @@ def measure_errors(
 ) -> ErrorModel:
     """Every layer, every pattern that fits it, every level, in one walk through the dense network.
 
-    model: prepared. rows: of its `influence`, measured here unless given. threads: at most, where there is no calibration data.
+    model: prepared. Without calibration data, on `threads` threads at most, an error is the share of squared weight that is lost, every layer as
+    sensitive as the others. rows: of its `influence`, measured here unless given.
     """
     with (progress or Silent()).stage("errors", len(find_layers(model))) as advance:
         if calibration is None:
@@ -80,7 +79,7 @@ def _by_weights(model: ir.Model, patterns: tuple[Pattern, ...], seed: int, threa
         for layer, by_pattern in zip(layers, pool.map(curves_of, layers, np.random.SeedSequence(seed).spawn(len(layers))), strict=True):
             found[layer.name] = by_pattern
             advance()
-    return ErrorModel(found, dict.fromkeys(found, 1.0), (BLIND,))
+    return ErrorModel(found, dict.fromkeys(found, 1.0))
 
 
 def _measured(
