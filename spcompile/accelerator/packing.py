@@ -3,7 +3,7 @@
 import numpy as np
 
 from spcompile.costs.fpga.cycles import column_steps, groups_at_once, lanes_used
-from spcompile.formats.grouped import Grouped, pack
+from spcompile.formats.grouped import Grouped, pack, place_bits
 from spcompile.targets.accelerator import Accelerator
 
 
@@ -23,13 +23,13 @@ def unpack_tile(values: np.ndarray, places: np.ndarray, of: int, slots: int, col
 
 def pack_places(places: np.ndarray, of: int) -> bytes:
     """Places of a group of `of` in as few bits as tell them, lowest first, whole bytes in the end."""
-    bits = (of - 1).bit_length()
+    bits = place_bits(of)
     return np.packbits((places.ravel()[:, None] >> np.arange(bits)) & 1, bitorder="little").tobytes() if bits else b""
 
 
 def unpack_places(image: bytes, count: int, of: int) -> np.ndarray:
     """Inverse of `pack_places` -> uint8 [count]."""
-    bits = (of - 1).bit_length()
+    bits = place_bits(of)
     if not bits:
         return np.zeros(count, np.uint8)
     single = np.unpackbits(np.frombuffer(image, np.uint8), count=count * bits, bitorder="little").reshape(count, bits)

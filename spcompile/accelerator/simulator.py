@@ -20,6 +20,7 @@ from spcompile.costs.fpga.model import host_s
 from spcompile.costs.fpga.tiling import Blocks, blocks
 from spcompile.costs.fpga.timeline import simulated
 from spcompile.costs.fpga.work import Work, span
+from spcompile.formats.grouped import place_bits
 from spcompile.targets.accelerator import Accelerator
 
 RunHost = Callable[[str, Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]  # (node's name, its inputs) -> its outputs, fp32
@@ -112,7 +113,7 @@ class Simulator:
         work, weights_at, places_at, number = step.work, step.images.weights, step.images.places, self._arithmetic.number
         if step.unit == DEPTHWISE:
             return np.frombuffer(self._weights, number, work.groups * work.columns, weights_at).reshape(work.groups, work.columns)
-        bits, parts = (work.of - 1).bit_length(), []
+        bits, parts = place_bits(work.of), []
         for _ in range(work.groups):
             tiles = []
             for tile, slots in enumerate(work.slots):

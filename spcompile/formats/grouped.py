@@ -5,6 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 
+def place_bits(of: int) -> int:
+    """That tell one place in a group of `of`."""
+    return (of - 1).bit_length()
+
+
 @dataclass(frozen=True, eq=False)
 class Grouped:
     """values [rows, groups, slots]: kept weights, ascending in place, then zeros; places [rows, groups, slots]: uint8, 0..of-1.
@@ -25,11 +30,6 @@ class Grouped:
     @property
     def slots(self) -> int:
         return self.values.shape[2]
-
-    @property
-    def place_bits(self) -> int:
-        """That tell one place."""
-        return (self.of - 1).bit_length()
 
     def unpack(self) -> np.ndarray:
         """-> the matrix [rows, columns]."""

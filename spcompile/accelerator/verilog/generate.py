@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 from spcompile.costs.fpga.cycles import groups_at_once
 from spcompile.errors import TargetError
+from spcompile.formats.grouped import place_bits
 from spcompile.targets.accelerator import Accelerator
 from spcompile.verdict import Verdict
 
@@ -45,7 +46,7 @@ def shape_of(target: Accelerator, kept: int, of: int) -> Shape:
         raise TargetError(verdict.reason)
     if kept > target.array_lanes:
         raise TargetError(f"{kept} weights of a group do not fit {target.name}'s {target.array_lanes} multipliers a row")
-    bits = (of - 1).bit_length()
+    bits = place_bits(of)
     positions = target.output_buffer_bytes // 2 // (4 * target.array_rows)
     least = max(target.array_rows, target.accumulate_cycles)
     lanes = groups_at_once(of, kept, target) * kept

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from spcompile.costs.fpga.cycles import column_steps, lanes_used
+from spcompile.formats.grouped import place_bits
 from spcompile.ir.layer import Layer
 from spcompile.targets.accelerator import Accelerator
 
@@ -53,7 +54,7 @@ class Work:
     def weight_bytes(self, tile: int, steps: int, target: Accelerator) -> int:
         """Packed values and places of so many windows of one row tile."""
         values = steps * target.array_rows * lanes_used(self.of, self.slots[tile], target)
-        return values * target.number_bytes + -(-values * (self.of - 1).bit_length() // 8)
+        return values * target.number_bytes + -(-values * place_bits(self.of) // 8)
 
     def input_bytes(self, positions: int, target: Accelerator) -> int:
         """Of the image under so many neighbouring outputs: whole rows of outputs, or a part of one."""
