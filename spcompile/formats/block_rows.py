@@ -55,16 +55,6 @@ class BlockRows:
         """Zero rows behind each group's last row."""
         return -(self.rows // self.groups) % self.block_rows
 
-    @property
-    def density(self) -> float:
-        """Share of the matrix that is stored, padding rows included."""
-        return self.values.size / (self.rows * self.matrix_columns)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the three arrays."""
-        return self.values.nbytes + self.columns.nbytes + self.starts.nbytes
-
 
 def pack(matrix: np.ndarray, mask: np.ndarray | None, block_rows: int, groups: int = 1) -> BlockRows:
     """matrix [rows, columns of one group] -> BlockRows; what the mask [rows, columns] drops must be zero already.

@@ -32,11 +32,6 @@ class TwoOfFour:
         for array in (self.values, self.metadata):
             array.setflags(write=False)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the two arrays."""
-        return self.values.nbytes + self.metadata.nbytes
-
 
 def pack(matrix: np.ndarray) -> TwoOfFour:
     """matrix [rows, columns], at most two numbers that are not zero in every four neighbouring columns -> TwoOfFour, exact."""

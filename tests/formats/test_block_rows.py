@@ -20,8 +20,6 @@ def test_blocks_of_two_rows_spelled_out():
     np.testing.assert_array_equal(packed.columns, [0, 1, 2, 0])
     np.testing.assert_array_equal(packed.starts, [0, 2, 3, 4])
     assert (packed.rows, packed.padding, packed.shared) == (5, 1, False)
-    assert packed.nbytes == 4 * (8 + 4 + 4)
-    assert packed.density == 8 / 15
 
 
 def test_the_shared_form_lists_columns_once_and_keeps_zeros():
@@ -30,7 +28,7 @@ def test_the_shared_form_lists_columns_once_and_keeps_zeros():
     np.testing.assert_array_equal(packed.values, [[1, 2], [0, 3], [4, 0], [5, 0]])
     np.testing.assert_array_equal(packed.columns, [0, 1])
     np.testing.assert_array_equal(packed.starts, [0, 2, 4])
-    assert packed.shared and packed.nbytes == 4 * (8 + 2 + 3)
+    assert packed.shared
 
 
 @given(
