@@ -66,17 +66,12 @@ class Problem:
         return replace(self, layers=layers)
 
 
-def no_zeros(layer: Layer, pattern: Pattern) -> float:
-    """The `Present` of a network that is not sparse yet."""
-    return 0.0
-
-
 def fits(layer: Layer, pattern: Pattern) -> Verdict:
     """The `Takes` of a target that has a kernel for every pattern."""
     return pattern.fits(layer)
 
 
-def candidates(layer: Layer, patterns: Sequence[Pattern], predict: Predict, error: Error, present: Present = no_zeros, takes: Takes = fits) -> Candidates:
+def candidates(layer: Layer, patterns: Sequence[Pattern], predict: Predict, error: Error, present: Present, takes: Takes) -> Candidates:
     """Options of one layer: dense, then every level of every pattern that it takes and that is faster. Errors are asked for these only."""
     timed, refusals = timed_choices(layer, patterns, predict, present, takes)
     dense_s = timed[0][1].expected_s
@@ -89,7 +84,7 @@ def candidates(layer: Layer, patterns: Sequence[Pattern], predict: Predict, erro
 
 
 def timed_choices(
-    layer: Layer, patterns: Sequence[Pattern], predict: Predict, present: Present = no_zeros, takes: Takes = fits
+    layer: Layer, patterns: Sequence[Pattern], predict: Predict, present: Present, takes: Takes
 ) -> tuple[tuple[tuple[Choice, Latency], ...], tuple[Refusal, ...]]:
     """-> every choice the layer can take with its time, slow ones too, dense first; and the patterns it cannot take."""
     verdicts = {pattern: takes(layer, pattern) for pattern in patterns if pattern != DENSE.pattern}

@@ -7,6 +7,7 @@ from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
 from spcompile.patterns import PATTERNS
 from spcompile.search import Problem, candidates
+from spcompile.search.candidates import fits
 
 
 def exact(seconds: float) -> Latency:
@@ -63,4 +64,4 @@ LAYERS = (
 @pytest.fixture(scope="session")
 def problem():
     """Five layers, one of them depthwise, and 0.1 ms that nothing can change."""
-    return Problem("a made-up device", 1, tuple(candidates(layer, PATTERNS, predict, error) for layer in LAYERS), exact(1e-4))
+    return Problem("a made-up device", 1, tuple(candidates(layer, PATTERNS, predict, error, lambda *_: 0.0, fits) for layer in LAYERS), exact(1e-4))
