@@ -4,6 +4,6 @@ from spcompile.search.candidates import Candidates, Problem, candidates, timed_c
 from spcompile.search.choose import choose
 from spcompile.search.frontier import frontier
 from spcompile.search.max_drop import Trial, fastest_within
-from spcompile.search.uniform import Uniform, choose_uniform, uniforms
+from spcompile.search.uniform import Uniform, uniforms
 
-__all__ = ["Candidates", "Problem", "Trial", "Uniform", "candidates", "choose", "choose_uniform", "fastest_within", "frontier", "timed_choices", "uniforms"]
+__all__ = ["Candidates", "Problem", "Trial", "Uniform", "candidates", "choose", "fastest_within", "frontier", "timed_choices", "uniforms"]

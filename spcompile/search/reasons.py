@@ -9,11 +9,6 @@ def fastest(layer: Candidates, chosen: Option) -> str:
     return f"{_named(chosen)}: the fastest option here, and still the budget is not met"
 
 
-def everywhere(layer: Candidates, chosen: Option) -> str:
-    """Of a uniform plan."""
-    return f"{_named(chosen)}: the same everywhere" if chosen != layer.dense else "dense: the uniform choice does not fit or is not faster here"
-
-
 def weighed(layer: Candidates, chosen: Option, price: float) -> str:
     """Of a least-error plan. price: error per second that the plan pays at its margin, 0 when the budget does not bind."""
     if chosen == layer.dense:

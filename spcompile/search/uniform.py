@@ -3,11 +3,7 @@
 from dataclasses import dataclass
 
 from spcompile.patterns import Choice
-from spcompile.plan import Plan
 from spcompile.search.candidates import DENSE, Candidates, Problem
-from spcompile.search.choose import assemble
-from spcompile.search.reasons import everywhere
-from spcompile.search.relaxation import within
 
 
 @dataclass(frozen=True)
@@ -25,14 +21,6 @@ def uniforms(problem: Problem) -> tuple[Uniform, ...]:
     patterns = dict.fromkeys(option.choice.pattern for layer in problem.layers for option in layer.options[1:])
     choices = [DENSE, *(Choice(pattern, level) for pattern in patterns for level in pattern.levels)]
     return tuple(_uniform(problem, choice) for choice in choices)
-
-
-def choose_uniform(problem: Problem, budget_s: float) -> Plan:
-    """The uniform plan of least error within the budget; the fastest one when none is."""
-    every = uniforms(problem)
-    holding = [plan for plan in every if within(plan.latency_s, budget_s)]
-    best = min(holding, key=lambda plan: (plan.error, plan.latency_s)) if holding else min(every, key=lambda plan: plan.latency_s)
-    return assemble(problem, best.picks, budget_s, everywhere)
 
 
 def _uniform(problem: Problem, choice: Choice) -> Uniform:

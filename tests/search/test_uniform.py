@@ -4,7 +4,7 @@ from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
 from spcompile.patterns import parse_choice
 from spcompile.plan import Option
-from spcompile.search import Candidates, Problem, choose_uniform, uniforms
+from spcompile.search import Candidates, Problem, uniforms
 
 
 def test_the_same_choice_wherever_it_is_on_offer_and_dense_elsewhere(problem):
@@ -35,17 +35,3 @@ def test_totals_are_those_of_the_picks(problem):
         chosen = [layer.options[pick] for layer, pick in zip(problem.layers, plan.picks, strict=True)]
         assert plan.error == pytest.approx(sum(option.error for option in chosen))
         assert plan.latency_s == pytest.approx(1e-4 + sum(option.latency.expected_s for option in chosen))
-
-
-def test_the_least_harmful_one_within_the_budget_is_chosen(problem):
-    dense_s = uniforms(problem)[0].latency_s
-    plan = choose_uniform(problem, 0.6 * dense_s)
-    holding = [each for each in uniforms(problem) if each.latency_s <= 0.6 * dense_s]
-    assert plan.feasible and plan.error == min(each.error for each in holding)
-    assert len({choice.pattern for choice in plan.choices.values()} - {parse_choice("dense").pattern}) == 1
-
-
-def test_the_fastest_one_when_none_holds(problem):
-    plan = choose_uniform(problem, 1e-6)
-    assert not plan.feasible
-    assert plan.latency.expected_s == pytest.approx(min(each.latency_s for each in uniforms(problem)))
