@@ -25,10 +25,8 @@ def lower_matmul(emitter: Emitter, task: Task) -> None:
     left, right, result = (_swap(x), _swap(a), _swap(out)) if transposed else (a, x, out)
     if right.shape[-1] > 1 and right.strides[-1] != 1:
         right = emitter.conform(right, row_major(right.shape))
-    operands, views = [], []
-    for value in task.operands:
-        view = emitter.view(value).broadcast(task.shape)
-        views.append(_swap(view) if transposed else view)
+    views = [emitter.view(value).broadcast(task.shape) for value in task.operands]
+    views = [_swap(view) for view in views] if transposed else views
     views = [view if view.strides[-1] in (0, 1) else emitter.conform(view, result.strides) for view in views]
     flat = [_flat_batch(emitter, view) for view in (left, right, result, *views)]
     operands = tuple(Operand(view.strides[1], view.strides[2], view.strides[0]) for view in flat[3:])
