@@ -50,7 +50,7 @@ def curves(evidence: Evidence, judge: Evidence, patterns: tuple[Pattern, ...], r
             found[pattern] = _row_curve(pattern, evidence, judge)
         else:
             alternation.restart(sample)
-            found[pattern] = _pass(pattern, sample, jury, alternation)
+            found[pattern] = _pass(pattern, jury, alternation)
     return found
 
 
@@ -77,7 +77,7 @@ def _fitting(layer: Layer, patterns: tuple[Pattern, ...]) -> list[Pattern]:
     return [pattern for pattern in patterns if pattern.fits(layer) and pattern.fixed_sparsity != 0]
 
 
-def _pass(pattern: Pattern, evidence: Evidence, judge: Evidence, alternation: Alternation) -> Curve:
+def _pass(pattern: Pattern, judge: Evidence, alternation: Alternation) -> Curve:
     """Raise the level step by step; the weights found at one level start the next."""
     errors = []
     for level in pattern.levels:
