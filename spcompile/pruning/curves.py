@@ -7,7 +7,7 @@ import numpy as np
 
 from spcompile.ir.layer import Layer
 from spcompile.patterns import Pattern
-from spcompile.pruning.admm import Alternation, row_harms
+from spcompile.pruning.admm import Alternation, row_harms, spans_rows
 from spcompile.pruning.evidence import DAMPING, Evidence
 
 STEPS_PER_LEVEL = 2
@@ -46,7 +46,7 @@ def curves(evidence: Evidence, judge: Evidence, patterns: tuple[Pattern, ...], r
     sample, jury = evidence.of_rows(rows), judge.of_rows(rows)
     alternation, found = Alternation(sample, DAMPING), {}
     for pattern in fitting:
-        if pattern.unit(evidence.weight.shape)[1] == evidence.layer.columns > 1:
+        if spans_rows(evidence, pattern):
             found[pattern] = _row_curve(pattern, evidence, judge)
         else:
             alternation.restart(sample)
@@ -59,8 +59,7 @@ def weight_curves(evidence: Evidence, patterns: tuple[Pattern, ...], rng: np.ran
     squares = np.square(evidence.weight)
     rows = _sampled_rows(evidence.layer, rng)
     sample = squares[rows]
-    whole_rows = {pattern: pattern.unit(squares.shape)[1] == evidence.layer.columns > 1 for pattern in _fitting(evidence.layer, patterns)}
-    return {pattern: _weight_curve(pattern, squares if whole else sample) for pattern, whole in whole_rows.items()}
+    return {pattern: _weight_curve(pattern, squares if spans_rows(evidence, pattern) else sample) for pattern in _fitting(evidence.layer, patterns)}
 
 
 def _weight_curve(pattern: Pattern, squares: np.ndarray) -> Curve:
