@@ -40,7 +40,7 @@ class GpuEmitter(Emitter):
         super().__init__(gpu, 1, NoImages(), None)
         self.dtype, self.choose = dtype, choose
         self._copies: dict[tuple[View, str], View] = {}  # whose layout products cannot read, and in which one its copy is
-        self.layers: dict[str, tuple] = {}  # layer -> kernels that compute it, first the one that its pattern decides
+        self.layers: dict[str, GpuKernel] = {}  # by the name of the layer that it computes
 
     def dtype_of(self, view: View) -> str:
         kind = self.buffers[view.buffer].kind

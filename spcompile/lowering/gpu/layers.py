@@ -60,7 +60,7 @@ def _layer(emitter: GpuEmitter, task: Task, layer: Layer, source: View, window: 
         kernel, weights = product(emitter, layer, matrix, source, window, y_stride, ending | {"aligned": aligned(out, *views)})
     if isinstance(kernel, VectorProduct):
         source = positions_adjacent(emitter, kernel, source)
-    emitter.layers[layer.name] = (kernel,)
+    emitter.layers[layer.name] = kernel
     emitter.call(kernel, *weights, pointer(source), pointer(out), *pointers, layer=layer.name)
     emitter.views[task.output] = out
 

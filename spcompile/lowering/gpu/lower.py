@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers
+from spcompile.kernels.gpu.kernel import GpuKernel
 from spcompile.lowering import lower as cpu
 from spcompile.lowering.emitter import DTYPES
 from spcompile.lowering.gpu.emitter import Choose, GpuEmitter
@@ -35,8 +36,8 @@ OPERATORS = {
 }
 
 
-def lower_for_gpu(model: ir.Model, gpu: Gpu, dtype: str, choose: Choose = fastest) -> tuple[GpuProgram, dict[str, tuple]]:
-    """-> (program, layer -> its kernels). Kernels are chosen among those that the zeros found in the weights allow: sparse where it is predicted to pay.
+def lower_for_gpu(model: ir.Model, gpu: Gpu, dtype: str, choose: Choose = fastest) -> tuple[GpuProgram, dict[str, GpuKernel]]:
+    """-> (program, layer -> its kernel). Kernels are chosen among those that the zeros found in the weights allow: sparse where it is predicted to pay.
 
     Raises UnsupportedOperator for the first node that cannot be compiled.
     """

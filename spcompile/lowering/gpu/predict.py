@@ -11,6 +11,7 @@ from spcompile.costs.gpu import WHOLE, predict
 from spcompile.costs.latency import Latency
 from spcompile.formats.column_vectors import REACH, ROWS, SLOTS
 from spcompile.ir.layer import Layer
+from spcompile.kernels.gpu.kernel import GpuKernel
 from spcompile.kernels.gpu.vector_product import words_of
 from spcompile.kernels.gpu.work import ELEMENT, Product, Sweep
 from spcompile.lowering.gpu.forms import BLOCK_TILE_ROWS, MOST_KEPT, TWO_OF_FOUR
@@ -31,7 +32,7 @@ NO_ZEROS = Latency(0.0, 0.0, 0.0, "analytic")
 class GpuPredictor:
     """Times of one network's layers under any choice, and of everything that has no choice."""
 
-    def __init__(self, program: GpuProgram, kernels: dict[str, tuple], gpu: Gpu):
+    def __init__(self, program: GpuProgram, kernels: dict[str, GpuKernel], gpu: Gpu):
         self._kernels, self._gpu, self._bytes = kernels, gpu, float(program.bytes)
         self._fixed = [step.kernel.work() for step in program.steps if step.layer is None]
 
@@ -42,7 +43,7 @@ class GpuPredictor:
 
     def __call__(self, layer: Layer, choice: Choice) -> Latency:
         """A pattern that no kernel gains from takes the time of dense."""
-        work = self._kernels[layer.name][0].work()
+        work = self._kernels[layer.name].work()
         if not isinstance(work, Product):
             return self._predict(work)
         dense = replace(work, two_of_four=False, vectors=False, kept=1.0)
