@@ -7,6 +7,7 @@ import onnx_ir as ir
 from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers
 from spcompile.ir.one_input import one_input
+from spcompile.lowering import shapes
 from spcompile.lowering.attention import lower_gather, lower_matmul
 from spcompile.lowering.elementwise_ops import BUILDERS, expression_of
 from spcompile.lowering.emitter import DTYPES, Emitter
@@ -19,52 +20,28 @@ from spcompile.lowering.pooling import lower_pool
 from spcompile.lowering.predict import Predictor
 from spcompile.lowering.program import Program, Tensor
 from spcompile.lowering.reductions import lower_layer_norm, lower_reduce, lower_softmax
-from spcompile.lowering.shapes import (
-    lower_concat,
-    lower_depth_to_space,
-    lower_expand,
-    lower_pad,
-    lower_reshape,
-    lower_resize,
-    lower_slice,
-    lower_split,
-    lower_transpose,
-    resizes_by_copy,
-)
 from spcompile.lowering.tasks import Task, group, shape_of
 from spcompile.lowering.tuning_store import Pick, user_store
 from spcompile.lowering.view import View, row_major
 from spcompile.targets.target import Target
 
 OPERATORS = {
+    **shapes.OPERATORS,
     "AveragePool": lower_pool,
-    "Concat": lower_concat,
-    "DepthToSpace": lower_depth_to_space,
-    "Expand": lower_expand,
-    "Flatten": lower_reshape,
     "Gather": lower_gather,
     "GlobalAveragePool": lower_reduce,
     "GlobalMaxPool": lower_reduce,
-    "Identity": lower_reshape,
     "LayerNormalization": lower_layer_norm,
     "LogSoftmax": lower_softmax,
     "MatMul": lower_matmul,
     "MaxPool": lower_pool,
-    "Pad": lower_pad,
     "ReduceL2": lower_reduce,
     "ReduceMax": lower_reduce,
     "ReduceMean": lower_reduce,
     "ReduceMin": lower_reduce,
     "ReduceSum": lower_reduce,
     "ReduceSumSquare": lower_reduce,
-    "Reshape": lower_reshape,
-    "Resize": lower_resize,
-    "Slice": lower_slice,
     "Softmax": lower_softmax,
-    "Split": lower_split,
-    "Squeeze": lower_reshape,
-    "Transpose": lower_transpose,
-    "Unsqueeze": lower_reshape,
 }
 
 # Operators that may move whole numbers, since a view of them is enough.
@@ -146,7 +123,7 @@ def _refusal_of_values(node: ir.Node) -> str:
 def _refusal(node: ir.Node) -> str:
     if node.op_type == "MatMul" and any(len(shape_of(value)) < 2 for value in node.inputs):
         return "a product with a vector"
-    if node.op_type == "Resize" and not resizes_by_copy(node):
+    if node.op_type == "Resize" and not shapes.resizes_by_copy(node):
         return "only nearest neighbour by whole factors is known"
     if node.op_type == "Pad" and "mode" in node.attributes and node.attributes["mode"].as_string() != "constant":
         return f"padding mode {node.attributes['mode'].as_string()}"

@@ -143,3 +143,20 @@ def _integers(node: ir.Node, index: int) -> list[int]:
     if len(node.inputs) <= index or node.inputs[index] is None:
         return []
     return [int(number) for number in np.atleast_1d(node.inputs[index].const_value.numpy())]
+
+
+OPERATORS = {
+    "Concat": lower_concat,
+    "DepthToSpace": lower_depth_to_space,
+    "Expand": lower_expand,
+    "Flatten": lower_reshape,
+    "Identity": lower_reshape,
+    "Pad": lower_pad,
+    "Reshape": lower_reshape,
+    "Resize": lower_resize,
+    "Slice": lower_slice,
+    "Split": lower_split,
+    "Squeeze": lower_reshape,
+    "Transpose": lower_transpose,
+    "Unsqueeze": lower_reshape,
+}

@@ -8,6 +8,7 @@ from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers
 from spcompile.kernels.gpu.kernel import GpuKernel
 from spcompile.lowering import lower as cpu
+from spcompile.lowering import shapes
 from spcompile.lowering.emitter import DTYPES
 from spcompile.lowering.gpu.emitter import Choose, GpuEmitter
 from spcompile.lowering.gpu.forms import fastest
@@ -24,7 +25,7 @@ from spcompile.targets.gpu import Gpu
 INDEXABLE = 2**31 - 1  # elements
 BLOCKS_YZ = 65535  # CUDA C++ Programming Guide, technical specifications per compute capability
 OPERATORS = {
-    **{name: lower for name, lower in cpu.OPERATORS.items() if lower.__module__ == "spcompile.lowering.shapes"},
+    **shapes.OPERATORS,
     **{name: lower_reduce for name in cpu.OPERATORS if name.startswith(("Reduce", "Global"))},
     "AveragePool": lower_pool,
     "Gather": lower_gather,
