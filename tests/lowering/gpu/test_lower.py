@@ -13,7 +13,8 @@ from spcompile.kernels.gpu.grid_map import GridMap
 from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.mma_product import MmaProduct
 from spcompile.kernels.gpu.vector_product import VectorProduct
-from spcompile.lowering.gpu.lower import lower_for_gpu
+from spcompile.lowering import lower as cpu
+from spcompile.lowering.gpu.lower import OPERATORS, lower_for_gpu
 from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
 from spcompile.targets import load_target
@@ -263,6 +264,11 @@ def test_a_card_without_sparse_tensor_cores_stays_dense(large):
 def test_what_cannot_be_counted_is_refused(build, text, reason):
     with pytest.raises(UnsupportedOperator, match=reason):
         lower_for_gpu(prepare(build(text)), A100, "float16")
+
+
+def test_what_a_cpu_compiles_a_gpu_does():
+    """One check refuses for both, `check_operators`."""
+    assert OPERATORS.keys() == cpu.OPERATORS.keys()
 
 
 def test_what_is_not_known_is_named(build):
