@@ -1,6 +1,7 @@
 """The state of lowering: buffers, views of every value, constants, and the steps written so far."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import onnx_ir as ir
@@ -21,6 +22,9 @@ DTYPES = {ir.DataType.FLOAT: "float32", ir.DataType.INT64: "int64", ir.DataType.
 
 class Emitter:
     """Filled by the operators' functions in the order of the tasks."""
+
+    REGIONS: ClassVar[dict[str, str]] = {"float32": "values", "int32": "indices"}  # dtype of a stored array -> kind of its buffer
+    WHOLE = 64  # elements: of which constants take a multiple
 
     def __init__(self, target: Target, threads: int, plan: ImagePlan, pick: Pick):
         self.target, self.threads, self.plan, self.pick = target, threads, plan, pick
@@ -56,27 +60,26 @@ class Emitter:
         return copy.reshape(shape)
 
     def stored(self, array: np.ndarray) -> int:
-        """A buffer that holds the array, float32 or int32; equal arrays are stored once."""
-        kind = {"float32": "values", "int32": "indices"}[array.dtype.name]
-        key = (kind, array.shape, array.tobytes())
+        """A buffer that holds the array, whose dtype `REGIONS` names; equal arrays are stored once."""
+        key = (array.dtype.name, array.shape, array.tobytes())
         if key not in self._constants:
-            self._constants[key] = self.buffer(kind, -(-array.size // 64) * 64, array.dtype.name)
+            elements = -(-array.size // self.WHOLE) * self.WHOLE
+            self._constants[key] = self.buffer(self.REGIONS[array.dtype.name], elements, array.dtype.name)
             self._arrays[self._constants[key]] = array.ravel()
         return self._constants[key]
 
-    def packed_constants(self) -> tuple[dict[int, int], np.ndarray, np.ndarray]:
-        """-> (buffer -> start, all float32, all int32)."""
-        starts, blobs = {}, {}
-        for kind, dtype in (("values", np.float32), ("indices", np.int32)):
-            members = [(index, b) for index, b in enumerate(self.buffers) if b.kind == kind]
-            blob = np.zeros(sum(b.elements for _, b in members) + ALIGNMENT, dtype)
-            at = 0
-            for index, member in members:
+    def constant_regions(self) -> tuple[dict[int, int], dict[str, np.ndarray]]:
+        """-> (buffer -> start, region -> array)."""
+        starts, arrays = {}, {}
+        for dtype, region in self.REGIONS.items():
+            members = [(index, buffer) for index, buffer in enumerate(self.buffers) if buffer.kind == region]
+            whole, at = np.zeros(sum(buffer.elements for _, buffer in members) + ALIGNMENT, dtype), 0
+            for index, buffer in members:
                 starts[index] = at
-                blob[at : at + self._arrays[index].size] = self._arrays[index]
-                at += member.elements
-            blobs[kind] = blob
-        return starts, blobs["values"], blobs["indices"]
+                whole[at : at + self._arrays[index].size] = self._arrays[index]
+                at += buffer.elements
+            arrays[region] = whole
+        return starts, arrays
 
     # ---- values ----------------------------------------------------------------------------------------------------------
 

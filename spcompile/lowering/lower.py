@@ -177,14 +177,14 @@ def _lower_elementwise(emitter: Emitter, task: Task) -> None:
 
 def _finish(emitter: Emitter, graph: ir.Graph) -> Program:
     starts, total = place(emitter.buffers, emitter.steps)
-    constant_starts, values, indices = emitter.packed_constants()
+    constant_starts, constants = emitter.constant_regions()
     return Program(
         tuple(emitter.steps),
         tuple(emitter.buffers),
         starts | constant_starts,
         total,
-        values,
-        indices,
+        constants["values"],
+        constants["indices"],
         tuple(_tensor(value) for value in graph.inputs),
         tuple(_tensor(value) for value in graph.outputs),
     )

@@ -1,10 +1,10 @@
 """The state of lowering to a GPU: 16-bit activations, images with their channels innermost, constants by type."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import ml_dtypes
 import numpy as np
-import onnx_ir as ir
 
 from spcompile.kernels.cpu.elementwise import Elementwise
 from spcompile.kernels.expression import ACCUMULATOR, Expression
@@ -14,12 +14,10 @@ from spcompile.kernels.gpu.tile_output import QUAD
 from spcompile.kernels.gpu.window import CHUNK
 from spcompile.lowering.emitter import Emitter, pointer
 from spcompile.lowering.program import ALIGNMENT
-from spcompile.lowering.tasks import shape_of
 from spcompile.lowering.view import View, row_major
 from spcompile.targets.gpu import Gpu
 
 Choose = Callable[[list[GpuKernel], Gpu], int]  # of kernels that compute the same layer, the first dense: the place of the one to take
-REGIONS = {"float32": "numbers", "uint16": "values", "uint32": "words"}  # dtype of a stored array -> region
 
 
 def aligned(*views: View) -> bool:
@@ -36,6 +34,9 @@ class NoImages:
 class GpuEmitter(Emitter):
     """`dtype`: of activations and weights, "float16" or "bfloat16"; of a view by the region it lies in."""
 
+    REGIONS: ClassVar[dict[str, str]] = {"float32": "numbers", "uint16": "values", "uint32": "words"}
+    WHOLE = ALIGNMENT
+
     def __init__(self, gpu: Gpu, dtype: str, choose: Choose):
         super().__init__(gpu, 1, NoImages(), None)
         self.dtype, self.choose = dtype, choose
@@ -46,38 +47,9 @@ class GpuEmitter(Emitter):
         kind = self.buffers[view.buffer].kind
         return self.dtype if kind in ("workspace", "values") else "float32" if kind == "numbers" else view.dtype
 
-    def stored(self, array: np.ndarray) -> int:
-        """A buffer that holds the array: float32, uint32, or 16-bit floats as uint16; equal arrays are stored once."""
-        key = (array.dtype.name, array.shape, array.tobytes())
-        if key not in self._constants:
-            elements = -(-array.size // ALIGNMENT) * ALIGNMENT
-            self._constants[key] = self.buffer(REGIONS[array.dtype.name], elements, array.dtype.name)
-            self._arrays[self._constants[key]] = array.ravel()
-        return self._constants[key]
-
     def halves(self, array: np.ndarray) -> np.ndarray:
         """Rounded to the program's 16 bits, as uint16."""
         return np.ascontiguousarray(array).astype(np.float16 if self.dtype == "float16" else ml_dtypes.bfloat16).view(np.uint16)
-
-    def constant_regions(self) -> tuple[dict[int, int], dict[str, np.ndarray]]:
-        """-> (buffer -> start, region -> array)."""
-        starts, arrays = {}, {}
-        for dtype, region in REGIONS.items():
-            members = [(index, buffer) for index, buffer in enumerate(self.buffers) if buffer.kind == region]
-            whole, at = np.zeros(sum(buffer.elements for _, buffer in members) + ALIGNMENT, dtype), 0
-            for index, buffer in members:
-                starts[index] = at
-                whole[at : at + self._arrays[index].size] = self._arrays[index]
-                at += buffer.elements
-            arrays[region] = whole
-        return starts, arrays
-
-    def view(self, value: ir.Value) -> View:
-        if value not in self.views:
-            assert value.const_value is not None, f"{value.name} is used before it is computed"
-            array = np.ascontiguousarray(value.const_value.numpy(), np.float32)
-            self.views[value] = View(self.stored(array), 0, shape_of(value), row_major(shape_of(value)))
-        return self.views[value]
 
     def image(self, shape: tuple[int, ...]) -> View:
         """A new [N, C, H, W] with channels innermost, pixels whole chunks apart."""
