@@ -48,12 +48,12 @@ def _cycles(work: Work, target: Target, threads: int, loop_cycles: float | None 
     used = min(threads, target.cores, work.units)
     share = -(-work.units // used) / work.units  # of the thread that gets the most
     core, memory = core_cycles(work, target, loop_cycles) * target.measured_core, memory_cycles(work, target, used, network_bytes)
-    return _overlap(MEMORY[target.out_of_order], core, memory) * share + CALL_CYCLES + LAUNCH_CYCLES * math.log2(min(threads, target.cores))
+    return overlap(MEMORY[target.out_of_order], core, memory) * share + CALL_CYCLES + LAUNCH_CYCLES * math.log2(min(threads, target.cores))
 
 
 def core_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:
     """Of one core doing all the work out of L1."""
-    phases = _overlap(PHASES[target.out_of_order], accumulate_cycles(work, target, loop_cycles), finish_cycles(work, target))
+    phases = overlap(PHASES[target.out_of_order], accumulate_cycles(work, target, loop_cycles), finish_cycles(work, target))
     mispredicted = work.loops * MISPREDICTED + work.unforeseen * (target.fma_per_cycle if target.out_of_order else UNHIDDEN)
     return phases + mispredicted * target.mispredict_cycles + work.waits * WAITS * target.load_latency_cycles
 
@@ -74,14 +74,14 @@ def accumulate_cycles(work: Work, target: Target, loop_cycles: float | None = No
     waiting = max(0.0, 1.0 - WINDOW_SEEN * target.reorder_window * (work.loops + work.unforeseen) / instructions) if instructions else 0.0
     if loop_cycles is not None:
         return max(fma, loads, issue, loop_cycles * waiting)
-    return _overlap(PIPES, fma, loads, issue, work.steps * target.fma_latency_cycles * waiting)
+    return overlap(PIPES, fma, loads, issue, work.steps * target.fma_latency_cycles * waiting)
 
 
 def finish_cycles(work: Work, target: Target) -> float:
     """Of the epilogue: other arithmetic, and stores into L1."""
     narrow = _narrow(work, target)
     rate = target.arithmetic_per_cycle or target.fma_per_cycle
-    return _overlap(PIPES, work.arithmetic / (rate * narrow), work.stores / (target.stores_per_cycle * narrow))
+    return overlap(PIPES, work.arithmetic / (rate * narrow), work.stores / (target.stores_per_cycle * narrow))
 
 
 def memory_cycles(work: Work, target: Target, threads: int = 1, network_bytes: float = 0.0) -> float:
@@ -122,6 +122,10 @@ def _stream_cycles(stream: Stream, target: Target, threads: int, among_bytes: fl
     return cycles + stream.bytes_moved * missed * target.clock_hz / rate * target.measured_memory
 
 
-def _overlap(exponent: float, *cycles: float) -> float:
+def overlap(exponent: float, *cycles: float) -> float:
+    """How long what goes on at once takes: the longest, and more the nearer the others come to it.
+
+    GPUs' model takes it from here, since baselines know the CPU's model by the digest of this file (`check/snapshot.py`).
+    """
     longest = max(cycles)
     return longest * sum([(part / longest) ** exponent for part in cycles]) ** (1.0 / exponent) if longest else 0.0

@@ -11,6 +11,7 @@ what is predicted is a good library's speed; how near our kernels come is not me
 from dataclasses import dataclass
 from functools import lru_cache
 
+from spcompile.costs.cpu import overlap
 from spcompile.costs.latency import Latency
 from spcompile.kernels.gpu.work import ELEMENT, Product, Sweep
 from spcompile.targets.gpu import Gpu
@@ -102,9 +103,3 @@ def _bytes_s(footprint: float, traffic: float, gpu: Gpu, network_bytes: float, c
 
 def _misses(share: float, resident: float, thrashed: float) -> float:
     return min(1.0, max(0.0, (share - resident) / (thrashed - resident)))
-
-
-def overlap(exponent: float, *seconds: float) -> float:
-    """How long what goes on at once takes: the longest, and more the nearer the others come to it."""
-    longest = max(seconds)
-    return longest * sum((part / longest) ** exponent for part in seconds) ** (1.0 / exponent) if longest else 0.0

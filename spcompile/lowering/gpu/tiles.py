@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from spcompile.costs.gpu import FITTED, overlap
+from spcompile.costs.cpu import overlap
+from spcompile.costs.gpu import FITTED
 from spcompile.formats.two_of_four import COLUMNS
 from spcompile.kernels.gpu.tile import HOPPER_TILES, TILES, Tile
 from spcompile.kernels.gpu.work import ELEMENT, Product
