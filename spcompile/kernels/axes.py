@@ -1,6 +1,6 @@
 """Axes that several tensors are walked along together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def merged(axes: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
@@ -17,3 +17,8 @@ def merged(axes: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
             extent *= found.pop()[0]
         found.append((extent, *strides))
     return found
+
+
+def offset(at: Sequence, strides: Sequence[int]):
+    """Sum of index times stride, of numbers or of TIR's expressions; 0 without axes."""
+    return sum(index * stride for index, stride in zip(at, strides, strict=True))

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spcompile.kernels.axes import merged
+from spcompile.kernels.axes import merged, offset
 from spcompile.kernels.cpu.reach import BYTES, LINE
 from spcompile.kernels.expression import Expression, evaluate, operations
 from spcompile.kernels.kernel import Kernel
@@ -99,11 +99,11 @@ class Elementwise(Kernel):
             operands = list(zip(inputs.values(), self.x_strides, self.x_dtypes, strict=True))
 
             def load(x, strides, dtype, indices):
-                value = x[_flat(indices, strides)]
+                value = x[offset(indices, strides)]
                 return value if dtype == "float32" else tirx.Cast("float32", value)
 
             def store(indices, values):
-                T.buffer_store(y, evaluate(self.expression, values), [_flat(indices, self.y_strides)])
+                T.buffer_store(y, evaluate(self.expression, values), [offset(indices, self.y_strides)])
 
             with nest(self.shape[:-1], threads) as outer, outer_loop(parts, threads) as part, T.serial(0, each) as step:
                 piece = part * each + step
@@ -112,17 +112,13 @@ class Elementwise(Kernel):
                     store(indices, [load(*operand, indices) for operand in operands])
                 else:
                     first = T.min(piece * lanes, extent - lanes)
-                    picked = [_picked(x, _flat([*outer, first], strides), strides[-1], lanes) if strides[-1] > 1 else None for x, strides, _ in operands]
+                    picked = [_picked(x, offset([*outer, first], strides), strides[-1], lanes) if strides[-1] > 1 else None for x, strides, _ in operands]
                     with T.vectorized(0, lanes) as i:
                         indices = [*outer, first + i]
                         store(indices, [load(*operand, indices) if own is None else own[i] for operand, own in zip(operands, picked, strict=True)])
 
         pointers = {f"x{index}": dtype for index, dtype in enumerate(self.x_dtypes)}
         return kernel_function(self.name, {"y": "float32"} | pointers, body)
-
-
-def _flat(indices, strides):
-    return sum(i * s for i, s in zip(indices, strides, strict=True))
 
 
 def _picked(x, at, stride: int, lanes: int):

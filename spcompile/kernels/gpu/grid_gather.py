@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from spcompile.kernels.gpu.grid_map import indices, offset
+from spcompile.kernels.axes import offset
+from spcompile.kernels.gpu.grid_map import indices
 from spcompile.kernels.gpu.kernel import GpuKernel, device_function
 from spcompile.kernels.gpu.work import ELEMENT, Sweep
 

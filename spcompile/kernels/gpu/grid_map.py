@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from spcompile.kernels.axes import offset
 from spcompile.kernels.cpu.elementwise import Elementwise
 from spcompile.kernels.expression import evaluate, operations
 from spcompile.kernels.gpu.kernel import GpuKernel, device_function
@@ -64,8 +65,3 @@ def indices(number, extents: tuple[int, ...]) -> list:
         found.append(number % extent)
         number = number // extent
     return found[::-1]
-
-
-def offset(at: list, strides: tuple[int, ...]):
-    """Sum of index times stride; 0 without axes."""
-    return sum((index * stride for index, stride in zip(at, strides, strict=True)), 0)

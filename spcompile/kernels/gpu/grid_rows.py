@@ -8,8 +8,9 @@ A warp takes a row and shuffles its sums; where the rows' neighbours lie next to
 import math
 from dataclasses import dataclass
 
+from spcompile.kernels.axes import offset
 from spcompile.kernels.expression import LOWEST, Expression, evaluate, operations
-from spcompile.kernels.gpu.grid_map import BYTES, indices, offset
+from spcompile.kernels.gpu.grid_map import BYTES, indices
 from spcompile.kernels.gpu.kernel import WARP, GpuKernel, device_function
 from spcompile.kernels.gpu.work import ELEMENT, Sweep
 
