@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from networks import Network, names_among, networks
 
 from spcompile import compile as compile_network
-from spcompile.budget import parse_drop
+from spcompile.budget import SAME_SCORE, parse_drop
 from spcompile.compiler.building import Host, build
 from spcompile.compiler.inputs import prepared
 from spcompile.ir.layers import find_layers
@@ -37,7 +37,6 @@ from spcompile.runtime.artifact import MODEL
 from spcompile.targets import load_target
 
 NETWORKS = "resnet20,resnet56,dscnn,mobilenet_v1,mobilenet_v2,efficientnet_lite0,squeezenet10_sparse,ppocr_rec,minilm"
-SAME_SCORE = 1e-9  # accuracies closer than this are the same count of right answers
 
 TOOLS = {"nncf": ("nncf-local", "nncf-global"), "torch-pruning": ("torch-pruning",)}
 AGAINST = ("magnitude", *TOOLS)

@@ -7,6 +7,7 @@ from spcompile.errors import NotationError
 
 SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 DURATIONS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+SAME_SCORE = 1e-9  # accuracies closer than this are the same count of right answers
 NUMBER_AND_UNIT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([^\d\s.]*)")
 
 

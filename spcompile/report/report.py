@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spcompile.budget import parse_drop
+from spcompile.budget import SAME_SCORE, parse_drop
 from spcompile.plan import Plan
 from spcompile.report.facts import (
     AcceleratorFacts,
@@ -24,8 +24,6 @@ from spcompile.report.numbers import milliseconds, score
 from spcompile.verdict import Verdict
 
 SCHEMA = 1  # of report.json; raised when a reader of the old form would misread the new one
-
-SAME_SCORE = 1e-9  # scores closer than this are the same count of right answers
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ A narrow miss is therefore no reason to turn away from everything faster.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from spcompile.budget import SAME_SCORE
 from spcompile.plan import Plan
 from spcompile.search.candidates import Problem
 from spcompile.search.choose import choose
 
 EVALUATIONS = 12  # 7 halve a range of 4x down to 1 %; the others look beyond narrow misses
 SETTLED = 1.01  # budgets closer than this factor are as good as one
-SAME_SCORE = 1e-9  # accuracies closer than this are the same count of right answers
 NARROW = 0.01  # of accuracy: what several hundred samples tell apart
 
 
