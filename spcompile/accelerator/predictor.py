@@ -1,5 +1,6 @@
 """What a layer would take on the accelerator under a choice, and everything that has no choice."""
 
+import math
 from functools import reduce
 from operator import add
 
@@ -46,10 +47,6 @@ class Predictor:
             return in_range(0.0)
         if step.unit == HOST:
             return in_range(host_s(host_bytes(step, self._shapes), 0, self._target))
-        sizes = [_elements(self._shapes[name]) for name in (*step.inputs, *step.outputs)]
+        sizes = [math.prod(self._shapes[name]) for name in (*step.inputs, *step.outputs)]
         work = pooling_work(self._nodes[step.name])[0] if step.unit == MAX_POOL else None
         return latency(vector_cost(sizes[-1], sum(sizes[:-1]), vector_operations(step.unit, sizes, work), self._target).cycles, self._target)
-
-
-def _elements(shape: tuple[int, ...]) -> int:
-    return reduce(lambda product, size: product * size, shape, 1)
