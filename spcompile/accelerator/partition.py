@@ -11,6 +11,7 @@ from spcompile.costs.fpga.work import Work, row_tiles, work_of
 from spcompile.ir.constants import constant
 from spcompile.ir.layer import Layer
 from spcompile.ir.layers import find_layers
+from spcompile.ir.rewiring import sole_reader
 from spcompile.targets.accelerator import Accelerator
 from spcompile.verdict import Verdict
 
@@ -143,10 +144,9 @@ def _absorbed(node: ir.Node, layer: Layer | None, unit: str) -> list[ir.Node]:
         return found
     if layer is not None and layer.op_type == "MatMul" and layer.bias is not None:
         found.append(node.outputs[0].consumers()[0])
-    value = found[-1].outputs[0]
-    users = value.consumers()
-    if len(users) == 1 and not value.is_graph_output() and _rectifies(users[0]):
-        found.append(users[0])
+    reader = sole_reader(found[-1].outputs[0])
+    if reader is not None and _rectifies(reader):
+        found.append(reader)
     return found
 
 

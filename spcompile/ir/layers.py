@@ -9,7 +9,7 @@ import onnx_ir as ir
 from spcompile.errors import PatternError
 from spcompile.ir.constants import add_constant, constant, rewrite_constant
 from spcompile.ir.layer import Layer
-from spcompile.ir.rewiring import follow
+from spcompile.ir.rewiring import follow, sole_reader
 
 
 def find_layers(model: ir.Model) -> tuple[Layer, ...]:
@@ -121,14 +121,13 @@ def _positions(node: ir.Node, axis: int) -> int:
 
 def _bias_addition(node: ir.Node) -> tuple[ir.Node, int] | None:
     """The Add of a constant vector that alone reads this MatMul, and which of its inputs is the vector."""
-    output = node.outputs[0]
-    users = output.consumers()
-    if len(users) != 1 or users[0].op_type != "Add" or output.is_graph_output():
+    reader = sole_reader(node.outputs[0])
+    if reader is None or reader.op_type != "Add":
         return None
-    for index, value in enumerate(users[0].inputs):
+    for index, value in enumerate(reader.inputs):
         vector = constant(value)
-        if vector is not None and vector.shape == output.shape.numpy()[-1:]:
-            return users[0], index
+        if vector is not None and vector.shape == node.outputs[0].shape.numpy()[-1:]:
+            return reader, index
     return None
 
 
