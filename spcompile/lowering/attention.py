@@ -71,7 +71,7 @@ def _fastest(emitter: Emitter, a: View, x: View, y: View, epilogue=ACCUMULATOR, 
 def lower_gather(emitter: Emitter, task: Task) -> None:
     """Rows of a constant table by computed indices, written width outermost as a linear layer reads them; or one constant index."""
     table, index = task.node.inputs[:2]
-    axis = task.node.attributes["axis"].as_int() if "axis" in task.node.attributes else 0
+    axis = task.node.attributes.get_int("axis", 0)
     if index.const_value is not None:
         _constant_gather(emitter, task, axis % len(shape_of(table)))
         return

@@ -23,10 +23,6 @@ def scalar_of(value: ir.Value | None) -> float | None:
     return float(value.const_value.numpy().reshape(()))
 
 
-def _attribute(node: ir.Node, name: str, default: float) -> float:
-    return node.attributes[name].as_float() if name in node.attributes else default
-
-
 def _unary(name: str):
     return lambda node: (name, operand(0))
 
@@ -66,7 +62,7 @@ def _hard_sigmoid(alpha: float, beta: float) -> Expression:
 
 
 def _gelu(node: ir.Node) -> Expression:
-    if "approximate" not in node.attributes or node.attributes["approximate"].as_string() == "none":
+    if node.attributes.get_string("approximate", "none") == "none":
         return ("gelu", operand(0))
     x = operand(0)
     cubic = ("add", x, ("mul", constant(0.044715), ("mul", x, ("square", x))))
@@ -74,11 +70,11 @@ def _gelu(node: ir.Node) -> Expression:
 
 
 def _cast(node: ir.Node) -> Expression | None:
-    return operand(0) if node.attributes["to"].as_int() == ir.DataType.FLOAT else None
+    return operand(0) if node.attributes.get_int("to") == ir.DataType.FLOAT else None
 
 
 def _elu(node: ir.Node) -> Expression:
-    x, alpha = operand(0), constant(_attribute(node, "alpha", 1.0))
+    x, alpha = operand(0), constant(node.attributes.get_float("alpha", 1.0))
     return ("where", ("greater_equal_zero", x), x, ("mul", alpha, ("sub", ("exp", x), constant(1))))
 
 
@@ -93,9 +89,9 @@ BUILDERS = {
     "Exp": _unary("exp"),
     "Floor": _unary("floor"),
     "Gelu": _gelu,
-    "HardSigmoid": lambda node: _hard_sigmoid(_attribute(node, "alpha", 0.2), _attribute(node, "beta", 0.5)),
+    "HardSigmoid": lambda node: _hard_sigmoid(node.attributes.get_float("alpha", 0.2), node.attributes.get_float("beta", 0.5)),
     "HardSwish": lambda node: ("mul", operand(0), _hard_sigmoid(1 / 6, 0.5)),
-    "LeakyRelu": lambda node: ("leaky_relu", operand(0), constant(_attribute(node, "alpha", 0.01))),
+    "LeakyRelu": lambda node: ("leaky_relu", operand(0), constant(node.attributes.get_float("alpha", 0.01))),
     "Log": _unary("log"),
     "Max": _chain("max"),
     "Min": _chain("min"),
@@ -109,6 +105,6 @@ BUILDERS = {
     "Sqrt": _unary("sqrt"),
     "Sub": _chain("sub"),
     "Sum": _chain("add"),
-    "Swish": lambda node: ("mul", operand(0), ("sigmoid", ("mul", operand(0), constant(_attribute(node, "alpha", 1.0))))),
+    "Swish": lambda node: ("mul", operand(0), ("sigmoid", ("mul", operand(0), constant(node.attributes.get_float("alpha", 1.0))))),
     "Tanh": _unary("tanh"),
 }

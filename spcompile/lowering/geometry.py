@@ -92,17 +92,14 @@ class Window:
 
 def window_of(node: ir.Node) -> Window:
     """The window of a Conv, AveragePool or MaxPool with explicit pads. Those that look at one channel at a time read strides out of registers."""
-    kernel, strides = _ints(node, "kernel_shape") or shape_of(node.inputs[1])[2:], tuple(_ints(node, "strides") or (1, 1))
+    ints = node.attributes.get_ints  # None where there are none
+    strides = tuple(ints("strides") or (1, 1))
     return Window(
-        tuple(kernel),
+        tuple(ints("kernel_shape") or shape_of(node.inputs[1])[2:]),
         strides,
-        tuple(_ints(node, "dilations") or (1, 1)),
-        tuple(_ints(node, "pads") or (0, 0, 0, 0)),
+        tuple(ints("dilations") or (1, 1)),
+        tuple(ints("pads") or (0, 0, 0, 0)),
         shape_of(node.inputs[0])[2:],
         shape_of(node.outputs[0])[2:],
         strides != (1, 1) and strides[1] <= WIDEST_STEP and (node.op_type != "Conv" or shape_of(node.inputs[1])[1] == 1 < shape_of(node.inputs[0])[1]),
     )
-
-
-def _ints(node: ir.Node, name: str) -> tuple[int, ...] | None:
-    return tuple(node.attributes[name].as_ints()) if name in node.attributes else None

@@ -106,7 +106,7 @@ class ImagePlan:
             values = task.operands if task.node is None else task.node.inputs
             images = [self.images[v] for v in values if v in self.images and shape_of(v)[2:] == task.shape[2:]]
             concat = task.node is not None
-            if images and (not concat or (len(images) == len(values) and task.node.attributes["axis"].as_int() in (1, -3))):
+            if images and (not concat or (len(images) == len(values) and task.node.attributes.get_int("axis") in (1, -3))):
                 self._join(self._add(task.output), *images)
 
     def _window(self, task: Task) -> None:

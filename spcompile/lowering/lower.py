@@ -125,8 +125,8 @@ def _refusal(node: ir.Node) -> str:
         return "a product with a vector"
     if node.op_type == "Resize" and not shapes.resizes_by_copy(node):
         return "only nearest neighbour by whole factors is known"
-    if node.op_type == "Pad" and "mode" in node.attributes and node.attributes["mode"].as_string() != "constant":
-        return f"padding mode {node.attributes['mode'].as_string()}"
+    if node.op_type == "Pad" and (mode := node.attributes.get_string("mode", "constant")) != "constant":
+        return f"padding mode {mode}"
     if node.op_type == "Gather" and not _gathers_rows(node):
         return "computed indices into anything but the rows of a constant table"
     if node.op_type in ("MaxPool", "AveragePool") and (len(shape_of(node.inputs[0])) != 4 or len(node.outputs) > 1):

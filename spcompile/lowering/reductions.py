@@ -60,7 +60,7 @@ def reduced_axes(node) -> set[int]:
 def lower_softmax(emitter: Emitter, task: Task) -> None:
     """exp(x - max) / sum exp(x - max) along one axis (ONNX 13); LogSoftmax: x - max - log sum exp(x - max)."""
     view = emitter.view(task.node.inputs[0])
-    axis = {(task.node.attributes["axis"].as_int() if "axis" in task.node.attributes else -1) % len(view.shape)}
+    axis = {task.node.attributes.get_int("axis", -1) % len(view.shape)}
     largest = reduce_axes(emitter, view, axis, "max")
     shifted = emitter.like(view.shape, [view])
     difference = ("sub", operand(0), operand(1))
@@ -79,10 +79,10 @@ def lower_layer_norm(emitter: Emitter, task: Task) -> None:
     """(x - mean) / sqrt(variance + epsilon) * scale + bias over the axes from `axis` on (Ba et al., arXiv:1607.06450)."""
     node = task.node
     view = emitter.view(node.inputs[0])
-    first = (node.attributes["axis"].as_int() if "axis" in node.attributes else -1) % len(view.shape)
+    first = node.attributes.get_int("axis", -1) % len(view.shape)
     axes = set(range(first, len(view.shape)))
     share = constant(1 / math.prod(view.shape[first:]))
-    epsilon = constant(node.attributes["epsilon"].as_float() if "epsilon" in node.attributes else 1e-5)
+    epsilon = constant(node.attributes.get_float("epsilon", 1e-5))
     mean = reduce_axes(emitter, view, axes, "add", X, ("mul", X, share))
     centred = emitter.like(view.shape, [view])
     emitter.elementwise(centred, [view, mean], ("sub", operand(0), operand(1)))

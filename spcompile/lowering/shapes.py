@@ -17,9 +17,8 @@ def lower_reshape(emitter: Emitter, task: Task) -> None:
 
 def lower_transpose(emitter: Emitter, task: Task) -> None:
     view = emitter.view(task.node.inputs[0])
-    default = tuple(reversed(range(len(view.shape))))
-    order = task.node.attributes["perm"].as_ints() if "perm" in task.node.attributes else default
-    emitter.views[task.output] = view.transpose(order)
+    backwards = tuple(reversed(range(len(view.shape))))
+    emitter.views[task.output] = view.transpose(task.node.attributes.get_ints("perm", backwards))
 
 
 def lower_expand(emitter: Emitter, task: Task) -> None:
@@ -40,7 +39,7 @@ def lower_slice(emitter: Emitter, task: Task) -> None:
 
 def lower_split(emitter: Emitter, task: Task) -> None:
     view = emitter.view(task.node.inputs[0])
-    axis = _axis(task.node, len(view.shape), 0)
+    axis = task.node.attributes.get_int("axis", 0) % len(view.shape)
     start = 0
     for output in task.node.outputs:
         count = shape_of(output)[axis]
@@ -50,7 +49,7 @@ def lower_split(emitter: Emitter, task: Task) -> None:
 
 def lower_concat(emitter: Emitter, task: Task) -> None:
     """Inputs that were written in place cost nothing; others are copied to theirs."""
-    axis = _axis(task.node, len(task.shape), 0)
+    axis = task.node.attributes.get_int("axis", 0) % len(task.shape)
     image = emitter.plan.images.get(task.output)
     views = [emitter.view(value) for value in task.node.inputs]
     out = emitter.image_view(image) if image is not None else emitter.compact(task.shape)
@@ -103,9 +102,9 @@ def lower_resize(emitter: Emitter, task: Task) -> None:
 
 
 def resizes_by_copy(node: ir.Node) -> bool:
-    nearest = "mode" not in node.attributes or node.attributes["mode"].as_string() == "nearest"
-    mode = node.attributes["coordinate_transformation_mode"].as_string() if "coordinate_transformation_mode" in node.attributes else "half_pixel"
-    rounding = node.attributes["nearest_mode"].as_string() if "nearest_mode" in node.attributes else "round_prefer_floor"
+    nearest = node.attributes.get_string("mode", "nearest") == "nearest"
+    mode = node.attributes.get_string("coordinate_transformation_mode", "half_pixel")
+    rounding = node.attributes.get_string("nearest_mode", "round_prefer_floor")
     factors = [wide / extent for extent, wide in zip(shape_of(node.inputs[0]), shape_of(node.outputs[0]), strict=True)]
     whole = all(factor.is_integer() for factor in factors) and _asked_factors(node) in ([], factors)
     plain = (mode, rounding) in {("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil")}
@@ -123,9 +122,9 @@ def _asked_factors(node: ir.Node) -> list[float]:
 def lower_depth_to_space(emitter: Emitter, task: Task) -> None:
     """[N, C, H, W] -> [N, C / b^2, H b, W b], mode DCR or CRD, as reshape, transpose, reshape."""
     view = emitter.view(task.node.inputs[0])
-    size = task.node.attributes["blocksize"].as_int()
+    size = task.node.attributes.get_int("blocksize")
     n, c, h, w = view.shape
-    crd = "mode" in task.node.attributes and task.node.attributes["mode"].as_string() == "CRD"
+    crd = task.node.attributes.get_string("mode", "DCR") == "CRD"
     split, order = ((n, c // size**2, size, size, h, w), (0, 1, 4, 2, 5, 3)) if crd else ((n, size, size, c // size**2, h, w), (0, 3, 4, 1, 5, 2))
     parts = view.reshape(split)
     assert parts is not None, "channels and pixels are separate axes"
@@ -133,10 +132,6 @@ def lower_depth_to_space(emitter: Emitter, task: Task) -> None:
     copy = emitter.compact(moved.shape)
     emitter.elementwise(copy, [moved])
     emitter.views[task.output] = copy.reshape(task.shape)
-
-
-def _axis(node: ir.Node, rank: int, default: int) -> int:
-    return (node.attributes["axis"].as_int() if "axis" in node.attributes else default) % rank
 
 
 def _integers(node: ir.Node, index: int) -> list[int]:

@@ -58,8 +58,8 @@ def lower_matmul(emitter: GpuEmitter, task: Task) -> None:
 def _placed(emitter: GpuEmitter, task: Task) -> View:
     """The result in the order that its reader wants: a transposition that keeps the last axis last costs nothing."""
     (reader, _), *others = task.output.uses() or [(None, 0)]
-    transposed = reader is not None and not others and reader.op_type == "Transpose" and "perm" in reader.attributes
-    order = tuple(reader.attributes["perm"].as_ints()) if transposed else ()
+    transposed = reader is not None and not others and reader.op_type == "Transpose"
+    order = tuple(reader.attributes.get_ints("perm", ())) if transposed else ()
     if not order or order[-1] != len(order) - 1 or task.output.is_graph_output():
         return emitter.compact(task.shape)
     return emitter.compact(tuple(task.shape[axis] for axis in order)).transpose(tuple(order.index(axis) for axis in range(len(order))))

@@ -57,7 +57,7 @@ def lower_layer_norm(emitter: GpuEmitter, task: Task) -> None:
     view = emitter.view(node.inputs[0])
     first = node.attributes.get_int("axis", -1) % len(view.shape)
     share = constant(1 / math.prod(view.shape[first:]))
-    epsilon = constant(node.attributes["epsilon"].as_float() if "epsilon" in node.attributes else 1e-5)
+    epsilon = constant(node.attributes.get_float("epsilon", 1e-5))
     centred = ("sub", X, ("mul", operand(1), share))
     inverse = ("reciprocal", ("sqrt", ("add", ("mul", operand(2), share), epsilon)))
     given = [value for value in node.inputs[1:] if value is not None]
