@@ -47,12 +47,13 @@ def _same_type(node: ir.Node) -> bool:
     return known and source.dtype == target.dtype
 
 
-def _all_are(number: float, start: int):
-    """A test that the inputs from `start` on are constants of this one number; an absent input counts as that."""
+def _holds(number: float, at: int):
+    """A test that input `at` is a constant of this one number; an absent one, left out or nameless, counts as that."""
 
     def test(node: ir.Node) -> bool:
-        arrays = [constant(value) for value in node.inputs[start : start + 1]]
-        return all(array is not None and np.all(array == number) for array in arrays)
+        value = node.inputs[at] if len(node.inputs) > at else None
+        array = constant(value)
+        return value is None or (array is not None and bool(np.all(array == number)))
 
     return test
 
@@ -64,11 +65,11 @@ def _keeps_order(node: ir.Node) -> bool:
 
 _TESTS = {  # beyond equal shape and type; operators not named here need no more
     "Concat": lambda node: len(node.inputs) == 1,
-    "Pad": _all_are(0, start=1),
-    "Slice": lambda node: len(node.inputs) < 5 or _all_are(1, start=4)(node),
+    "Pad": _holds(0, at=1),
+    "Slice": _holds(1, at=4),
     "Transpose": _keeps_order,
-    "Mul": _all_are(1, start=1),
-    "Div": _all_are(1, start=1),
-    "Add": _all_are(0, start=1),
-    "Sub": _all_are(0, start=1),
+    "Mul": _holds(1, at=1),
+    "Div": _holds(1, at=1),
+    "Add": _holds(0, at=1),
+    "Sub": _holds(0, at=1),
 }
