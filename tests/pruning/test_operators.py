@@ -26,7 +26,9 @@ def ints(*values):
 
 
 X = normal(1, 4, 7, 9)
+BLOCKS = normal(2, 36, 3, 2)
 LEFT, RIGHT = normal(1, 4, 5), normal(4, 1)
+FLOORED = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 # operator -> cases (attributes, inputs); the first input is fed, the others are constants, None is an input left out
 CASES = {
     "Abs": [({}, [X])],
@@ -54,6 +56,7 @@ CASES = {
         ({"pads": [1, 1]}, [normal(1, 4, 9), normal(6, 4, 3)]),
     ],
     "Cos": [({}, [X])],
+    "DepthToSpace": [({"blocksize": 2}, [BLOCKS]), ({"blocksize": 3, "mode": "DCR"}, [BLOCKS]), ({"blocksize": 3, "mode": "CRD"}, [BLOCKS])],
     "Div": [({}, [LEFT, positive(4, 1)]), ({}, [ints(-7, 7)[None], ints(2, 2)])],
     "Dropout": [({}, [X])],
     "Elu": [({"alpha": 0.7}, [X])],
@@ -111,8 +114,18 @@ CASES = {
     "ReduceMean": [({}, [X, ints(2, 3)]), ({"keepdims": 0}, [X]), ({"noop_with_empty_axes": 1}, [X])],
     "ReduceMin": [({}, [X, ints(1)])],
     "ReduceSum": [({"keepdims": 0}, [X, ints(1, -1)])],
+    "ReduceSumSquare": [({"keepdims": 0}, [X, ints(1, -1)]), ({}, [X])],
     "Relu": [({}, [X])],
     "Reshape": [({}, [X, ints(0, -1, 9)]), ({}, [LEFT, ints(2, 10)])],
+    "Resize": [
+        ({"mode": "nearest"}, [X, None, np.float32([1, 1, 2, 3])]),
+        ({**FLOORED}, [X, None, np.float32([1, 1, 4, 1])]),
+        ({**FLOORED}, [X, None, None, ints(1, 8, 14, 9)]),
+        ({**FLOORED, "axes": [3, 2]}, [X, None, np.float32([3, 2])]),
+        ({**FLOORED, "axes": [-1, -2]}, [X, None, None, ints(27, 14)]),
+        ({**FLOORED, "axes": [2, 3], "keep_aspect_ratio_policy": "not_larger"}, [X, None, None, ints(14, 20)]),
+        ({**FLOORED, "axes": [2, 3], "keep_aspect_ratio_policy": "not_smaller"}, [X, None, None, ints(14, 17)]),
+    ],
     "Shape": [({}, [X]), ({"start": 1, "end": -1}, [X])],
     "Sigmoid": [({}, [X])],
     "Sign": [({}, [X])],

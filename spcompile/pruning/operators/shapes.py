@@ -72,6 +72,29 @@ def _pad(attributes, x, pads, value=None, axes=None):
     return F.pad(x, [amount for pair in reversed(pairs[-used:]) for amount in pair], mode=mode)
 
 
+def _depth_to_space(attributes, x):
+    size = attributes.get_int("blocksize")
+    n, c, h, w = x.shape
+    if attributes.get_string("mode", "DCR") == "CRD":
+        blocks = x.reshape(n, c // size**2, size, size, h, w).permute(0, 1, 4, 2, 5, 3)
+    else:
+        blocks = x.reshape(n, size, size, c // size**2, h, w).permute(0, 3, 4, 1, 5, 2)
+    return blocks.reshape(n, c // size**2, h * size, w * size)
+
+
+def _resize(attributes, x, roi=None, scales=None, sizes=None):
+    """Nearest neighbour by whole factors: no other resizing can be compiled."""
+    axes = attributes.get_ints("axes", list(range(x.dim())))
+    factors = scales.tolist() if sizes is None else [size / x.shape[axis] for axis, size in zip(axes, sizes.tolist(), strict=True)]
+    policy = {"not_larger": min, "not_smaller": max}.get(attributes.get_string("keep_aspect_ratio_policy", "stretch"))
+    if policy and sizes is not None:
+        factors = [policy(factors)] * len(axes)
+    assert all(factor.is_integer() for factor in factors), factors
+    for axis, factor in zip(axes, factors, strict=True):
+        x = x.repeat_interleave(int(factor), axis)
+    return x
+
+
 def _cast(attributes, x):
     return x.to(torch.from_numpy(np.empty(0, ir.DataType(attributes.get_int("to")).numpy())).dtype)
 
@@ -102,11 +125,13 @@ SHAPES = {
     "Concat": lambda attributes, *inputs: torch.cat(inputs, attributes.get_int("axis")),
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
+    "DepthToSpace": _depth_to_space,
     "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,
     "Pad": _pad,
     "Reshape": _reshape,
+    "Resize": _resize,
     "Shape": _shape,
     "Slice": _slice,
     "Split": _split,
