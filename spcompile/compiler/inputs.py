@@ -49,12 +49,11 @@ def output_name(name: str, target: str) -> str:
 
 
 def chosen_patterns(patterns, offered: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
-    """None: all that the target's family offers. Text as on the command line, or patterns, or notations."""
+    """None: all that the target's family offers. Text as on the command line, or a list of such texts and of patterns; each pattern once."""
     if patterns is None:
         return offered
-    if isinstance(patterns, str):
-        return tuple(parse_patterns(patterns))
-    return tuple(p if isinstance(p, Pattern) else parse_patterns(p)[0] for p in patterns)
+    given = [patterns] if isinstance(patterns, str) else patterns
+    return tuple(dict.fromkeys(pattern for item in given for pattern in ((item,) if isinstance(item, Pattern) else parse_patterns(item))))
 
 
 def chosen_pruner(pruner) -> Pruner:
