@@ -47,6 +47,8 @@ def check_output(folder: str | Path, force: bool) -> Path:
         raise ArtifactError(f"output folder '{folder}' cannot be made: nothing may be written to '{parent}'")
     if folder.resolve() == Path.cwd():
         raise ArtifactError(f"output folder '{folder}' is the one you are in; give a new one with -o")
+    if folder.resolve().is_mount():
+        raise ArtifactError(f"output folder '{folder}' is a mount point, which cannot be replaced; give a folder inside it with -o")
     return folder
 
 
@@ -58,11 +60,23 @@ def staged(folder: Path) -> Iterator[Path]:
     try:
         stage.chmod(0o755)
         yield stage
-        if folder.exists():
-            shutil.rmtree(folder)
-        stage.replace(folder)
+        _replace(folder, stage)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _replace(folder: Path, stage: Path) -> None:
+    """The old folder waits beside the new one until that is in its place, and comes back if it cannot be."""
+    aside = stage.with_name(f"{stage.name}.old")
+    try:
+        if folder.exists():
+            folder.replace(aside)
+        stage.replace(folder)
+    finally:
+        if folder.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        elif aside.exists():
+            aside.replace(folder)
 
 
 def write_program(stage: Path, program: Program) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,6 +145,22 @@ def test_what_is_interrupted_leaves_nothing(network, tmp_path, error, old):
     assert not old or read_manifest(folder)
 
 
+@pytest.mark.parametrize("moved", ["old", "new"])
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_the_old_artifact_stays_where_the_new_one_cannot_take_its_place(network, folder, monkeypatch, error, moved):
+    replace, moves = Path.replace, ["old", "new"]
+
+    def failing(path, target):
+        if moves and moves.pop(0) == moved:
+            raise error
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(error):
+        write(folder, network, seed=8)
+    assert read_manifest(folder)["seed"] == 7 and [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
 def test_a_new_artifact_takes_the_place_of_the_old(network, folder):
     (folder / "note.txt").write_text("mine")
     write(folder, network, seed=8)
@@ -190,6 +207,14 @@ class TestOutputFolder:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(ArtifactError, match="is the one you are in"):
             check_output(".", False)
+
+    def test_a_mount_point_is_told(self, tmp_path, folder, monkeypatch):
+        """Empty or not: it cannot be moved, nor a folder put in its place."""
+        (tmp_path / "empty").mkdir()
+        monkeypatch.setattr(Path, "is_mount", lambda path: path.parent == tmp_path.resolve())
+        for mounted in (tmp_path / "empty", folder):
+            with pytest.raises(ArtifactError, match="is a mount point, which cannot be replaced; give a folder inside it with -o"):
+                check_output(mounted, True)
 
 
 def test_a_link_to_an_artifact_stays_and_points_to_the_new_one(network, folder):
