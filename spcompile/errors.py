@@ -5,7 +5,7 @@ SpcompileError                what was given, what is allowed, what to do: one l
 │   └── UnsupportedOperator   a node we cannot compile, named
 ├── DataError                 calibration or labelled data of the wrong shape, type or content
 ├── TargetError               an unknown device, or a device file that does not hold together
-├── NotationError             a pattern, budget, shape or duration that does not parse
+├── NotationError             a pattern, budget, shape, duration or count that does not parse
 ├── PatternError              a pruner or kernel asked for a pattern it cannot do
 ├── ArtifactError             an artifact folder that is missing, unfinished, changed or for another machine
 └── ToolError                 an outside program or package that is needed and absent, or that failed
@@ -34,7 +34,7 @@ class TargetError(SpcompileError):
 
 
 class NotationError(SpcompileError):
-    """A pattern, budget, shape or duration that does not parse."""
+    """A pattern, budget, shape, duration or count that does not parse."""
 
 
 class PatternError(SpcompileError):

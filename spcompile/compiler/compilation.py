@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spcompile.budget import parse_budget, parse_drop, parse_duration
-from spcompile.compiler.inputs import check_pruner, chosen_patterns, chosen_pruner, model_name, output_name
+from spcompile.compiler.inputs import check_pruner, check_whole, chosen_patterns, chosen_pruner, model_name, output_name
 from spcompile.compiler.job import Job, Result
 from spcompile.compiler.toolchains import toolchain_for
 from spcompile.errors import DataError, ModelError
@@ -19,7 +19,7 @@ from spcompile.targets import load_target
 def compile(  # noqa: A001 - the name users expect
     source,
     *,
-    target: str,
+    target: str | Path,
     budget: str | None = None,
     max_drop: str | None = None,
     calibration=None,
@@ -41,6 +41,7 @@ def compile(  # noqa: A001 - the name users expect
     """Prune a network to a budget on a device and compile it for that device.
 
     source: an ONNX path, an onnx.ModelProto, an onnx_ir.Model, or a torch.nn.Module with `example_inputs`.
+    target: a device's name, an alias of one, "host", or the path of a device file.
     budget: "3ms", "250us", "2x" (over dense). max_drop: "1%", the fastest plan within that loss; needs `evaluate`.
     dtype: "fp16" or "bf16", of a GPU's weights and activations.
     calibration: .npz, image folder, or arrays by input name. evaluate: a labelled .npz, or a function model -> score.
@@ -53,6 +54,8 @@ def compile(  # noqa: A001 - the name users expect
     Raises SpcompileError subclasses for everything that is wrong with what was given; nothing is written then.
     """
     device = load_target(target)
+    check_whole("threads", threads, least=1)
+    check_whole("seed", seed, least=0)
     wanted = parse_budget(budget) if budget is not None else None
     drop = parse_drop(max_drop) if max_drop is not None else None
     if drop is not None and evaluate is None:

@@ -28,7 +28,7 @@ DISTURBED = "other work disturbed the measurements, see their quartiles: measure
 NO_CALIBRATION = "no calibration data were given: weights were chosen by magnitude and not corrected, errors estimated from weights alone"
 
 
-def target_facts(asked: str, target: Device) -> TargetFacts:
+def target_facts(asked: str | Path, target: Device) -> TargetFacts:
     alias = explain_target(asked) if str(asked) in ALIASES or str(asked) == "host" else ""
     return TargetFacts(str(asked), target.family, target.name, target.description, alias)
 

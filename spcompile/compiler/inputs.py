@@ -40,12 +40,18 @@ def model_name(source) -> str:
     return getattr(source, "name", None) or getattr(getattr(source, "graph", None), "name", None) or type(source).__name__
 
 
-def output_name(name: str, target: str) -> str:
+def output_name(name: str, target: str | Path) -> str:
     """
     >>> output_name("model", "boards/my_board.toml")
     'model-my_board.spc'
     """
-    return f"{name}-{Path(target).stem if target.endswith('.toml') else target}.spc"
+    return f"{name}-{Path(target).name.removesuffix('.toml')}.spc"
+
+
+def check_whole(name: str, value, least: int) -> None:
+    """NotationError for what is no whole number from `least` on; the limit on digits is the command line's."""
+    if type(value) is not int or not least <= value < 10**18:
+        raise NotationError(f"{name} is {value!r}; a whole number of at least {least}, with at most 18 digits, is wanted")
 
 
 def chosen_patterns(patterns, offered: tuple[Pattern, ...]) -> tuple[Pattern, ...]:

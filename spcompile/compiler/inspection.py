@@ -1,10 +1,11 @@
 """What-if: every pattern's time in every layer, before anything is pruned."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from spcompile.compiler.blame import blamed
 from spcompile.compiler.facts import target_facts
-from spcompile.compiler.inputs import chosen_patterns, model_name, prepared
+from spcompile.compiler.inputs import check_whole, chosen_patterns, model_name, prepared
 from spcompile.compiler.toolchains import toolchain_for
 from spcompile.ir.layers import find_layers, weight
 from spcompile.report.inspection import Inspection, LayerInspection, WhatIf
@@ -15,7 +16,7 @@ from spcompile.targets import load_target
 def inspect(
     source,
     *,
-    target: str,
+    target: str | Path,
     threads: int = 1,
     dtype: str | None = None,
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
@@ -24,6 +25,7 @@ def inspect(
 ) -> Inspection:
     """Per layer: the time of dense and of each pattern and level, and why a pattern is refused. Arguments as for `compile`."""
     device = load_target(target)
+    check_whole("threads", threads, least=1)
     toolchain = toolchain_for(device, threads, dtype)
     offered = chosen_patterns(patterns, toolchain.offered)
     with blamed(source, input_shapes, example_inputs):

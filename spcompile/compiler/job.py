@@ -48,7 +48,7 @@ class Job:
 
     source: object
     name: str
-    asked: str
+    asked: str | Path
     toolchain: Toolchain
     budget: Budget | None
     drop: float | None

@@ -54,6 +54,7 @@ def compile_words(demo, **changed) -> list[str]:
         ({"calib": "absent.npz"}, "absent.npz"),
         ({"input-shape": "nothing=1,2"}, "nothing"),
         ({"threads": "0"}, "whole number"),
+        ({"seed": "-1"}, "whole number"),
         ({"target": "absent.toml"}, "absent.toml"),
     ],
 )

@@ -1,0 +1,40 @@
+"""The functions that users call: what is wrong with what they give is one of our errors, whatever its type, and nothing is written."""
+
+from pathlib import Path
+
+import pytest
+
+import spcompile
+from spcompile.errors import SpcompileError
+
+BOARD = 'description = "mine"\nbase = "cortex-a72"\n'
+
+
+@pytest.fixture
+def network(build):
+    return build("g (float[1,4] x) => (float[1,4] y) { y = Relu(x) }")
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", None, True, 10**18])
+@pytest.mark.parametrize("function", [spcompile.compile, spcompile.inspect])
+def test_threads_that_are_none(network, function, threads):
+    with pytest.raises(SpcompileError, match=r"threads is .*; a whole number of at least 1, with at most 18 digits, is wanted"):
+        function(network, target="cortex-a72", threads=threads)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "1", None, 10**18])
+def test_seeds_that_are_none(network, tmp_path, seed):
+    with pytest.raises(SpcompileError, match=r"seed is .*; a whole number of at least 0, with at most 18 digits, is wanted"):
+        spcompile.compile(network, target="cortex-a72", budget="1x", seed=seed, output=tmp_path / "out")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_the_device_file_of_a_target(network, tmp_path, monkeypatch, kind):
+    """As text or as a path; the artifact is named after it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "boards").mkdir()
+    (tmp_path / "boards/my.board.toml").write_text(BOARD)
+    result = spcompile.compile(network, target=kind("boards/my.board.toml"), budget="1x")
+    assert result.artifact.name == "g-my.board.spc" and result.report.target.asked == "boards/my.board.toml"
+    assert spcompile.inspect(network, target=kind("boards/my.board.toml")).target == result.report.target
