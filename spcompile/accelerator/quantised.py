@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import ml_dtypes
 import numpy as np
@@ -67,8 +68,6 @@ def ranges(model: ir.Model, names: tuple[str, ...], feeds: Mapping[str, np.ndarr
         return {}
     found = dict.fromkeys(names, (0.0, 0.0))
     session = Session(model, names)
-    batches = min(len(feeds[name]) // max(1, shape[0] if shape else 1) for name, (shape, _) in session.inputs.items())
-    first = {name: feeds[name][: min(batches, SAMPLES) * shape[0]] for name, (shape, _) in session.inputs.items()}
-    for batch in session.batches(first):
+    for batch in islice(session.batches(feeds), SAMPLES):
         found = {name: (min(low, float(batch[name].min())), max(high, float(batch[name].max()))) for name, (low, high) in found.items()}
     return found

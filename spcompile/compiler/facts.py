@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from spcompile.compiler.inputs import Evaluation
 from spcompile.digest import files_digest
+from spcompile.ir.batches import length
 from spcompile.ir.layers import find_layers, weight
 from spcompile.plan import Plan
 from spcompile.pruning import Calibration
@@ -66,7 +67,7 @@ def calibration_facts(calibration: Calibration | None, without: str = "") -> Cal
     """without: what else the target did for want of data."""
     if calibration is None:
         return Verdict.no(NO_CALIBRATION + without)
-    return CalibrationFacts(calibration.source, len(next(iter(calibration.feeds.values()))), calibration.digest)
+    return CalibrationFacts(calibration.source, length(calibration.feeds), calibration.digest)
 
 
 def accuracy_facts(evaluation: Evaluation | None, before: float | None, pruned: float | None, after: float | None) -> Accuracy | Verdict:

@@ -8,6 +8,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from spcompile.errors import DataError, ModelError
+from spcompile.ir.batches import batches, has_shape
 
 _REFUSALS = (ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph, ort_errors.NotImplemented, ort_errors.RuntimeException)
 _SILENT = 4  # ONNX Runtime's log_severity_level: what goes wrong comes as an exception
@@ -48,10 +49,9 @@ class Session:
 
         feeds: [N, ...], N a multiple of the model's batch. Raises DataError when names, types or shapes do not fit.
         """
-        count = self._count(feeds)
-        for index in range(count):
-            part = {name: feeds[name][index * shape[0] : (index + 1) * shape[0]] if shape else feeds[name] for name, (shape, _) in self.inputs.items()}
-            results = {**part, **self._compute(part)}
+        self._check(feeds)
+        for batch in batches(feeds, {name: shape for name, (shape, _) in self.inputs.items()}):
+            results = {**batch, **self._compute(batch)}
             yield {name: results[name] for name in self.outputs}
 
     def _compute(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -63,24 +63,20 @@ class Session:
         except _REFUSALS as error:
             raise ModelError(f"ONNX Runtime cannot run the model: {_first_line(error)}") from error
 
-    def _count(self, feeds: Mapping[str, np.ndarray]) -> int:
+    def _check(self, feeds: Mapping[str, np.ndarray]) -> None:
         if feeds.keys() != self.inputs.keys():
             raise DataError(f"the model's inputs are {', '.join(self.inputs)}; the data is for {', '.join(feeds) or 'none'}")
-        counts = {name: _batches(name, np.asarray(feeds[name]), *self.inputs[name]) for name in feeds}
-        if len(set(counts.values())) > 1:
-            raise DataError(f"the inputs have different numbers of samples: {', '.join(f'{name} {len(feeds[name])}' for name in feeds)}")
-        return next(iter(counts.values()))
+        for name, (shape, dtype) in self.inputs.items():
+            _check(name, np.asarray(feeds[name]), shape, dtype)
 
 
-def _batches(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """How many batches of `shape` the array holds."""
+def _check(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """DataError unless the array holds whole batches of `shape`."""
     if array.dtype != dtype:
         raise DataError(f"input '{name}' takes {np.dtype(dtype).name}, the data is {array.dtype.name}")
-    if not shape and not array.shape:
-        return 1
-    if array.ndim != len(shape) or array.shape[1:] != shape[1:] or len(array) == 0 or len(array) % shape[0]:
-        raise DataError(f"input '{name}' takes shape {list(shape)} (or a multiple in the first dimension), the data is {list(array.shape)}")
-    return len(array) // shape[0]
+    if not has_shape(array, shape) or (shape and (len(array) == 0 or len(array) % shape[0])):
+        also = " (or a multiple in the first dimension)" if shape else ", one number for all samples"
+        raise DataError(f"input '{name}' takes shape {list(shape)}{also}, the data is {list(array.shape)}")
 
 
 def _first_line(error: Exception) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.errors import DataError
+from spcompile.ir.batches import has_shape, input_shapes, part, whole_batches
 from spcompile.pruning.images import Preprocessing, load_images
 
 LABEL_KEYS = ("labels", "label", "y")
@@ -18,7 +19,8 @@ RANDOM_SAMPLES = 32
 
 @dataclass(frozen=True)
 class Calibration:
-    """`feeds`: [N, ...] by input name, of the model's types; N is a whole number of the model's batches for every input."""
+    """`feeds`: [N, ...] by input name, of the model's types; N is a whole number of the model's batches for every input. An input without axes has one
+    number, for all samples."""
 
     feeds: Mapping[str, np.ndarray]
     source: str  # where it came from, for reports
@@ -26,7 +28,7 @@ class Calibration:
     counted: Mapping[str, np.ndarray] = field(default_factory=dict)  # by layer name: bool [samples, positions], see `influence`; all count where it has none
 
     def __post_init__(self):
-        assert self.feeds and all(len(array) for array in self.feeds.values())
+        assert self.feeds and all(array.size for array in self.feeds.values())
 
     @property
     def digest(self) -> str:
@@ -54,22 +56,21 @@ def load_calibration(path: str | Path, model: ir.Model, preprocessing: Preproces
 
 def calibration_from(feeds: Mapping[str, np.ndarray] | np.ndarray, model: ir.Model) -> Calibration:
     """Arrays already in memory, by input name, or one array for a model of one input."""
-    return _calibration(dict(feeds) if isinstance(feeds, Mapping) else {"array": np.asarray(feeds)}, model, "arrays given", (), None)
+    return _calibration(dict(feeds) if isinstance(feeds, Mapping) else {"array": feeds}, model, "arrays given", (), None)
 
 
 def random_calibration(model: ir.Model, seed: int = 0, samples: int = RANDOM_SAMPLES) -> Calibration:
     """Standard normal inputs, and 0 or 1 for integers: what is left when there is no data at all."""
     rng, feeds = np.random.default_rng(seed), {}
     for name, (shape, dtype) in _inputs(model).items():
-        full = (samples * (shape[0] if shape else 1), *shape[1:])
-        feeds[name] = rng.standard_normal(full).astype(dtype) if dtype.kind == "f" else rng.integers(0, 2, full).astype(dtype)
+        full = (samples * shape[0], *shape[1:]) if shape else ()
+        feeds[name] = np.asarray(rng.standard_normal(full) if dtype.kind == "f" else rng.integers(0, 2, full), dtype)
     return Calibration(feeds, "random")
 
 
 def samples(calibration: Calibration, model: ir.Model) -> int:
     """How many batches of the model's own size there are."""
-    name, array = next(iter(calibration.feeds.items()))
-    return len(array) // _batch(model, name)
+    return whole_batches(calibration.feeds, input_shapes(model))
 
 
 def parted(calibration: Calibration, model: ir.Model, count: int, seed: int) -> tuple[Calibration, Calibration]:
@@ -80,16 +81,12 @@ def parted(calibration: Calibration, model: ir.Model, count: int, seed: int) -> 
 
 
 def _part(calibration: Calibration, model: ir.Model, chosen: np.ndarray) -> Calibration:
-    feeds = {name: _picked(array, _batch(model, name), chosen) for name, array in calibration.feeds.items()}
+    feeds = {name: _picked(calibration.feeds[name], shape, chosen) for name, shape in input_shapes(model).items()}
     return replace(calibration, feeds=feeds, counted={name: array[chosen] for name, array in calibration.counted.items()})
 
 
-def _batch(model: ir.Model, name: str) -> int:
-    return next(value.shape.numpy()[0] for value in model.graph.inputs if value.name == name)
-
-
-def _picked(array: np.ndarray, batch: int, chosen: np.ndarray) -> np.ndarray:
-    return array.reshape(-1, batch, *array.shape[1:])[chosen].reshape(-1, *array.shape[1:])
+def _picked(array: np.ndarray, shape: tuple[int, ...], chosen: np.ndarray) -> np.ndarray:
+    return array.reshape(-1, *shape)[chosen].reshape(-1, *shape[1:]) if shape else array
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -116,29 +113,26 @@ def _calibration(feeds: dict[str, np.ndarray], model: ir.Model, source: str, not
         feeds = dict(zip(inputs, feeds.values(), strict=True))
     if missing := [name for name in inputs if name not in feeds]:
         raise DataError(f"{source} has no array for input {', '.join(missing)}; it holds {', '.join(feeds) or 'nothing'}, the model takes {', '.join(inputs)}")
-    checked = {name: _checked(name, feeds[name], *inputs[name], source) for name in inputs}
-    samples = {name: len(array) // inputs[name][0][0] for name, array in checked.items()}
-    if len(set(samples.values())) > 1:
-        raise DataError(f"{source}: the inputs have different numbers of samples: {', '.join(f'{name} {len(array)}' for name, array in checked.items())}")
-    count = min(limit or len(feeds[next(iter(inputs))]), next(iter(samples.values())))
-    whole = {name: array[: count * inputs[name][0][0]] for name, array in checked.items()}
+    checked, shapes = {name: _checked(name, np.asarray(feeds[name]), *inputs[name], source) for name in inputs}, input_shapes(model)
+    found = whole_batches(checked, shapes, f"{source}: ")
+    whole = part(checked, shapes, 0, min(limit or found, found))
     return Calibration(whole, source, (*notes, *_constant_notes(whole)))
 
 
 def _checked(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, source: str) -> np.ndarray:
     """The array in the input's type, or a DataError that says what does not fit."""
-    wanted = f"[N, {', '.join(map(str, shape[1:]))}]"
     if array.dtype.kind != dtype.kind:
         raise DataError(f"{source}: input '{name}' takes {dtype.name}, the data is {array.dtype.name}; convert and preprocess it first")
-    if array.ndim != len(shape) or array.shape[1:] != shape[1:]:
+    if not has_shape(array, shape):
+        wanted = f"[{', '.join(['N', *map(str, shape[1:])])}]" if shape else "[], one number for all samples"
         raise DataError(f"{source}: input '{name}' takes shape {wanted}, the data is {list(array.shape)}")
-    if len(array) < shape[0]:
+    if shape and len(array) < shape[0]:
         raise DataError(f"{source}: {len(array)} samples for input '{name}'; at least {shape[0]} are needed, the model's batch")
     if dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"{source}: the data for input '{name}' holds NaN or infinity")
-    return np.ascontiguousarray(array, dtype)
+    return np.asarray(array, dtype, order="C")
 
 
 def _constant_notes(feeds: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    constant = [name for name, array in feeds.items() if array.dtype.kind == "f" and len(array) > 1 and (array == array[:1]).all()]
+    constant = [name for name, array in feeds.items() if array.dtype.kind == "f" and array.ndim and len(array) > 1 and (array == array[:1]).all()]
     return tuple(f"every calibration sample for input '{name}' is the same; real, varied inputs are needed to know what matters" for name in constant)

@@ -7,6 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.errors import DataError
+from spcompile.ir.batches import length
 from spcompile.ir.session import Session
 from spcompile.pruning.calibration import LABEL_KEYS, Calibration, load_calibration, read_arrays
 
@@ -19,7 +20,7 @@ class Labelled:
     labels: np.ndarray  # int64 [N]
 
     def __post_init__(self):
-        assert self.labels.shape == (len(next(iter(self.inputs.feeds.values()))),), self.labels.shape
+        assert self.labels.shape == (length(self.inputs.feeds),), self.labels.shape
 
 
 def load_labelled(path: str | Path, model: ir.Model, limit: int | None = None) -> Labelled:
@@ -31,10 +32,10 @@ def load_labelled(path: str | Path, model: ir.Model, limit: int | None = None) -
         raise DataError(f"{path} has no labels; give them as an array named {' or '.join(LABEL_KEYS)} beside {', '.join(sorted(names))}")
     labels, inputs = arrays[keys[0]], load_calibration(path, model, limit=limit)
     read = names if names <= arrays.keys() else arrays.keys() - {*keys}  # what `load_calibration` took
-    samples = max(len(arrays[name]) for name in read)
+    samples = length({name: arrays[name] for name in read})
     if labels.shape not in ((samples,), (samples, 1)) or labels.dtype.kind not in "iu":
         raise DataError(f"{path}: labels must be {samples} integers, one per sample; they are {labels.dtype.name} {list(labels.shape)}")
-    return Labelled(inputs, labels.reshape(-1)[: len(next(iter(inputs.feeds.values())))].astype(np.int64))
+    return Labelled(inputs, labels.reshape(-1)[: length(inputs.feeds)].astype(np.int64))
 
 
 def top1(model: ir.Model, labelled: Labelled, threads: int = 1) -> float:

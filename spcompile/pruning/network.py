@@ -58,8 +58,10 @@ class Network:
             yield Step(node, node.name or node.outputs[0].name, inputs, tuple(value.name for value in node.outputs), dead)
 
     def samples(self, feeds: Mapping[str, np.ndarray]) -> Values:
-        """Arrays [N, ...] by input name -> tensors [S, *shape as written in the graph]."""
-        return {name: torch.from_numpy(np.ascontiguousarray(feeds[name])).reshape(-1, *self.shapes[name]) for name in self.inputs}
+        """Arrays [N, ...] by input name -> tensors [S, *shape as written in the graph]; the number of an input without axes S times."""
+        found = {name: torch.from_numpy(np.ascontiguousarray(feeds[name])).reshape(-1, *self.shapes[name]) for name in self.inputs}
+        samples = max(map(len, found.values()))
+        return {name: values if self.shapes[name] else values.expand(samples) for name, values in found.items()}
 
     def cast(self, tensor: torch.Tensor) -> torch.Tensor:
         """Fractions in this network's type; whole numbers and truths as they are."""

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
 
+from spcompile.ir.batches import batches
 from spcompile.ir.session import Session
 from spcompile.lowering.program import Program
 from spcompile.runtime import emulator
@@ -59,9 +61,7 @@ def inputs_for(program: Program, real: Mapping[str, np.ndarray] | None, seed: in
     rng = np.random.default_rng(seed)
     feeds = [{tensor.name: random_array(tensor, rng) for tensor in program.inputs} for _ in range(RANDOM_INPUTS)]
     if real is not None:
-        batches = min(len(real[tensor.name]) // tensor.shape[0] if tensor.shape else 0 for tensor in program.inputs)
-        for at in range(min(batches, REAL_INPUTS)):
-            feeds.append({t.name: real[t.name][at * t.shape[0] : (at + 1) * t.shape[0]] for t in program.inputs})
+        feeds.extend(islice(batches(real, {tensor.name: tensor.shape for tensor in program.inputs}), REAL_INPUTS))
     return feeds
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import spcompile
@@ -27,6 +28,18 @@ def test_seeds_that_are_none(network, tmp_path, seed):
     with pytest.raises(SpcompileError, match=r"seed is .*; a whole number of at least 0, with at most 18 digits, is wanted"):
         spcompile.compile(network, target="cortex-a72", budget="1x", seed=seed, output=tmp_path / "out")
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("target", ["host", "s4", "s4-bf16"])
+@pytest.mark.parametrize("given", [True, False])
+def test_an_input_without_axes(build, tmp_path, target, given):
+    """With data and without."""
+    rng = np.random.default_rng(0)
+    model = build("g (float s, float[1,64] x) => (float[1,64] y) { a = Mul(x, s)  y = MatMul(a, w) }", w=rng.normal(size=(64, 64)).astype(np.float32))
+    data = {"s": 0.5, "x": rng.normal(size=(32, 64)).astype(np.float32)} if given else None
+    report = spcompile.compile(model, target=target, budget="1x", calibration=data, output=tmp_path / "out").report
+    assert report.verification.worst_relative_difference <= report.verification.limit and report.verification.real_inputs == (3 if given else 0)
+    assert not given or report.calibration.samples == 32
 
 
 @pytest.mark.parametrize("kind", [str, Path])

@@ -62,6 +62,15 @@ def test_inputs_need_equally_many_samples(build):
 def test_scalar_inputs(build):
     model = build("g (float a) => (float y) { y = Neg(a) }")
     assert run(model, {"a": np.array(2, np.float32)})["y"] == -2
+    for form in ((1,), (2, 3)):
+        with pytest.raises(DataError, match=r"takes shape \[\], one number for all samples, the data is \["):
+            run(model, {"a": np.zeros(form, np.float32)})
+
+
+def test_a_scalar_beside_batches_is_in_each(build):
+    model = build("g (float a, float[1,2] x) => (float[1,2] y) { y = Mul(a, x) }")
+    x = np.arange(6, dtype=np.float32).reshape(3, 2)
+    np.testing.assert_array_equal(run(model, {"a": np.array(2, np.float32), "x": x})["y"], 2 * x)
 
 
 def test_models_that_onnx_runtime_refuses(build, capfd):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from spcompile.errors import DataError
 from spcompile.pruning import Preprocessing, calibration_from, load_calibration, load_labelled, random_calibration, top1
+from spcompile.pruning.calibration import parted, samples
 from tests.pruning.samples import images, network
 
 TWO = """
@@ -117,6 +118,49 @@ def test_random_inputs_fit_the_model():
     made = random_calibration(two(), seed=1, samples=3)
     assert {name: (array.shape, array.dtype) for name, array in made.feeds.items()} == {"ids": ((6, 4), np.int64), "scale": ((6, 4), np.float32)}
     assert np.array_equal(made.feeds["scale"], random_calibration(two(), seed=1, samples=3).feeds["scale"])
+
+
+SCALED = """
+<ir_version: 10, opset_import: ["" : 18]>
+scaled (float scale, float[2, 4] x, bool on) => (float[2, 4] y) { z = Mul (scale, x)  f = Cast <to = 1> (on)  y = Mul (z, f) }
+"""
+
+
+def scaled() -> ir.Model:
+    return ir.from_proto(onnx.parser.parse_model(SCALED))
+
+
+class TestInputsWithoutAxes:
+    """One number, for all samples."""
+
+    x = np.random.default_rng(0).random((6, 4), np.float32)
+
+    def test_made_up(self):
+        made = random_calibration(scaled(), samples=3)
+        found = {name: (array.shape, array.dtype) for name, array in made.feeds.items()}
+        assert found == {"scale": ((), np.float32), "x": ((6, 4), np.float32), "on": ((), bool)}
+
+    @pytest.mark.parametrize("scale", [0.5, np.float32(0.5), np.array(0.5)])
+    def test_given(self, scale):
+        given = calibration_from({"scale": scale, "x": self.x, "on": True}, scaled())
+        assert given.feeds["scale"].shape == () and given.feeds["scale"] == np.float32(0.5) and given.feeds["scale"].dtype == np.float32
+        assert samples(given, scaled()) == 3 and not given.notes
+        rest, drawn = parted(given, scaled(), 1, seed=0)
+        assert (len(rest.feeds["x"]), len(drawn.feeds["x"])) == (4, 2) and rest.feeds["scale"] == drawn.feeds["scale"] == 0.5
+
+    def test_from_a_file_with_labels(self, tmp_path):
+        path = saved(tmp_path, scale=np.float32(2), x=self.x, on=np.array(True), labels=self.x.argmax(1))
+        labelled = load_labelled(path, scaled(), limit=2)
+        assert len(labelled.labels) == 4 and top1(scaled(), labelled) == 1
+
+    @pytest.mark.parametrize("scale", [np.ones(1, np.float32), np.ones(6, np.float32), np.ones((0,), np.float32)])
+    def test_more_than_one_number_is_refused(self, scale):
+        with pytest.raises(DataError, match=r"input 'scale' takes shape \[\], one number for all samples, the data is \[\d\]$"):
+            calibration_from({"scale": scale, "x": self.x, "on": True}, scaled())
+
+    def test_nothing_else_varies(self):
+        alone = ir.from_proto(onnx.parser.parse_model('<ir_version: 10, opset_import: ["" : 18]> g (float a) => (float y) { y = Neg (a) }'))
+        assert samples(calibration_from(0.5, alone), alone) == samples(random_calibration(alone), alone) == 1
 
 
 def test_the_digest_tells_data_apart():

@@ -20,6 +20,14 @@ def test_many_samples_agree_with_onnx_runtime():
     np.testing.assert_allclose(values["scores"][:, 0].numpy(), run(model, {"image": x})["scores"], rtol=1e-4, atol=1e-5)
 
 
+def test_an_input_without_axes_is_the_same_for_all_samples(build):
+    model = build("g (float s, float[1,4] x) => (float[1,4] y) { y = Mul(s, x) }")
+    walked, x = Network(model), np.arange(12, dtype=np.float32).reshape(3, 4)
+    feeds = walked.samples({"s": np.array(2, np.float32), "x": x})
+    assert feeds["s"].tolist() == [2, 2, 2]
+    np.testing.assert_array_equal(walked.run(feeds)["y"][:, 0].numpy(), 2 * x)
+
+
 def test_weights_of_one_run_do_not_outlive_it():
     walked = Network(network())
     feeds = walked.samples({"image": images(2)})

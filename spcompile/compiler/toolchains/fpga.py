@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from spcompile.compiler.toolchains.toolchain import NotMeasured, Toolchain
 from spcompile.costs.fpga.resources import estimate
 from spcompile.costs.latency import Latency
 from spcompile.errors import TargetError
+from spcompile.ir.batches import batches, input_shapes
 from spcompile.ir.save import save
 from spcompile.ir.session import Session
 from spcompile.lowering.lower import check_operators
@@ -87,7 +89,10 @@ class Fpga(Toolchain):
 
     def verify(self, built: Built, model: ir.Model, data: Calibration | None, stage: Path, seed: int) -> Comparison:
         """The simulator, fed from the exported files, against ONNX Runtime on the quantised network: equal to the bit, or the difference is told."""
-        feeds = [*_batches(random_calibration(model, seed, RANDOM_INPUTS), model, RANDOM_INPUTS), *(_batches(data, model, REAL_INPUTS) if data else ())]
+        shapes = input_shapes(model)
+        random = list(batches(random_calibration(model, seed, RANDOM_INPUTS).feeds, shapes))
+        real = list(islice(batches(data.feeds, shapes), REAL_INPUTS)) if data else []
+        feeds = [*random, *real]
         session, host = Session(built.reference), HostOperators(model)
         expected = [session.run(feed) for feed in feeds]
 
@@ -96,9 +101,8 @@ class Fpga(Toolchain):
             return {name: built.simulator.real(name, values[name]) for name in expected[0]}
 
         worst = worst_difference(run, feeds, expected)
-        given = len(feeds) - RANDOM_INPUTS
         engine = f"ONNX Runtime {version('onnxruntime')} on the {self.target.precision} network"
-        return Comparison(engine, RANDOM_INPUTS, given, worst, "the accelerator's simulator")
+        return Comparison(engine, len(random), len(real), worst, "the accelerator's simulator")
 
     def facts(self, built: Built) -> dict[str, Any]:
         return {"accelerator": _facts(built, self.target)}
@@ -116,13 +120,6 @@ class Fpga(Toolchain):
 
     def _quantised(self, model: ir.Model, data: Calibration | None) -> Quantised:
         return quantise(model, (data or random_calibration(model)).feeds, self.target)
-
-
-def _batches(data: Calibration, model: ir.Model, most: int) -> list[dict[str, np.ndarray]]:
-    """The first inputs, in whole batches of the model."""
-    sizes = {value.name: value.shape.numpy()[0] if value.shape.numpy() else len(data.feeds[value.name]) for value in model.graph.inputs}
-    count = min(most, *(len(data.feeds[name]) // size for name, size in sizes.items()))
-    return [{name: data.feeds[name][at * size : (at + 1) * size] for name, size in sizes.items()} for at in range(count)]
 
 
 def _facts(built: Built, target: Accelerator) -> AcceleratorFacts:
