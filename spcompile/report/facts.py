@@ -167,7 +167,7 @@ class AcceleratorStep:
     why: str  # of host steps
 
     def __post_init__(self):
-        assert 0 <= self.macs_kept <= max(self.macs, self.macs_kept) and self.latency_s >= 0, self
+        assert 0 <= self.macs_kept <= self.macs and self.latency_s >= 0, self
 
 
 @dataclass(frozen=True)

@@ -90,3 +90,9 @@ def test_quartiles_enclose_the_median():
 def test_a_difference_that_is_no_number_is_refused():
     with pytest.raises(AssertionError):
         Verification("ONNX Runtime 1.32.0", 3, 0, float("nan"), 1e-4, "this host")
+
+
+@pytest.mark.parametrize("kept", [-1, 2_000_001])
+def test_a_step_keeps_no_more_than_its_dense_layer_has(samples, kept):
+    with pytest.raises(AssertionError, match="AcceleratorStep"):
+        replace(samples.accelerator().steps[1], macs_kept=kept)
