@@ -19,10 +19,6 @@ class View:
     def __post_init__(self):
         assert len(self.shape) == len(self.strides), self
 
-    @property
-    def contiguous(self) -> bool:
-        return all(n == 1 or s == c for n, s, c in zip(self.shape, self.strides, row_major(self.shape), strict=True))
-
     def transpose(self, order) -> "View":
         return replace(self, shape=tuple(self.shape[a] for a in order), strides=tuple(self.strides[a] for a in order))
 

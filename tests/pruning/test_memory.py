@@ -29,5 +29,13 @@ def test_freed_blocks_between_living_ones_go_back():
 
 
 def test_elsewhere_nothing_is_done(monkeypatch):
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    asked = []
+
+    class Other:
+        def __getattr__(self, name):
+            asked.append(name)
+            raise AttributeError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Other())
     release()
+    assert asked == ["malloc_trim"]

@@ -72,5 +72,8 @@ def test_what_was_not_used_for_longest_goes_first(monkeypatch, tmp_path):
 def test_files_that_another_compilation_removes_meanwhile_do_no_harm(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     store_folder().mkdir(parents=True)
-    monkeypatch.setattr(Path, "iterdir", lambda folder: [folder / "gone.o"])
+    left = store_folder() / "left.o"
+    left.write_bytes(bytes(100))
+    monkeypatch.setattr(Path, "iterdir", lambda folder: [left, folder / "gone.o"])
     trim(limit_bytes=0)
+    assert left.exists(), "the other one trims already"
