@@ -60,7 +60,7 @@ def _key(model: Model) -> str:
     """Digest of all that the artifact depends on."""
     asked = [model.target, model.budget, model.max_drop, model.threads, model.patterns, sorted((model.input_shapes or {}).items())]
     here = [host.cpu_model(), host.flags_digest()] if model.target == "host" else []
-    code = files_digest(path for path in Path(spcompile.__file__).parent.rglob("*") if path.suffix in (".py", ".toml"))
+    code = files_digest(path for path in Path(spcompile.__file__).parent.rglob("*") if path.parent.name != "__pycache__")
     data = [files_digest(path.rglob("*") if path.is_dir() else [path]) if path is not None else None for path in (model.calib, model.eval)]
     form = [asked, here, asdict(load_target(model.target)), code, data, _weights(model), host.packages()]
     return hashlib.sha256(json.dumps(form).encode()).hexdigest()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import spcompile
 from spcompile.check import cache, timing
 from spcompile.check.compare import KEPT, LIMIT, MISSED, SKIPPED
 from spcompile.check.figures import BUDGET, Times
@@ -126,6 +127,20 @@ class TestCache:
         assert built(target="board.toml") == 5
         (tmp_path / "board.toml").write_text('base = "zen4"\nclock_hz = 1e9\n')
         assert [built(target="board.toml"), built(target="board.toml")] == [6, 6]
+
+    @pytest.mark.parametrize("name", ["code.py", "devices/board.toml", "templates/array.v.j2", "serve.c", "style.css"])
+    def test_a_change_of_ours_counts_whatever_the_file(self, project, tmp_path, compilations, monkeypatch, name):
+        package = tmp_path / "package"
+        monkeypatch.setattr(spcompile, "__file__", str(package / "__init__.py"))
+        for file in (name, "__pycache__/code.pyc"):
+            (package / file).parent.mkdir(parents=True, exist_ok=True)
+            (package / file).write_text("old")
+        (model,) = project(net={})
+        for file, count in ((name, 2), ("__pycache__/code.pyc", 2)):
+            cache.built(model, tmp_path / "cache")
+            (package / file).write_text("new")
+            cache.built(model, tmp_path / "cache")
+            assert len(compilations) == count
 
     def test_what_was_damaged_or_cut_short_is_made_again(self, project, tmp_path, compilations, monkeypatch):
         (model,) = project(net={})
