@@ -7,6 +7,7 @@ from pathlib import Path
 from spcompile.check.figures import Snapshot, Times
 from spcompile.errors import SpcompileError
 from spcompile.verdict import Verdict
+from spcompile.whole_file import write_whole
 
 SCHEMA = 1
 MISSING = "not available: "
@@ -17,10 +18,7 @@ class BaselineError(SpcompileError):
 
 
 def write(path: Path, snapshot: Snapshot) -> None:
-    """The file appears whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(to_text(snapshot))
-    part.replace(path)
+    write_whole(path, to_text(snapshot).encode())
 
 
 def read(path: Path) -> Snapshot:

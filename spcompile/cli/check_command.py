@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spcompile.cli.arguments import Command, UsageError, whole
 from spcompile.cli.screen import console
+from spcompile.whole_file import write_whole
 
 FORMATS = ("text", "json", "junit", "github")
 SUMMARY = "GITHUB_STEP_SUMMARY"  # the file that GitHub Actions shows as a step's summary
@@ -49,7 +50,7 @@ def run(args: Namespace) -> int:
 def present(args: Namespace, found, forms) -> None:
     """Print or write what was found in the form asked for. `forms`: a module, or package, of `check` that knows them."""
     if args.output is not None:
-        _write(Path(args.output), forms.RENDERERS[args.format](found))
+        write_whole(Path(args.output), forms.RENDERERS[args.format](found).encode())
         console().print(forms.headline(found), soft_wrap=True, markup=False)
     elif args.format == "text":
         forms.show(found, console())
@@ -78,12 +79,6 @@ def _check(args: Namespace, progress) -> int:
     result = check.check(args.artifact, args.baseline, args.against, args.tolerance, progress)
     present(args, result, check)
     return 1 if result.failures else 0
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.part")  # an interrupted check leaves no file that looks finished
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _share(text: str) -> float:

@@ -2,12 +2,14 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 
 from spcompile.cli.arguments import Command, UsageError, whole
 from spcompile.cli.screen import console, print_json
 from spcompile.errors import DataError
+from spcompile.whole_file import write_whole
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -73,10 +75,9 @@ def _times(call: Callable[[], object], repeats: int) -> list[float]:
 def _write(path: str, outputs: dict) -> None:
     import numpy as np
 
-    part = Path(f"{path}.part")  # an interrupted run leaves no file that looks finished
-    with part.open("wb") as file:
-        np.savez(file, **outputs)
-    part.replace(path)
+    content = BytesIO()
+    np.savez(content, **outputs)
+    write_whole(Path(path), content.getvalue())
 
 
 def _facts(array) -> dict:

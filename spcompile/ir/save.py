@@ -1,14 +1,13 @@
 """Models -> plain ONNX files, whole or not at all."""
 
-import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 import onnx
 import onnx_ir as ir
 
 from spcompile.errors import ArtifactError, ModelError
+from spcompile.whole_file import write_whole
 
 PROTOBUF_LIMIT_BYTES = 2**31 - 1  # protobuf's own limit on one message
 
@@ -26,25 +25,3 @@ def save(model: ir.Model, path: str | os.PathLike) -> None:
         write_whole(Path(path), proto.SerializeToString())
     except OSError as error:
         raise ArtifactError(f"cannot write {path}: {error.strerror}") from error
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write beside `path`, then rename: readers never see half a file, and a failure leaves nothing behind."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
-
-
-def _umask() -> int:
-    """The process's own; it can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import spcompile.kernels
 from spcompile.digest import files_digest
-from spcompile.ir.save import write_whole
 from spcompile.kernels.kernel import Kernel
 from spcompile.targets.target import Target
 from spcompile.user_cache import user_cache
+from spcompile.whole_file import write_whole
 
 LIMIT_BYTES = 512e6  # beyond it the files that were not used for longest go
 

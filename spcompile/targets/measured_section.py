@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from spcompile.errors import TargetError
+from spcompile.whole_file import write_whole
 
 SECTION = re.compile(r"^[ \t]*\[measured\][^\n]*\n(?:(?![ \t]*\[)[^\n]*\n?)*", re.MULTILINE)
 COMMENT = "# Written by `spcompile calibrate`: times taken on the device itself, over what the rates above say."
@@ -22,9 +23,7 @@ def write_measured(path: Path, values: dict[str, str | int | float]) -> None:
     """Put `values` (the fields of [measured]) where an earlier section was, or at the end. The old file stays whole until the new one is."""
     text = SECTION.sub("", path.read_text(encoding="utf-8")).replace(f"{COMMENT}\n", "").rstrip("\n")
     lines = [COMMENT, "[measured]", *(f"{name} = {_spelled(value)}" for name, value in values.items())]
-    scratch = path.with_name(f".{path.name}.new")
-    scratch.write_text("\n".join([text, "", *lines, ""]), encoding="utf-8")
-    scratch.replace(path)
+    write_whole(path, "\n".join([text, "", *lines, ""]).encode())
 
 
 def _spelled(value: str | int | float) -> str:
