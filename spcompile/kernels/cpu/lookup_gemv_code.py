@@ -11,7 +11,7 @@ CHAINS = 2  # independent sums
 def emit(k: LookupGemv, threads: int):
     from tvm.tirx.script.builder import ir as T
 
-    from spcompile.kernels.cpu.offset_gemv import join
+    from spcompile.kernels.cpu.offset_gemv_code import join
     from spcompile.kernels.script import kernel_function, outer_loop, prefetch, registers, run
 
     def body(x, value, place, base, start, y, **operands):

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from spcompile.kernels.cpu.reach import BYTES, LINE, Reach
 from spcompile.kernels.cpu.streamed import values_ahead
-from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
+from spcompile.kernels.expression import ACCUMULATOR, Expression, operations
 from spcompile.kernels.kernel import Kernel
-from spcompile.kernels.operand import Operand, load_operands, operand_pointers
+from spcompile.kernels.operand import Operand
 from spcompile.kernels.work import Stream, Work
 
 SHUFFLES = {4: 2, 8: 3, 16: 4}  # of the transposition, by lanes: so many for each register
@@ -141,108 +141,6 @@ class OffsetGemm(Kernel):
         )
 
     def emit(self, threads: int):
-        return _emit(self, threads)
+        from spcompile.kernels.cpu.offset_gemm_code import emit
 
-
-def _emit(k: OffsetGemm, threads: int):
-    from tvm.tirx.script.builder import ir as T
-
-    from spcompile.kernels.script import kernel_function, outer_loop, prefetch, registers
-
-    pixels, (down, across), blocks = k.pixels, k.tiles, len(k.row_blocks)
-
-    def body(x, value, offset, start, y, **operands):
-        def block(tile, number):
-            first = T.min(T.truncdiv(tile, across) * k.tile_height, k.height - k.tile_height) * k.pitch
-            first = first + T.min(T.truncmod(tile, across) * k.tile_width, k.width - k.tile_width)
-            fetch(T.min(number * k.rows, k.out_rows - k.rows), first)
-            acc = registers(len(pixels) * k.rows)
-            for register in range(len(pixels) * k.vectors):
-                with T.vectorized(0, k.lanes) as i:
-                    T.buffer_store(acc, T.float32(0), [register * k.lanes + i])
-            with T.serial(0, k.columns) as j:
-                for line in k.lines_ahead:
-                    prefetch(value, (number * k.columns + j) * k.rows + line)
-                for index, pixel in enumerate(pixels):
-                    for v in range(k.vectors):
-                        with T.vectorized(0, k.lanes) as i:
-                            here = index * k.rows + v * k.lanes + i
-                            weights = value[(number * k.columns + j) * k.rows + v * k.lanes + i]
-                            T.buffer_store(acc, acc[here] + weights * x[offset[j] + first + pixel], [here])
-            finish(acc, T.min(number * k.rows, k.out_rows - k.rows), first)
-
-        def fetch(first_row, first):
-            """Ask for what the block's end will touch: the last pixel's line of each piece, since the tile before asked for the first one's."""
-            tensors = [(b, o) for b, o in zip(operands.values(), k.operands, strict=True) if o.is_tensor]
-            for begin, count in k.pieces:
-                at = first + pixels[begin] + count - 1
-                for row in (first_row + r for r in range(k.rows)):
-                    prefetch(y, row * k.y_row_stride + at, write=True)
-                    for buffer, operand in tensors:
-                        prefetch(buffer, row * operand.row_stride + at)
-
-        def finish(acc, first_row, first):
-            for v in range(k.vectors):
-                for begin, count in k.pieces:
-                    write = _write_masked if k.masks and count < k.lanes else _write_lanes
-                    turned = _transposed(acc, [(begin + min(at, count - 1)) * k.rows + v * k.lanes for at in range(k.lanes)], k.lanes)
-                    for r in range(k.lanes):
-                        write(k, y, tuple(operands.values()), turned, r * k.lanes, first_row + v * k.lanes + r, first + pixels[begin], count)
-
-        outer, inner = (down * across, blocks) if k.positions_outer else (blocks, down * across)
-        with outer_loop(outer, threads) as a, T.serial(0, inner) as b:
-            block(*((a, b) if k.positions_outer else (b, a)))
-
-    pointers = {"x": "float32", "value": "float32", "offset": "int32", "start": "int32", "y": "float32"}
-    return kernel_function(k.name, pointers | operand_pointers(k.operands), body)
-
-
-def _write_lanes(k: OffsetGemm, y, buffers: tuple, sums, at: int, row, position, count: int) -> None:
-    """The `count` sums of a row from sums[at] on, through the epilogue, to y[row, position...]."""
-    from tvm.tirx.script.builder import ir as T
-
-    with T.vectorized(0, count) as i:
-        loaded = load_operands(buffers, k.operands, row, position + i)
-        T.buffer_store(y, evaluate(k.epilogue, [sums[at + i], *loaded]), [row * k.y_row_stride + position + i])
-
-
-def _write_masked(k: OffsetGemm, y, buffers: tuple, sums, at: int, row, position, count: int) -> None:
-    """The same in whole registers: what lies behind the `count` pixels is neither read nor written."""
-    from tvm.tirx import Ramp
-    from tvm.tirx.script.builder import ir as T
-
-    from spcompile.kernels.script import masked_load, masked_store, registers
-
-    full = Ramp(T.int32(0), T.int32(1), k.lanes)
-    results, held = registers(k.lanes), {}
-    for number, (buffer, operand) in enumerate(zip(buffers, k.operands, strict=True)):
-        if operand.position_stride:
-            held[number] = registers(k.lanes)
-            T.buffer_store(held[number], masked_load(buffer, row * operand.row_stride + position, count, k.lanes), [full])
-    with T.vectorized(0, k.lanes) as i:
-        loaded = load_operands(buffers, k.operands, row, position)
-        values = [held[number][i] if number in held else one for number, one in enumerate(loaded)]
-        T.buffer_store(results, evaluate(k.epilogue, [sums[at + i], *values]), [i])
-    masked_store(y, row * k.y_row_stride + position, results[full], count, k.lanes)
-
-
-def _transposed(source, starts: list[int], lanes: int):
-    """`lanes` registers of `source`, one from each start -> a buffer [lanes, lanes] with rows and columns exchanged.
-
-    In stages of distance 1, 2, 4, ...: each pair of registers that far apart exchanges every second group of that many lanes.
-    """
-    from tvm.tirx import Ramp, Shuffle
-    from tvm.tirx.script.builder import ir as T
-
-    from spcompile.kernels.script import registers
-
-    distance = 1
-    while distance < lanes:
-        into = registers(lanes * lanes)
-        for low in (at for at in range(lanes) if not at & distance):
-            pair = [source[Ramp(T.int32(starts[at]), T.int32(1), lanes)] for at in (low, low + distance)]
-            for at, shift in ((low, 0), (low + distance, distance)):
-                picked = [lane + shift if not lane & distance else lanes + lane - distance + shift for lane in range(lanes)]
-                T.buffer_store(into, Shuffle(pair, picked), [Ramp(T.int32(at * lanes), T.int32(1), lanes)])
-        source, starts, distance = into, [at * lanes for at in range(lanes)], distance * 2
-    return source
+        return emit(self, threads)

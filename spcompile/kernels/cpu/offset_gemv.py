@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from spcompile.kernels.cpu.reach import BYTES, LINE
 from spcompile.kernels.cpu.streamed import list_ahead
-from spcompile.kernels.expression import ACCUMULATOR, Expression, evaluate, operations
+from spcompile.kernels.expression import ACCUMULATOR, Expression, operations
 from spcompile.kernels.kernel import Kernel
-from spcompile.kernels.operand import Operand, load_operands, operand_pointers
+from spcompile.kernels.operand import Operand
 from spcompile.kernels.work import Stream, Work
 
 CHAINS = {1: 4, 2: 2, 4: 4, 8: 1, 16: 1}  # by `sharing`: independent sums, so that the latency of a multiply-add does not bind
@@ -117,84 +117,6 @@ class OffsetGemv(Kernel):
         )
 
     def emit(self, threads: int):
-        return _emit(self, threads)
+        from spcompile.kernels.cpu.offset_gemv_code import emit
 
-
-def _emit(k: OffsetGemv, threads: int):
-    from tvm.tirx.script.builder import ir as T
-
-    from spcompile.kernels.script import kernel_function, outer_loop, prefetch, registers
-
-    row_blocks, width = k.out_rows // k.rows, k.sharing * k.rows
-    per_block = k.blocks // row_blocks  # of a shared list
-
-    def body(x, value, offset, start, y, **operands):
-        def accumulate(acc, chain, places, first, at):
-            """`sharing` entries at `places` of x, each number beside itself as often as an entry has rows."""
-            spread = registers(width)
-            for slot, place in enumerate(places):
-                with T.vectorized(0, k.rows) as r:
-                    T.buffer_store(spread, x[place + at], [slot * k.rows + r])
-            with T.vectorized(0, width) as i:
-                T.buffer_store(acc, acc[chain * width + i] + value[first + i] * spread[i], [chain * width + i])
-
-        def finish(acc, rest, m, p):
-            join(acc, k.chains, width, k.rows)
-            with T.vectorized(0, k.rows) as r:
-                row = m * k.rows + r
-                result = evaluate(k.epilogue, [acc[r] + rest[r], *load_operands(operands.values(), k.operands, row, p)])
-                T.buffer_store(y, result, [row * k.y_row_stride + p * k.y_position_stride])
-
-        with outer_loop(row_blocks, threads) as m, T.serial(0, k.positions) as p:
-            acc, rest = registers(k.chains * width), registers(k.rows)
-            for chain in range(k.chains):
-                with T.vectorized(0, width) as i:
-                    T.buffer_store(acc, T.float32(0), [chain * width + i])
-            with T.vectorized(0, k.rows) as r:
-                T.buffer_store(rest, T.float32(0), [r])
-            begin = 0 if k.shared_list else start[m]
-            count = per_block if k.shared_list else start[m + 1] - start[m]
-            first, at = (m * per_block if k.shared_list else begin) * k.rows, p * k.x_position_stride
-            with T.serial(0, T.truncdiv(count, k.round)) as group:
-                for line in k.lines_ahead:
-                    prefetch(value, first + group * k.round * k.rows + line)
-                places = [place for quad in range(0, k.round, QUAD) for place in _places(k, offset, begin + group * k.round + quad)]
-                for chain in range(k.chains):
-                    j = chain * k.sharing
-                    accumulate(acc, chain, places[j : j + k.sharing], first + (group * k.round + j) * k.rows, at)
-            with T.serial(0, T.truncmod(count, k.round)) as left:
-                j = T.truncdiv(count, k.round) * k.round + left
-                with T.vectorized(0, k.rows) as r:
-                    T.buffer_store(rest, rest[r] + value[first + j * k.rows + r] * x[T.Cast("int32", offset[begin + j]) + at], [r])
-            finish(acc, rest, m, p)
-
-    pointers = {"x": "float32", "value": "float32", "offset": "int16" if k.narrow else "int32", "start": "int32", "y": "float32"}
-    return kernel_function(k.name, pointers | operand_pointers(k.operands), body)
-
-
-def _places(k: OffsetGemv, offset, entry) -> list:
-    """Four offsets from `entry` on, int32."""
-    from tvm.tirx.script.builder import ir as T
-
-    from spcompile.kernels.script import run
-
-    if not k.narrow:
-        return [offset[entry + place] for place in range(QUAD)]
-    quad = T.bind(T.reinterpret("int64", offset[run(entry, QUAD)]))  # bound: written out four times LLVM takes it apart again
-    return [T.Cast("int32", T.Cast("int16", quad >> T.int64(16 * place))) for place in range(QUAD)]
-
-
-def join(acc, chains: int, width: int, rows: int) -> None:
-    """All sums into the first `rows` lanes: chains together, then half of what is left onto the other half."""
-    from tvm.tirx import Shuffle
-    from tvm.tirx.script.builder import ir as T
-
-    from spcompile.kernels.script import run
-
-    total = acc[run(0, width)]
-    for chain in range(1, chains):
-        total = total + acc[run(chain * width, width)]
-    while width > rows:
-        width //= 2
-        total = Shuffle([total], list(range(width))) + Shuffle([total], list(range(width, 2 * width)))
-    T.buffer_store(acc, total, [run(0, width)])
+        return emit(self, threads)

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 
 from spcompile.kernels.axes import merged
 from spcompile.kernels.cpu.reach import BYTES
-from spcompile.kernels.expression import ACCUMULATOR, LOWEST, Expression, evaluate, operations
+from spcompile.kernels.expression import ACCUMULATOR, Expression, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work
-
-START = {"add": 0.0, "max": LOWEST, "min": -LOWEST}
 
 
 @dataclass(frozen=True)
@@ -65,68 +63,12 @@ class Reduce(Kernel):
         )
 
     def emit(self, threads: int):
-        return _emit(self, threads)
+        from spcompile.kernels.cpu.reduce_code import emit
+
+        return emit(self, threads)
 
 
 def _fitting(lanes: int, extent: int) -> int:
     while lanes > extent:
         lanes //= 2
     return lanes
-
-
-def _emit(k: Reduce, threads: int):
-    from tvm.tirx.script.builder import ir as T
-
-    from spcompile.kernels.script import kernel_function, nest, registers
-
-    combine = {"add": lambda a, b: a + b, "max": T.max, "min": T.min}[k.reduction]
-    start = T.float32(START[k.reduction])
-    outer_lanes, inner_lanes = k.outer_lanes, k.inner_lanes
-    lanes = max(outer_lanes, inner_lanes)
-
-    def at(indices, axes, column):
-        return sum(i * axis[column] for i, axis in zip(indices, axes, strict=True))
-
-    def body(x, y):
-        def absorb(acc, address, count):
-            with T.vectorized(0, count) as i:
-                T.buffer_store(acc, combine(acc[i], evaluate(k.element, [x[address + i]])), [i])
-
-        def absorb_one(acc, address):
-            T.buffer_store(acc, combine(acc[0], evaluate(k.element, [x[address]])), [0])
-
-        def reduce_inner(acc, base):
-            if inner_lanes == 1:
-                with nest([axis[0] for axis in k.inner], 1) as inside:
-                    address = base + at(inside, k.inner, 1)
-                    absorb(acc, address, outer_lanes) if outer_lanes > 1 else absorb_one(acc, address)
-                return
-            extent = k.inner[-1][0]
-            with nest([axis[0] for axis in k.inner[:-1]], 1) as inside:
-                row = base + at(inside, k.inner[:-1], 1)
-                with T.serial(0, extent // inner_lanes) as t:
-                    absorb(acc, row + t * inner_lanes, inner_lanes)
-                with T.serial(0, extent % inner_lanes) as rest:
-                    absorb_one(acc, row + extent // inner_lanes * inner_lanes + rest)
-
-        def cell(outside):
-            acc = registers(lanes)
-            with T.vectorized(0, lanes) as i:
-                T.buffer_store(acc, start, [i])
-            reduce_inner(acc, at(outside, k.outer, 1))
-            if inner_lanes > 1:
-                with T.serial(1, inner_lanes) as i:
-                    T.buffer_store(acc, combine(acc[0], acc[i]), [0])
-            step = k.outer[-1][2] if outer_lanes > 1 else 0
-            with T.vectorized(0, outer_lanes) as i:
-                T.buffer_store(y, evaluate(k.finish, [acc[i]]), [at(outside, k.outer, 2) + i * step])
-
-        if outer_lanes == 1:
-            with nest([axis[0] for axis in k.outer], threads) as outside:
-                cell(outside)
-        else:
-            extent = k.outer[-1][0]
-            with nest([axis[0] for axis in k.outer[:-1]], threads) as outside, T.serial(0, -(-extent // outer_lanes)) as t:
-                cell([*outside, T.min(t * outer_lanes, extent - outer_lanes)])
-
-    return kernel_function(k.name, {"x": "float32", "y": "float32"}, body)
