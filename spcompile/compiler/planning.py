@@ -36,32 +36,39 @@ def problem_of(
     takes: Takes = fits,
 ) -> Problem:
     """Candidates of every layer; zeros that a layer has already do no harm."""
-    layers = find_layers(model)
-    found = []
-
-    @cache
-    def zeros(layer: Layer) -> float:
-        """Share of single weights: no pattern has more, so that most layers need no second look."""
-        return 1 - np.count_nonzero(weight(model, layer)) / (layer.rows * layer.columns)
-
-    @cache
-    def present(layer: Layer, pattern: Pattern) -> float:
-        return pattern.present(weight(model, layer)) if zeros(layer) >= pattern.sparsities(layer)[0] else 0.0
-
-    @cache
-    def obeys(layer: Layer, pattern: Pattern) -> bool:
-        return zeros(layer) >= pattern.fixed_sparsity and bool(pattern.check(weight(model, layer) != 0))
+    layers, zeros, found = find_layers(model), _Zeros(model), []
 
     def harm(layer: Layer, choice: Choice) -> float:
-        one_level = choice.pattern.fixed_sparsity is not None
-        held = obeys(layer, choice.pattern) if one_level else choice.sparsity <= present(layer, choice.pattern)
-        return 0.0 if held else error(layer, choice)
+        return 0.0 if zeros.hold(layer, choice) else error(layer, choice)
 
     with progress.stage("weigh options", len(layers)) as advance:
         for layer in layers:
-            found.append(candidates(layer, patterns, predictor, harm, present, takes))
+            found.append(candidates(layer, patterns, predictor, harm, zeros.present, takes))
             advance()
     return Problem(target.name, threads, tuple(found), predictor.fixed)
+
+
+class _Zeros:
+    """Those that a network's layers have already. What was found in a layer is kept: every level of a pattern asks for it again."""
+
+    def __init__(self, model: ir.Model):
+        self._model = model
+        self.present, self._share = cache(self._present), cache(self._counted)
+
+    def hold(self, layer: Layer, choice: Choice) -> bool:
+        """Has the layer the pattern at this level?"""
+        pattern = choice.pattern
+        if pattern.fixed_sparsity is None:
+            return choice.sparsity <= self.present(layer, pattern)
+        return self._share(layer) >= pattern.fixed_sparsity and bool(pattern.check(weight(self._model, layer) != 0))
+
+    def _present(self, layer: Layer, pattern: Pattern) -> float:
+        """Share of zeros in whole units of the pattern."""
+        return pattern.present(weight(self._model, layer)) if self._share(layer) >= pattern.sparsities(layer)[0] else 0.0
+
+    def _counted(self, layer: Layer) -> float:
+        """Share of single weights: no pattern has more, so that most layers need no second look."""
+        return 1 - np.count_nonzero(weight(self._model, layer)) / (layer.rows * layer.columns)
 
 
 def limit_s(budget: Budget | None, problem: Problem) -> float | None:
