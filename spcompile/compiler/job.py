@@ -1,7 +1,6 @@
 """One compilation, from the network as given to the written artifact."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 import onnx_ir as ir
@@ -11,7 +10,8 @@ from spcompile.compiler import facts
 from spcompile.compiler.blame import blamed
 from spcompile.compiler.inputs import calibration_of, evaluation_of, prepared
 from spcompile.compiler.loaded import Loaded
-from spcompile.compiler.planning import curve, fastest, limit_s, problem_of, uniform_points
+from spcompile.compiler.outcome import Outcome
+from spcompile.compiler.planning import fastest, limit_s, problem_of
 from spcompile.compiler.sparsifier import Sparsifier
 from spcompile.compiler.stages import Stages
 from spcompile.compiler.toolchains import Toolchain
@@ -77,29 +77,9 @@ class Job:
                 pruned = self._finetune(pruned, plan, finetune, input_shapes, example_inputs)
         accuracy = facts.accuracy_facts(loaded.evaluation, before, between, loaded.score(pruned))
         with artifact.staged(folder) as stage:
-            built, checked, measured = self._build(loaded, pruned, timer, stage)
-            report = Report(
-                created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                request=request,
-                model=facts.model_facts(self.name, self.source, loaded.model, pruned.model),
-                target=facts.target_facts(self.asked, self.toolchain.target),
-                plan=plan,
-                weights=facts.layer_weights(pruned.model),
-                measured=measured,
-                accuracy=accuracy,
-                calibration=facts.calibration_facts(loaded.data, self.toolchain.without_data),
-                verification=facts.verification_facts(checked),
-                frontier=curve(problem),
-                uniform=uniform_points(problem),
-                stages=self.stage.done,
-                peak_memory_bytes=facts.peak_memory_bytes(),
-                files=(),
-                environment=facts.environment(),
-                warnings=facts.warnings(plan, measured),
-                notes=(*pruned.notes, *notes),
-                **self.toolchain.facts(built),
-            )
-            report = write(stage, self.toolchain, built, report, pruned.model, loaded.data)
+            outcome = Outcome(loaded, problem, plan, pruned, accuracy, (*pruned.notes, *notes), *self._build(loaded, pruned, timer, stage))
+            report = outcome.report(request, self.name, self.source, self.asked, self.stage.done)
+            report = write(stage, self.toolchain, outcome.built, report, pruned.model, loaded.data)
         return Result(plan, report, folder)
 
     def _load(self, input_shapes, example_inputs, calibration, evaluate, in_order: bool) -> Loaded:
