@@ -2,8 +2,7 @@
 
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -106,7 +105,8 @@ def calibrate(device_file: str | Path, *, rpc: str | None = None, threads: int =
     target = AS_GIVEN.on(device)
     if rpc is None and not (verdict := host.runs_here(target.triple, target.lanes_fp32)):
         raise TargetError(f"{path} does not describe this host: {verdict.reason}; a board is reached with --rpc HOST:PORT")
-    with _device(rpc, threads) as (machine, timed), tempfile.TemporaryDirectory() as folder:
+    machine, timed = _device(rpc, threads)
+    with tempfile.TemporaryDirectory() as folder:
         built = []
         with progress.stage("build", len(PROBES)) as advance:
             for number, probe in enumerate(PROBES):
@@ -123,15 +123,13 @@ def calibrate(device_file: str | Path, *, rpc: str | None = None, threads: int =
     return Calibrated(path, scales, machine, tuple(rows))
 
 
-@contextmanager
-def _device(rpc: str | None, threads: int) -> Iterator:
+def _device(rpc: str | None, threads: int) -> tuple[str, Callable[[Sequence[Built]], list[float]]]:
     """-> (what the machine is, a function: programs -> seconds of each)."""
     if rpc is None:
-        yield f"{host.cpu_model()} (flags {host.flags_digest()[:12]})", lambda built: _on_host(built, threads)
-        return
+        return f"{host.cpu_model()} (flags {host.flags_digest()[:12]})", lambda built: _on_host(built, threads)
     remote = _connected(rpc)
     remote.get_function("runtime.config_threadpool")(1, threads)  # 1: the fastest cores
-    yield f"the board at {rpc}", lambda built: [_on_board(b, remote) for b in built]
+    return f"the board at {rpc}", lambda built: [_on_board(b, remote) for b in built]
 
 
 def _on_host(built: Sequence[Built], threads: int) -> list[float]:
@@ -141,7 +139,10 @@ def _on_host(built: Sequence[Built], threads: int) -> list[float]:
 def _on_board(built: Built, remote) -> float:
     program, library = built.program, built.library
     remote.upload(bytearray(library.read_bytes()), target=library.name)
-    device, module = remote.cpu(), remote.load_module(library.name)
+    try:
+        device, module = remote.cpu(), remote.load_module(library.name)
+    finally:
+        remote.remove(library.name)  # what is loaded needs its file no more, and a server that is killed would leave it there
     timed = {ENTRY: module.time_evaluator(ENTRY, device, number=1, repeat=SAMPLES, min_repeat_ms=SAMPLE_MS)}
     executor = Executor(timed, device, program.inputs, program.outputs, program.workspace_elements, program.values, program.indices)
     return min(executor.bind(inputs_for(program, None, 0)[0])().results)

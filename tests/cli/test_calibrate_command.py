@@ -72,6 +72,9 @@ def test_a_board_is_measured_over_rpc(cli, board, monkeypatch):
     with emulator.session("cortex-a72") as remote:
         monkeypatch.setattr(calibrating, "_connected", lambda rpc: remote)
         outcome = cli("calibrate", "--target", path, "--rpc", "gateway:9090", "--quiet")
+        for number in range(2):
+            with pytest.raises(Exception, match=f"probe{number}"):  # no file is left there
+                remote.download(f"probe{number}.so")
     assert (outcome.code, outcome.err) == (0, "")
     assert load_target(path).measured_when.endswith("2 kernels on the board at gateway:9090, threads: 1")
 
