@@ -8,17 +8,17 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from spcompile.errors import ToolError
-from spcompile.runtime import host
+from spcompile.targets.system import cores
 
 
 def each(work: Callable, things: Sequence, jobs: int | None, advance: Callable[[], None]) -> list:
     """-> work(thing) for each, in order; at most `jobs` at once, as many as there are cores unless given. What runs is ended when the caller is."""
-    cores = host.cores()
-    jobs = min(jobs or cores, len(things))
+    available = cores()
+    jobs = min(jobs or available, len(things))
     if jobs <= 1:
         return [_told(work(thing), advance) for thing in things]
     others = multiprocessing.active_children()
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (max(1, cores // jobs),))
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (max(1, available // jobs),))
     try:
         futures = [pool.submit(work, thing) for thing in things]
         for _ in as_completed(futures):

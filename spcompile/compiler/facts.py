@@ -21,6 +21,7 @@ from spcompile.report.facts import Calibration as CalibrationFacts
 from spcompile.runtime import artifact, host
 from spcompile.runtime.verify import Comparison
 from spcompile.targets import ALIASES, Device, explain_target
+from spcompile.targets.system import cores
 from spcompile.verdict import Verdict
 
 NOTHING_TO_PRUNE = "the model has no layer that can be pruned: it was compiled dense"
@@ -86,7 +87,7 @@ def verification_facts(checked: Comparison | Verdict) -> Verification | Verdict:
 def environment() -> Environment:
     packages = tuple(Package(name, version) for name, version in host.packages().items())
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
-    return Environment(host.cpu_model(), host.flags_digest(), system, platform.python_version(), host.cores(), packages)
+    return Environment(host.cpu_model(), host.flags_digest(), system, platform.python_version(), cores(), packages)
 
 
 def manifest_facts(choices: Mapping, seed: int, calibration: Calibration | None, source_sha256: str, env: Environment) -> dict:

@@ -26,8 +26,9 @@ from spcompile.pruning import Pruned, Pruner, permuted
 from spcompile.pruning.errors import ErrorModel, measure_errors
 from spcompile.report.facts import Request
 from spcompile.report.report import Report
-from spcompile.runtime import artifact, host
+from spcompile.runtime import artifact
 from spcompile.search import Problem, choose
+from spcompile.targets.system import cores
 from spcompile.verdict import Verdict
 
 RECOVERY_LOST = "recovery brought this plan below what pruning alone had left of its accuracy: the weights are those before it"
@@ -66,7 +67,7 @@ class Job:
             loaded = self._load(input_shapes, example_inputs, calibration, evaluate, in_order=finetune is not None)
         timer = self.toolchain.timer(loaded.model)
         with blamed(*given), self.stage("plan"):
-            errors = measure_errors(loaded.model, loaded.data, self.patterns, self.seed, self.progress, loaded.sparsifier.rows, host.cores())
+            errors = measure_errors(loaded.model, loaded.data, self.patterns, self.seed, self.progress, loaded.sparsifier.rows, cores())
             problem, notes = self._problem(loaded.model, errors, timer)
         before = loaded.dense_score()
         with self.stage("search"):
@@ -88,8 +89,8 @@ class Job:
         self.toolchain.check(model)
         data = calibration_of(calibration, model)
         if not in_order:
-            model = permuted(model, self.toolchain.taken(model, self.patterns), data, host.cores())
-        evaluation = evaluation_of(evaluate, model, host.cores())
+            model = permuted(model, self.toolchain.taken(model, self.patterns), data, cores())
+        evaluation = evaluation_of(evaluate, model, cores())
         sparsifier = Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress)
         return Loaded(model, sparsifier.data, evaluation, sparsifier, self.toolchain)
 

@@ -1,15 +1,14 @@
 """This machine: what it can run, and the fingerprint that makes measured times comparable."""
 
 import hashlib
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
+from spcompile.targets.system import cpuinfo
 from spcompile.verdict import Verdict
 
 NEEDED_FLAGS = {8: ("avx2", "fma"), 16: ("avx512f", "avx512vl", "avx512bw", "avx512dq")}  # by fp32 lanes, x86
-PACKAGES = ("spcompile", "apache-tvm", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "torch", "numpy", "highspy")
+PACKAGES = ("spcompile", "apache-tvm", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "torch", "numpy", "scipy")
 
 
 def runs_here(triple: str, lanes_fp32: int) -> Verdict:
@@ -23,16 +22,11 @@ def runs_here(triple: str, lanes_fp32: int) -> Verdict:
 
 
 def cpu_flags() -> tuple[str, ...]:
-    return tuple(sorted(set(_cpuinfo("flags") or _cpuinfo("Features"))))
+    return tuple(sorted(set(_words("flags") or _words("Features"))))
 
 
 def cpu_model() -> str:
-    return " ".join(_cpuinfo("model name")) or platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return " ".join(_words("model name")) or platform.processor() or platform.machine()
 
 
 def flags_digest() -> str:
@@ -50,7 +44,6 @@ def packages() -> dict[str, str]:
     return found
 
 
-def _cpuinfo(key: str) -> list[str]:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return next((line.partition(":")[2].split() for line in lines if line.partition(":")[0].strip() == key), [])
+def _words(key: str) -> list[str]:
+    """Of the first core."""
+    return next((value.split() for name, value in cpuinfo() if name == key), [])

@@ -1,12 +1,12 @@
 """`--target host`: the shipped device that fits this machine, with what the system says about itself filled in."""
 
-import os
 import platform
 from dataclasses import replace
 from pathlib import Path
 
 from spcompile.errors import TargetError
 from spcompile.targets.device_file import parse_target
+from spcompile.targets.system import cores, cpuinfo, read
 from spcompile.targets.target import Target
 
 
@@ -30,35 +30,28 @@ def host_target(devices: list[tuple[str, dict]], root: Path = Path("/")) -> Targ
 
 def _cpu_flags(root: Path) -> set[str]:
     """x86: vendor and feature flags of the first core; ARM: "part:0xd08" of every core."""
-    lines = _read(root / "proc/cpuinfo").splitlines()
-    pairs = [(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)]
+    pairs = cpuinfo(root)
     parts = {f"part:{value}" for key, value in pairs if key == "CPU part"}
     return parts | {word for key, value in pairs if key in ("flags", "vendor_id", "Features") for word in value.split()}
 
 
 def _with_own_numbers(target: Target, root: Path) -> Target:
     """Cores, cache sizes and the highest clock, where the system tells them; rates stay the device's."""
-    cores = len(os.sched_getaffinity(0))
     sizes = [_cache_bytes(root, level) or cache.bytes for level, cache in enumerate(target.caches, 1)]
     caches = tuple(replace(cache, bytes=size) for cache, size in zip(target.caches, sizes, strict=True))
-    khz = _read(root / "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq").strip()
+    khz = read(root / "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq").strip()
     clock_hz = 1e3 * int(khz) if khz else target.clock_hz
     own = {"cores": "cores this process may use"} | {f"caches.{level}.bytes": "sysfs" for level in range(len(caches))}
     own |= {"clock_hz": "cpufreq/cpuinfo_max_freq"} if khz else {}
     description = f"this machine, described by {target.name} ({target.description})"
     return replace(
-        target, name="host", description=description, cores=cores, caches=caches, clock_hz=clock_hz, sources=tuple((dict(target.sources) | own).items())
+        target, name="host", description=description, cores=cores(), caches=caches, clock_hz=clock_hz, sources=tuple((dict(target.sources) | own).items())
     )
 
 
 def _cache_bytes(root: Path, level: int) -> int | None:
     for index in sorted((root / "sys/devices/system/cpu/cpu0/cache").glob("index*")):
-        size = _read(index / "size").strip()
-        if _read(index / "level").strip() == str(level) and _read(index / "type").strip() != "Instruction" and size:
+        size = read(index / "size").strip()
+        if read(index / "level").strip() == str(level) and read(index / "type").strip() != "Instruction" and size:
             return int(size[:-1]) * {"K": 1 << 10, "M": 1 << 20}[size[-1]]
     return None
-
-
-def _read(path: Path) -> str:
-    """Text of a system file; "" where this kernel has none."""
-    return path.read_text() if path.is_file() else ""

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from spcompile.runtime import host
+from spcompile.targets.system import cpuinfo
 
 INTEL = ("avx2", "fma", "sse4_2")
 SERVER = (*INTEL, "avx512bw", "avx512dq", "avx512f", "avx512vl")
@@ -34,14 +35,15 @@ CPUINFO = {"x86": "processor : 0\nmodel name\t: Fast CPU @ 3 GHz\nflags\t\t: fma
 
 @pytest.mark.parametrize(("kind", "flags", "model"), [("x86", ("avx2", "fma"), "Fast CPU @ 3 GHz"), ("arm", ("asimd", "fp"), None)])
 def test_reading_the_system(monkeypatch, tmp_path, kind, flags, model):
-    (tmp_path / "cpuinfo").write_text(CPUINFO[kind])
-    monkeypatch.setattr(host, "Path", lambda _: tmp_path / "cpuinfo")
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text(CPUINFO[kind])
+    monkeypatch.setattr(host, "cpuinfo", lambda: cpuinfo(tmp_path))
     assert host.cpu_flags() == flags
     assert host.cpu_model() == (model or host.platform.processor() or host.platform.machine())
 
 
 def test_a_system_without_cpuinfo_has_no_flags(monkeypatch, tmp_path):
-    monkeypatch.setattr(host, "Path", lambda _: tmp_path / "absent")
+    monkeypatch.setattr(host, "cpuinfo", lambda: cpuinfo(tmp_path))
     assert host.cpu_flags() == () and host.cpu_model()
 
 
