@@ -1,8 +1,12 @@
 """A GPU artifact's library on this machine's GPU: arrays in, arrays out."""
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import ml_dtypes
 import numpy as np
@@ -14,6 +18,7 @@ from spcompile.targets.gpu import Gpu
 from spcompile.verdict import Verdict
 
 COMPILES = "tvm_callback_cuda_compile"  # TVM's global function: CUDA source -> binary
+BINARIES: WeakValueDictionary[bytes, "Binary"] = WeakValueDictionary()  # by digests of their sources; executors hold them
 
 
 def runs_here(gpu: Gpu) -> Verdict:
@@ -43,7 +48,7 @@ class GpuExecutor:
         import tvm
 
         self.program, self._device = program, tvm.cuda(0)
-        take_binary_of(library.parent)
+        self._binary = binary_of(library.parent)
         self._entry = tvm.runtime.load_module(str(library))[ENTRY]
         half = np.float16 if program.dtype == "float16" else ml_dtypes.bfloat16
         # NaN first: whatever reads memory that no kernel wrote shows up in the result.
@@ -78,10 +83,34 @@ def _in_order(program: GpuProgram, constants: list) -> list:
     return [by_region[region] for region in ("values", "numbers", "words")]
 
 
-def take_binary_of(folder: Path) -> None:
-    """TVM compiles a library's CUDA source when it first launches: for this source it gets the cubin made of it already, for others what it got before."""
+@dataclass(frozen=True, eq=False)
+class Binary:
+    """A cubin, which TVM is given for its source as long as this is held."""
+
+    cubin: bytes
+
+
+def binary_of(folder: Path) -> Binary:
+    """TVM compiles a library's CUDA source when it first launches: it gets the cubin that was made of it already."""
+    _answer_from_binaries()
+    digest, binary = _digest((folder / SOURCE).read_text()), Binary((folder / CUBIN).read_bytes())
+    BINARIES[digest] = binary
+    return binary
+
+
+@cache
+def _answer_from_binaries() -> None:
+    """In the place of TVM's own compiler, which is asked for all other sources; once a process."""
     import tvm_ffi
 
-    before = tvm_ffi.get_global_func(COMPILES)
-    source, binary = (folder / SOURCE).read_text(), (folder / CUBIN).read_bytes()
-    tvm_ffi.register_global_func(COMPILES, lambda code: binary if code == source else before(code), override=True)
+    compiler = tvm_ffi.get_global_func(COMPILES)
+
+    def compiled(code: str) -> bytes:
+        held = BINARIES.get(_digest(code))
+        return compiler(code) if held is None else held.cubin
+
+    tvm_ffi.register_global_func(COMPILES, compiled, override=True)
+
+
+def _digest(source: str) -> bytes:
+    return hashlib.sha256(source.encode()).digest()

@@ -15,7 +15,7 @@ from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
 from spcompile.runtime import nvcc
 from spcompile.runtime.gpu_build import CUBIN, PTX, SOURCE, compile_program, write_compiled
-from spcompile.runtime.gpu_executor import COMPILES, GpuExecutor, runs_here, take_binary_of
+from spcompile.runtime.gpu_executor import BINARIES, COMPILES, GpuExecutor, binary_of, runs_here
 from spcompile.targets import load_target
 
 needs_nvcc = pytest.mark.skipif(not nvcc.available(), reason=nvcc.available().reason or "nvcc is here")
@@ -102,19 +102,30 @@ def test_a_library_is_given_its_own_binary(layer, tmp_path):
     """Several artifacts in one process: each source gets the cubin that was compiled from it."""
     import tvm_ffi
 
-    before = tvm_ffi.get_global_func(COMPILES)
     folders = []
     for dtype in TYPES:
         folders.append(tmp_path / dtype)
         folders[-1].mkdir()
         write_compiled(compile_program(lower_for_gpu(layer, load_target("a100"), dtype)[0], load_target("a100")), folders[-1], "library.so")
-    try:
-        for folder in folders:
-            take_binary_of(folder)
-        for folder in folders:
-            assert tvm_ffi.get_global_func(COMPILES)((folder / SOURCE).read_text()) == (folder / CUBIN).read_bytes()
-    finally:
-        tvm_ffi.register_global_func(COMPILES, before, override=True)
+    held = [binary_of(folder) for folder in folders]
+    for folder, binary in zip(folders, held, strict=True):
+        assert tvm_ffi.get_global_func(COMPILES)((folder / SOURCE).read_text()) == (folder / CUBIN).read_bytes() == binary.cubin
+
+
+def test_a_binary_is_kept_as_long_as_anybody_holds_it(tmp_path):
+    """Two of one source: the first one's end is not the second one's. Nothing is left in the end but one function of ours before TVM's."""
+    import tvm_ffi
+
+    (tmp_path / SOURCE).write_text("one kernel")
+    (tmp_path / CUBIN).write_bytes(b"its binary")
+    count = len(BINARIES)
+    first, second = binary_of(tmp_path), binary_of(tmp_path)
+    asked = tvm_ffi.get_global_func(COMPILES)
+    del first
+    assert asked("one kernel") == b"its binary" and len(BINARIES) == count + 1
+    assert second.cubin == b"its binary" and tvm_ffi.get_global_func(COMPILES).same_as(asked)
+    del second
+    assert len(BINARIES) == count
 
 
 def test_source_is_written_without_nvcc(layer, monkeypatch, tmp_path):
