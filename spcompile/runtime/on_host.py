@@ -11,6 +11,7 @@ from spcompile.lowering.program import ALIGNMENT, Argument, Program, Step
 from spcompile.runtime.build import build_library
 from spcompile.runtime.clocked import Clocked
 from spcompile.runtime.executor import use_threads
+from spcompile.runtime.verify import random_array
 from spcompile.targets.target import Target
 
 LINE_BYTES = 4 * ALIGNMENT
@@ -30,7 +31,7 @@ class ProgramOnHost:
             "indices": aligned(program.indices),
         }
         random = np.random.default_rng(0)
-        self._inputs = [aligned(random.standard_normal(tensor.shape).astype(tensor.dtype).ravel()) for tensor in program.inputs]
+        self._inputs = [aligned(random_array(tensor, random)) for tensor in program.inputs]
         self._outputs = [aligned(np.zeros(tensor.shape, tensor.dtype).ravel()) for tensor in program.outputs]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "program.so"
