@@ -1,8 +1,7 @@
 """What was done, with proof: values, their JSON, and their views on terminal and page."""
 
+from spcompile.report.accelerator_facts import AcceleratorFacts, AcceleratorStep
 from spcompile.report.facts import (
-    AcceleratorFacts,
-    AcceleratorStep,
     Accuracy,
     ArtifactFile,
     Calibration,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from spcompile.report.facts import AcceleratorFacts, AcceleratorStep
+from spcompile.report.accelerator_facts import AcceleratorFacts, AcceleratorStep
 from spcompile.report.numbers import count, milliseconds, percent, plural
 
 

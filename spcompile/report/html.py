@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from spcompile.costs.latency import Latency
 from spcompile.report import plots
+from spcompile.report.accelerator_facts import AcceleratorFacts
 from spcompile.report.accelerator_view import step_rows, summary
-from spcompile.report.facts import AcceleratorFacts, Measurement
+from spcompile.report.facts import Measurement
 from spcompile.report.headline import cautions, headline, refusals
 from spcompile.report.numbers import column_ms, count, milliseconds, percent, plural, score, significant
 from spcompile.report.report import Report

@@ -8,7 +8,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from spcompile.report.facts import AcceleratorFacts, PlanPoint
+from spcompile.report.accelerator_facts import AcceleratorFacts
+from spcompile.report.facts import PlanPoint
 from spcompile.report.numbers import count, milliseconds, percent
 from spcompile.report.report import Report
 from spcompile.report.rows import Row

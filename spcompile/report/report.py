@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from spcompile.budget import SAME_SCORE, parse_drop
 from spcompile.plan import Plan
+from spcompile.report.accelerator_facts import AcceleratorFacts
 from spcompile.report.facts import (
-    AcceleratorFacts,
     Accuracy,
     ArtifactFile,
     Calibration,

@@ -28,7 +28,7 @@ from spcompile.lowering.lower import check_operators
 from spcompile.patterns import Pattern
 from spcompile.pruning import Calibration
 from spcompile.pruning.calibration import random_calibration
-from spcompile.report.facts import AcceleratorFacts, AcceleratorStep
+from spcompile.report.accelerator_facts import AcceleratorFacts, AcceleratorStep
 from spcompile.runtime import artifact
 from spcompile.runtime.verify import RANDOM_INPUTS, REAL_INPUTS, Comparison, worst_difference
 from spcompile.targets.accelerator import Accelerator
