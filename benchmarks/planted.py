@@ -10,7 +10,7 @@ from spcompile.compiler import sparsifier
 from spcompile.costs.cpu import predict
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.lowering import linear, tasks
-from spcompile.lowering.site import fastest
+from spcompile.lowering.choosing import fastest
 from spcompile.pruning import Pruned
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.kernels.kernel import Kernel
+from spcompile.lowering.choosing import Product
 from spcompile.lowering.lower import lower, lower_together
-from spcompile.lowering.site import Product
 from spcompile.lowering.tuning_store import Entry, TuningStore, key
 from spcompile.progress import Progress
 from spcompile.runtime.host import cpu_model

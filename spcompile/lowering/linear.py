@@ -12,13 +12,14 @@ from spcompile.kernels.cpu.reach import LINE, Reach
 from spcompile.kernels.expression import operand, substitute
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
+from spcompile.lowering.choosing import Product, fastest
 from spcompile.lowering.emitter import Emitter, pointer
 from spcompile.lowering.geometry import Window
 from spcompile.lowering.images import Image
 from spcompile.lowering.lists import dense_lists, sparse_lists
 from spcompile.lowering.program import Argument
 from spcompile.lowering.relayout import read_image
-from spcompile.lowering.site import Product, Site, fastest
+from spcompile.lowering.site import Site
 from spcompile.lowering.tasks import Task
 from spcompile.lowering.view import View
 from spcompile.lowering.windows import image_epilogue, lower_window, matrix_of

@@ -12,8 +12,9 @@ from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.reach import BYTES
 from spcompile.kernels.cpu.subset_spmm import SUBSET_ROWS
 from spcompile.kernels.kernel import Kernel
+from spcompile.lowering.choosing import fastest
 from spcompile.lowering.lowered import Lowered
-from spcompile.lowering.site import BLOCK_ROWS, Site, fastest
+from spcompile.lowering.site import BLOCK_ROWS, Site
 from spcompile.patterns import Choice
 from spcompile.patterns.channel import Channel
 from spcompile.targets.target import Target

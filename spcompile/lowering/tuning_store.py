@@ -14,7 +14,7 @@ from pathlib import Path
 
 from spcompile.errors import DataError
 from spcompile.kernels.kernel import Kernel
-from spcompile.lowering.site import Product
+from spcompile.lowering.choosing import Product
 from spcompile.targets.target import Target
 from spcompile.user_cache import user_cache
 

@@ -8,9 +8,10 @@ from spcompile.costs.cpu import predict
 from spcompile.ir.layers import find_layers
 from spcompile.kernels.cpu.subset_spmm import partly_kept
 from spcompile.lowering import predict as module
+from spcompile.lowering.choosing import _best_tile
 from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
-from spcompile.lowering.site import BLOCK_ROWS, _best_tile
+from spcompile.lowering.site import BLOCK_ROWS
 from spcompile.patterns import parse_choice
 from spcompile.pruning import Magnitude, prune
 from spcompile.targets import load_target

@@ -9,8 +9,9 @@ import pytest
 from spcompile.errors import DataError
 from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.expression import ACCUMULATOR
+from spcompile.lowering.choosing import CONTENDERS, Product, fastest
 from spcompile.lowering.lower import lower
-from spcompile.lowering.site import CONTENDERS, Product, Site, fastest
+from spcompile.lowering.site import Site
 from spcompile.lowering.tuning_store import VARIABLE, Entry, TuningStore, key, user_store
 from spcompile.passes import prepare
 from spcompile.targets import load_target
