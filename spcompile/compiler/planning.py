@@ -10,13 +10,14 @@ from spcompile.budget import Budget
 from spcompile.compiler.sparsifier import Sparsifier
 from spcompile.compiler.toolchains.toolchain import Predictor
 from spcompile.ir.layer import Layer
-from spcompile.ir.layers import find_layers, weight
+from spcompile.ir.layers import find_layers, shared_weights, weight
 from spcompile.patterns import Choice, Pattern
 from spcompile.plan import Plan
 from spcompile.progress import Progress
 from spcompile.report.facts import PlanPoint
 from spcompile.search import Problem, candidates, fastest_within, frontier, uniforms
 from spcompile.search.candidates import Takes, fits
+from spcompile.search.shared import agreed
 from spcompile.targets import Device
 
 FRONTIER_POINTS = 40
@@ -45,7 +46,9 @@ def problem_of(
         for layer in layers:
             found.append(candidates(layer, patterns, predictor, harm, zeros.present, takes))
             advance()
-    return Problem(target.name, threads, tuple(found), predictor.fixed)
+    places = {layer.name: place for place, layer in enumerate(layers)}
+    together = tuple(tuple(places[name] for name in names) for names in shared_weights(layers).values())
+    return Problem(target.name, threads, agreed(found, together), predictor.fixed, together)
 
 
 class _Zeros:
@@ -98,7 +101,7 @@ def fastest(problem: Problem, sparsifier: Sparsifier, score: Callable[[ir.Model]
 
 def curve(problem: Problem) -> tuple[PlanPoint, ...]:
     """The least error at each latency, as real plans."""
-    points = frontier([layer.table for layer in problem.layers], FRONTIER_POINTS) if problem.layers else []
+    points = frontier(problem.tables, FRONTIER_POINTS) if problem.layers else []
     return tuple(PlanPoint("", problem.fixed.expected_s + cost_s, error) for cost_s, error in points)
 
 

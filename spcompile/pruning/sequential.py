@@ -88,6 +88,7 @@ class _Walk:
 
         self.model, self.choices, self.pruner, self.rows = own_weights(model), choices, pruner, rows
         self.seed, self.rng = seed, np.random.default_rng(seed)
+        self.shared = {name for names in shared_weights(find_layers(model)).values() for name in names}  # dense ones keep their weight: it has other readers
         self.masks: dict[str, np.ndarray] = {}
         self.matrices: dict[str, np.ndarray] = {}
         self.biases: dict[str, np.ndarray] = {}
@@ -125,7 +126,7 @@ class _Walk:
         return squared_gradients(network, calibration.feeds, chosen, self.seed) if self.pruner.needs_fisher else {}
 
     def _has_work(self, layer: Layer, streams) -> bool:
-        return layer.name in self.choices or (self.pruner.solver.needs_data and not streams.same(layer.input))
+        return layer.name in self.choices or (self.pruner.solver.needs_data and layer.name not in self.shared and not streams.same(layer.input))
 
     def _solve(self, evidence: Evidence) -> None:
         layer, choice = evidence.layer, self.choices.get(evidence.layer.name)

@@ -40,17 +40,42 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything a search needs but the budget. `fixed` is the time of all that has no choice."""
+    """Everything a search needs but the budget. `fixed` is the time of all that has no choice.
+
+    together: positions of layers that share a weight. One choice holds for all of them: they have the same choices, in the same order.
+    """
 
     target: str
     threads: int
     layers: tuple[Candidates, ...]
     fixed: Latency
+    together: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self):
+        for group in self.together:
+            assert len({tuple(option.choice for option in self.layers[place].options) for place in group}) == 1, group
 
     @property
     def dense_s(self) -> float:
         """Of the network with every layer dense."""
         return self.fixed.expected_s + sum(layer.dense.latency.expected_s for layer in self.layers)
+
+    @property
+    def decisions(self) -> tuple[tuple[int, ...], ...]:
+        """Positions of the layers that each decision is for: one layer, or all of a weight."""
+        joined = {place: group for group in self.together for place in group}
+        return tuple(dict.fromkeys(joined.get(place, (place,)) for place in range(len(self.layers))))
+
+    @property
+    def tables(self) -> list[list[tuple[float, float]]]:
+        """Of each decision (cost_s, error) of every option, as the knapsack reads them: sums over its layers."""
+        tables = [[self.layers[place].table for place in places] for places in self.decisions]
+        return [[tuple(map(sum, zip(*option, strict=True))) for option in zip(*members, strict=True)] for members in tables]
+
+    def spread(self, picks: Sequence[int]) -> tuple[int, ...]:
+        """An option's index for each decision -> for each layer."""
+        found = {place: pick for places, pick in zip(self.decisions, picks, strict=True) for place in places}
+        return tuple(found[place] for place in range(len(self.layers)))
 
     def scaled(self, factor: float) -> "Problem":
         """The same on a machine `factor` times slower."""

@@ -6,7 +6,7 @@ from functools import partial
 from spcompile.plan import LayerPlan, Option, Plan
 from spcompile.search.candidates import Candidates, Problem
 from spcompile.search.knapsack import solve
-from spcompile.search.reasons import fastest, weighed
+from spcompile.search.reasons import fastest, shared, weighed
 from spcompile.search.relaxation import Fronts, within
 
 
@@ -16,25 +16,26 @@ def choose(problem: Problem, budget_s: float | None) -> Plan:
     A budget nothing holds gives the fastest plan, `feasible` False.
     """
     assert budget_s is None or budget_s > 0, budget_s
-    tables = [layer.table for layer in problem.layers]
+    tables = problem.tables
     left_s = float("inf") if budget_s is None else budget_s - problem.fixed.expected_s
     picks = solve(tables, left_s)
     if picks is None:
-        return assemble(problem, tuple(map(_fastest, problem.layers)), budget_s, fastest)
+        return assemble(problem, problem.spread(list(map(_fastest, tables))), budget_s, fastest)
     _, price = Fronts.of(tables).greedy(left_s)
-    return assemble(problem, picks, budget_s, partial(weighed, price=price))
+    return assemble(problem, problem.spread(picks), budget_s, partial(weighed, price=price))
 
 
 def assemble(problem: Problem, picks: Sequence[int], budget_s: float | None, why: Callable[[Candidates, Option], str]) -> Plan:
-    """picks: an option's index per layer. why: says it of a layer and its chosen option."""
+    """picks: an option's index per layer. why: says it of a layer and its chosen option, where that layer alone was decided on."""
+    sharing = {place: [problem.layers[other].layer.name for other in group if other != place] for group in problem.together for place in group}
     chosen = [layer.options[pick] for layer, pick in zip(problem.layers, picks, strict=True)]
     total_s = problem.fixed.expected_s + sum(option.latency.expected_s for option in chosen)
     layers = tuple(
-        LayerPlan(layer.layer, layer.dense, option, layer.options, layer.refusals, why(layer, option))
-        for layer, option in zip(problem.layers, chosen, strict=True)
+        LayerPlan(layer.layer, layer.dense, option, layer.options, layer.refusals, shared(option, sharing[place]) if place in sharing else why(layer, option))
+        for place, (layer, option) in enumerate(zip(problem.layers, chosen, strict=True))
     )
     return Plan(problem.target, problem.threads, layers, problem.fixed, budget_s, budget_s is None or within(total_s, budget_s))
 
 
-def _fastest(layer: Candidates) -> int:
-    return min(range(len(layer.options)), key=lambda index: layer.table[index])
+def _fastest(table: list[tuple[float, float]]) -> int:
+    return min(range(len(table)), key=table.__getitem__)

@@ -90,4 +90,4 @@ def fastest_within(
 
 
 def _fastest_s(problem: Problem) -> float:
-    return problem.fixed.expected_s + sum(min(cost_s for cost_s, _ in layer.table) for layer in problem.layers)
+    return problem.fixed.expected_s + sum(min(cost_s for cost_s, _ in table) for table in problem.tables)

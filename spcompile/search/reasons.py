@@ -1,5 +1,7 @@
 """Why a layer got its option: one sentence, its figures from the search."""
 
+from collections.abc import Sequence
+
 from spcompile.plan import Option
 from spcompile.search.candidates import Candidates
 
@@ -15,6 +17,11 @@ def weighed(layer: Candidates, chosen: Option, price: float) -> str:
         return _why_dense(layer, price)
     saved = f"{_named(chosen)} is the least harmful way to save {_ms(_saved(layer.dense, chosen))} here"
     return saved + _next_step(layer, chosen, price)
+
+
+def shared(chosen: Option, others: Sequence[str]) -> str:
+    """Of a layer whose weight `others` multiply by as well."""
+    return f"{_named(chosen)}: one choice with {', '.join(others)}, by what it saves and harms in all of them, since they share their weight"
 
 
 def _why_dense(layer: Candidates, price: float) -> str:

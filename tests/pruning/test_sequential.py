@@ -155,6 +155,29 @@ def test_layers_that_share_a_weight_are_pruned_as_one():
         prune(model, {"one": HALF}, calibration_from(x, model))
 
 
+BRANCHES = """
+<ir_version: 10, opset_import: ["" : 18]>
+branches (float[1, 16] x) => (float[1, 16] y, float[1, 16] z)
+{
+  [near] y = MatMul (x, w)
+  [first] h = MatMul (x, v)
+  g = Relu (h)
+  [far] z = MatMul (g, w)
+}
+"""
+
+
+def test_a_weight_that_layers_share_stays_where_they_stay_dense():
+    """One of them sees pruned inputs, the other does not: what suits one would harm the other."""
+    proto, rng = onnx.parser.parse_model(BRANCHES), np.random.default_rng(0)
+    proto.graph.initializer.extend(onnx.numpy_helper.from_array(rng.standard_normal((16, 16)).astype(np.float32), name) for name in "vw")
+    model = prepare(ir.from_proto(proto))
+    pruned = prune(model, {"first": HALF}, calibration_from(rng.standard_normal((64, 16)).astype(np.float32), model)).model
+    layers = {layer.name: layer for layer in find_layers(model)}
+    assert (weight(pruned, layers["first"]) == 0).mean() == 0.5
+    assert all(np.array_equal(weight(pruned, layers[name]), weight(model, layers[name])) for name in ("near", "far"))
+
+
 @dataclass(frozen=True)
 class Torn(Pruner):
     """A user's pruner with a mistake."""
