@@ -4,53 +4,22 @@ import math
 
 import onnx_ir as ir
 
-from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers
 from spcompile.ir.one_input import one_input
-from spcompile.lowering import shapes
-from spcompile.lowering.attention import lower_gather, lower_matmul
-from spcompile.lowering.elementwise_ops import BUILDERS, expression_of
+from spcompile.lowering.elementwise_ops import BUILDERS
 from spcompile.lowering.emitter import DTYPES, Emitter
-from spcompile.lowering.geometry import window_of
 from spcompile.lowering.images import ImagePlan
 from spcompile.lowering.linear import lower_conv, lower_linear
 from spcompile.lowering.lowered import TIE, Lowered, repeated
 from spcompile.lowering.memory import place
-from spcompile.lowering.pooling import lower_pool
+from spcompile.lowering.operators import OPERATORS
 from spcompile.lowering.predict import Predictor
 from spcompile.lowering.program import Program, Tensor
-from spcompile.lowering.reductions import lower_layer_norm, lower_reduce, lower_softmax
+from spcompile.lowering.refusals import check_operators, refuse_copies_of_whole_numbers
 from spcompile.lowering.tasks import Task, group, shape_of
 from spcompile.lowering.tuning_store import Pick, user_store
 from spcompile.lowering.view import View, row_major
 from spcompile.targets.target import Target
-
-OPERATORS = {
-    **shapes.OPERATORS,
-    "AveragePool": lower_pool,
-    "Gather": lower_gather,
-    "GlobalAveragePool": lower_reduce,
-    "GlobalMaxPool": lower_reduce,
-    "LayerNormalization": lower_layer_norm,
-    "LogSoftmax": lower_softmax,
-    "MatMul": lower_matmul,
-    "MaxPool": lower_pool,
-    "ReduceL2": lower_reduce,
-    "ReduceMax": lower_reduce,
-    "ReduceMean": lower_reduce,
-    "ReduceMin": lower_reduce,
-    "ReduceSum": lower_reduce,
-    "ReduceSumSquare": lower_reduce,
-    "Softmax": lower_softmax,
-}
-
-# Operators that may move whole numbers, since a view of them is enough.
-MOVES = ("Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
-SETTINGS = {  # inputs that must be constants: they decide which code is emitted
-    "Pad": (1, 2, 3),
-    "Slice": (1, 2, 3, 4),
-    **{name: (1,) for name in OPERATORS if name.startswith("Reduce")},
-}
 
 
 def lower(model: ir.Model, target: Target, threads: int = 1, pick: Pick | None = None) -> Lowered:
@@ -91,59 +60,6 @@ def lower_together(model: ir.Model, target: Target, threads: int, pick: Pick) ->
     return Lowered(_finish(emitter, graph), emitter.sites, model)
 
 
-def check_operators(model: ir.Model) -> None:
-    """Name the first input, node or output that cannot be compiled, before anything long starts."""
-    layers = {layer.name for layer in find_layers(model)}
-    for value in model.graph.inputs:
-        if value.dtype not in DTYPES:
-            raise UnsupportedOperator(f"input '{value.name}' is {value.dtype.name.lower()}; known are {', '.join(DTYPES.values())}: convert the model")
-    for node in model.graph:
-        if reason := _refusal_of_values(node) or ("" if node.name in layers else _refusal(node)):
-            raise UnsupportedOperator(f"node '{node.name}' ({node.op_type}) cannot be compiled: {reason}; docs/main-job.md lists the operators that can")
-    for value in model.graph.outputs:
-        if value.dtype != ir.DataType.FLOAT:
-            raise UnsupportedOperator(f"output '{value.name}' is {value.dtype.name.lower()}; only float32 outputs can be compiled")
-
-
-def _refusal_of_values(node: ir.Node) -> str:
-    """What no operator can do with its inputs and outputs."""
-    outputs = [value for value in node.outputs if value.name and (value.uses() or value.is_graph_output())]
-    if any(0 in shape_of(value) for value in (*node.inputs, *outputs) if value is not None and value.const_value is None):
-        return "it has an empty tensor"
-    if any(value is not node.outputs[0] for value in outputs) and node.op_type != "Split":
-        return "only its first output is known"
-    if any(value.dtype != ir.DataType.FLOAT for value in outputs) and node.op_type not in MOVES:
-        return f"it computes in {outputs[0].dtype.name.lower()}"
-    settings = [value for index, value in enumerate(node.inputs) if index in SETTINGS.get(node.op_type, ()) and value is not None]
-    if changing := [value.name for value in settings if value.const_value is None]:
-        return f"its input '{changing[0]}' is no constant"
-    return ""
-
-
-def _refusal(node: ir.Node) -> str:
-    if node.op_type == "MatMul" and any(len(shape_of(value)) < 2 for value in node.inputs):
-        return "a product with a vector"
-    if node.op_type == "Resize" and not shapes.resizes_by_copy(node):
-        return "only nearest neighbour by whole factors is known"
-    if node.op_type == "Pad" and (mode := node.attributes.get_string("mode", "constant")) != "constant":
-        return f"padding mode {mode}"
-    if node.op_type == "Gather" and not _gathers_rows(node):
-        return "computed indices into anything but the rows of a constant table"
-    if node.op_type in ("MaxPool", "AveragePool") and (len(shape_of(node.inputs[0])) != 4 or len(node.outputs) > 1):
-        return "only 2-D pools with one output are known"
-    if node.op_type in ("MaxPool", "AveragePool") and 0 in window_of(node).counts():
-        return "a window lies wholly in the padding"
-    if node.op_type in OPERATORS or expression_of(node) is not None:
-        return ""
-    return "the operator is not known" if node.op_type not in ("Conv", "Gemm") else "only 2-D convolutions and products with constant fp32 weights are known"
-
-
-def _gathers_rows(node: ir.Node) -> bool:
-    table, index = node.inputs
-    matrix = table.const_value is not None and len(shape_of(table)) == 2 and table.dtype == ir.DataType.FLOAT
-    return index.const_value is not None or (matrix and node.attributes.get_int("axis", 0) in (0, -2))
-
-
 def _lower_task(emitter: Emitter, task: Task, layers: dict) -> None:
     node = task.node
     if node is None:
@@ -153,13 +69,6 @@ def _lower_task(emitter: Emitter, task: Task, layers: dict) -> None:
     else:
         OPERATORS[node.op_type](emitter, task)
         refuse_copies_of_whole_numbers(emitter, task)
-
-
-def refuse_copies_of_whole_numbers(emitter: Emitter, task: Task) -> None:
-    """UnsupportedOperator where an operator that moves numbers, lowered already, had to write others than fractions: workspace holds nothing else."""
-    if task.node.op_type in MOVES and emitter.views[task.output].dtype != DTYPES[task.output.dtype]:
-        kind = DTYPES[task.output.dtype]
-        raise UnsupportedOperator(f"node '{task.name}' ({task.node.op_type}) cannot be compiled: it copies {kind}, only float32 is copied")
 
 
 def _lower_elementwise(emitter: Emitter, task: Task) -> None:

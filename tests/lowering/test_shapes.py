@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spcompile.errors import UnsupportedOperator
-from spcompile.lowering.lower import check_operators
+from spcompile.lowering.refusals import check_operators
 from spcompile.passes import prepare
 
 

@@ -7,8 +7,9 @@ import onnx_ir as ir
 from spcompile.compiler.building import Built, Host, build
 from spcompile.compiler.inputs import real_inputs
 from spcompile.compiler.toolchains.toolchain import Toolchain
-from spcompile.lowering.lower import check_operators, lower
+from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
+from spcompile.lowering.refusals import check_operators
 from spcompile.pruning import Calibration
 from spcompile.runtime import artifact
 from spcompile.runtime.verify import Comparison, verify

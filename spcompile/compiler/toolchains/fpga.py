@@ -24,7 +24,7 @@ from spcompile.errors import TargetError
 from spcompile.ir.batches import batches, input_shapes
 from spcompile.ir.save import save
 from spcompile.ir.session import Session
-from spcompile.lowering.lower import check_operators
+from spcompile.lowering.refusals import check_operators
 from spcompile.patterns import Pattern
 from spcompile.pruning import Calibration
 from spcompile.pruning.calibration import random_calibration

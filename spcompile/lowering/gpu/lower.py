@@ -7,7 +7,7 @@ import onnx_ir as ir
 from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers
 from spcompile.kernels.gpu.kernel import GpuKernel
-from spcompile.lowering import lower as cpu
+from spcompile.lowering import operators as cpu
 from spcompile.lowering import shapes
 from spcompile.lowering.emitter import DTYPES
 from spcompile.lowering.gpu.emitter import Choose, GpuEmitter
@@ -18,6 +18,7 @@ from spcompile.lowering.gpu.program import GpuProgram
 from spcompile.lowering.gpu.rows import lower_gather, lower_layer_norm, lower_pool, lower_reduce, lower_softmax
 from spcompile.lowering.memory import place
 from spcompile.lowering.program import Tensor
+from spcompile.lowering.refusals import check_operators, refuse_copies_of_whole_numbers
 from spcompile.lowering.tasks import Task, group, shape_of
 from spcompile.lowering.view import View, row_major
 from spcompile.targets.gpu import Gpu
@@ -42,7 +43,7 @@ def lower_for_gpu(model: ir.Model, gpu: Gpu, dtype: str, choose: Choose = fastes
 
     Raises UnsupportedOperator for the first node that cannot be compiled.
     """
-    cpu.check_operators(model)
+    check_operators(model)
     graph, emitter = model.graph, GpuEmitter(gpu, dtype, choose)
     for index, value in enumerate(graph.inputs):
         shape = shape_of(value)
@@ -70,7 +71,7 @@ def _lower_task(emitter: GpuEmitter, task: Task, layers: dict) -> None:
         (lower_conv if node.op_type == "Conv" else lower_linear)(emitter, task, layers[node.name])
     else:
         OPERATORS[node.op_type](emitter, task)
-        cpu.refuse_copies_of_whole_numbers(emitter, task)
+        refuse_copies_of_whole_numbers(emitter, task)
 
 
 def _check_sizes(emitter: GpuEmitter, workspace: int) -> None:

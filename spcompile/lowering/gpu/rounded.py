@@ -7,7 +7,7 @@ import onnx_ir as ir
 from spcompile.ir.constants import free_name
 from spcompile.ir.layers import find_layers, weight, with_weights
 from spcompile.lowering.gpu.products import fits_product
-from spcompile.lowering.lower import MOVES
+from spcompile.lowering.refusals import MOVES
 from spcompile.lowering.tasks import group
 
 HALVES = {"float16": (np.float16, ir.DataType.FLOAT16), "bfloat16": (ml_dtypes.bfloat16, ir.DataType.BFLOAT16)}

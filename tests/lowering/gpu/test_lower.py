@@ -13,7 +13,7 @@ from spcompile.kernels.gpu.grid_map import GridMap
 from spcompile.kernels.gpu.grid_transpose import GridTranspose
 from spcompile.kernels.gpu.mma_product import MmaProduct
 from spcompile.kernels.gpu.vector_product import VectorProduct
-from spcompile.lowering import lower as cpu
+from spcompile.lowering import operators as cpu
 from spcompile.lowering.gpu.lower import OPERATORS, lower_for_gpu
 from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
