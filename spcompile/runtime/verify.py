@@ -94,5 +94,5 @@ def _difference(array: np.ndarray, reference: np.ndarray) -> float:
         return 1e30
     if not finite.any():
         return 0.0
-    scale = max(float(np.abs(reference[finite]).max()), np.finfo(np.float32).tiny)
+    scale = max(float(np.abs(reference[finite]).max()), float(np.finfo(np.float32).tiny))
     return float(np.abs(array[finite].astype(np.float64) - reference[finite]).max()) / scale

@@ -68,11 +68,13 @@ def test_a_result_that_is_not_a_number_is_beyond_any_limit(network):
         ([1.0, 2.0], [1.0, np.nan], 1e30),
         ([np.nan, 2.0], [1.0, 2.0], 1e30),
         ([np.nan], [np.nan], 0.0),
+        ([0.0, 0.0], [0.0, 0.0], 0.0),
     ],
 )
 def test_what_the_reference_makes_no_number_must_be_none_either(found, expected, difference):
     worst = verify.worst_difference(lambda feed: {"y": np.array(found, np.float32)}, [{}], [{"y": np.array(expected, np.float32)}])
     assert worst == pytest.approx(difference, rel=1e-6)
+    assert type(worst) is float, "it goes into JSON"
 
 
 def test_real_inputs_come_in_whole_batches(network):
