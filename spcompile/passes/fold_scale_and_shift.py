@@ -48,7 +48,9 @@ def _affine(reader: ir.Node, value: ir.Value, shape: tuple[int, ...]) -> tuple[n
     one, zero = np.ones_like(operand), np.zeros_like(operand)
     if reader.op_type == "Sub":
         return (one, -operand) if first else (-one, operand)
-    return {"Mul": (operand, zero), "Div": (1 / operand, zero), "Add": (one, operand)}[reader.op_type]
+    if reader.op_type == "Div":
+        return 1 / operand, zero
+    return (operand, zero) if reader.op_type == "Mul" else (one, operand)
 
 
 def _per_channel(array: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -75,6 +75,12 @@ def test_an_output_between_is_kept(build):
     assert not FoldScaleAndShift()(model).modified
 
 
+@pytest.mark.parametrize("op", ["Mul", "Add", "Sub"])
+def test_zeros_in_a_constant_are_no_division(build, assert_equal_outputs, op):
+    model = build(f"g (float[1,3,5,5] x) => (float[1,4,5,5] y) {{ c = Conv(x, w)  y = {op}(c, k) }}", w=_random(4, 3, 1, 1), k=np.zeros((4, 1, 1), np.float32))
+    assert_equal_outputs(model, prepare(model))
+
+
 def test_division_by_zero_is_left_to_run_time(build):
     model = build("g (float[1,3,5,5] x) => (float[1,4,5,5] y) { c = Conv(x, w)  y = Div(c, k) }", w=_random(4, 3, 1, 1), k=np.zeros(1, np.float32))
     InferShapes()(model)
