@@ -55,7 +55,7 @@ def load_calibration(path: str | Path, model: ir.Model, preprocessing: Preproces
 
 
 def calibration_from(feeds: Mapping[str, np.ndarray] | np.ndarray, model: ir.Model) -> Calibration:
-    """Arrays already in memory, by input name, or one array for a model of one input."""
+    """Arrays already in memory, tensors and lists too, by input name, or one for a model of one input."""
     return _calibration(dict(feeds) if isinstance(feeds, Mapping) else {"array": feeds}, model, "arrays given", (), None)
 
 

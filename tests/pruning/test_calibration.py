@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+import torch
 from PIL import Image
 
 from spcompile.errors import DataError
@@ -36,6 +37,12 @@ def test_one_input_takes_its_array_by_any_name(tmp_path, key):
 def test_double_precision_is_taken(tmp_path):
     loaded = load_calibration(saved(tmp_path, image=images(5).astype(np.float64)), network())
     assert loaded.feeds["image"].dtype == np.float32
+
+
+@pytest.mark.parametrize("form", [torch.from_numpy, np.ndarray.tolist], ids=["tensor", "list"])
+def test_tensors_and_lists_are_arrays(form):
+    for given in (form(images(5)), {"image": form(images(5))}):
+        np.testing.assert_array_equal(calibration_from(given, network()).feeds["image"], images(5))
 
 
 def test_whole_batches_are_taken_up_to_the_limit(tmp_path):
