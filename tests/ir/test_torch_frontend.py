@@ -51,6 +51,84 @@ def test_keyword_inputs():
     assert next(iter(run(model, {"first": np.ones((2, 3), np.float32), "second": np.zeros((2, 3), np.float32)}).values())).sum() == 6
 
 
+@pytest.fixture
+def head():
+    """One linear layer, with the arguments and outputs that a test gives it: head(forward) -> a module."""
+    import torch
+
+    class Head(torch.nn.Module):
+        def __init__(self, forward):
+            super().__init__()
+            self.linear, self.answer = torch.nn.Linear(16, 4), forward
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, x, *others, **named):
+            self.calls += 1
+            return self.answer(self.linear, x, *others, **named)
+
+    return Head
+
+
+ROWS = np.random.default_rng(0).standard_normal((2, 16)).astype(np.float32)
+
+
+def _masked(linear, x, mask=None, flag=True, power=1, mode="plain"):
+    y = linear(x) ** power if flag else -linear(x)
+    return (y if mask is None else y * mask) + (mode == "shifted")
+
+
+@pytest.mark.parametrize(
+    ("forward", "given", "expected"),
+    [
+        (_masked, (ROWS, None), lambda y: y),
+        (_masked, {"x": ROWS, "mask": None}, lambda y: y),
+        (_masked, {"x": ROWS, "flag": False}, lambda y: -y),
+        (_masked, [ROWS, None, True, 2, "shifted"], lambda y: y * y + 1),
+        (_masked, (ROWS, ROWS[:, :4]), lambda y: y * ROWS[:, :4]),
+        (lambda linear, pair: linear(pair[0]) + linear(pair[1]), ((ROWS, ROWS),), lambda y: 2 * y),
+        (lambda linear, pair: linear(pair[0]) + linear(pair[1]), ([ROWS, ROWS],), lambda y: 2 * y),
+        (lambda linear, named: linear(named["a"]), ({"a": ROWS},), lambda y: y),
+        (lambda linear, x: (linear(x), None), ROWS, lambda y: y),
+    ],
+    ids=["None", "None by name", "flag", "number and text", "two tensors", "tuple", "list", "dict", "None returned"],
+)
+def test_arguments_are_given_as_to_the_module(head, forward, given, expected):
+    module = head(forward)
+    model = load(module, example_inputs=given)
+    (found,) = run(model, {value.name: ROWS[:, : value.shape[1]] for value in model.graph.inputs}).values()
+    plain = ROWS @ module.linear.weight.detach().numpy().T + module.linear.bias.detach().numpy()
+    np.testing.assert_allclose(found, expected(plain), rtol=1e-4, atol=1e-5)
+    assert module.calls == 0  # the module is left as it was
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("text", r"example_inputs hold no tensor; give one tensor, a tuple of arguments, or a dict"),
+        ((), "example_inputs hold no tensor"),
+        ((ROWS, object()), "example_inputs hold object, which is no tensor"),
+        (ROWS.astype(np.float64), "example_inputs are float64, which Head does not compute in; convert them to float32"),
+        (np.ones((2, 16), np.int64), "Head cannot run on the example_inputs: .*dtype"),
+        (ROWS[:, :15], "Head cannot run on the example_inputs: .*2x15"),
+        ({"y": ROWS}, "Head cannot run on the example_inputs: .*argument"),
+    ],
+    ids=["text", "nothing", "object", "float64", "int64", "shape", "name"],
+)
+def test_arguments_that_the_module_does_not_take_are_refused(head, given, said):
+    with pytest.raises(DataError, match=said) as caught:
+        load(head(_masked), example_inputs=given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(None, "Head returns no tensor, so there is nothing to compute"), (("y", None, 3), "Head returns int, str among its outputs; let it return tensors only")],
+)
+def test_outputs_that_are_no_tensors_are_refused(head, answer, said):
+    with pytest.raises(ModelError, match=said):
+        load(head(lambda linear, x: answer), example_inputs=ROWS)
+
+
 def test_what_torch_cannot_export_is_one_line(capfd):
     import torch
 
