@@ -58,6 +58,8 @@ def _positive(text: str, what: str, units: tuple[str, ...], allowed: str) -> tup
 
 def _number(text: str, what: str, units: tuple[str, ...], allowed: str) -> tuple[float, str]:
     """A number >= 0 and one of `units`; NotationError says what is missing."""
+    if not isinstance(text, str):
+        raise NotationError(f"{what} {text!r} is not text: {allowed}")
     bare = text.strip()
     if bare.startswith("-"):
         raise NotationError(f"{what} {text!r} is negative: {allowed}")

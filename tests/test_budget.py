@@ -84,6 +84,12 @@ def test_durations_that_do_not_parse(text, reason):
         parse_duration(text)
 
 
+@pytest.mark.parametrize(("parse", "what"), [(parse_budget, "budget"), (parse_drop, "accuracy drop"), (parse_duration, "duration")])
+def test_a_bare_number_has_no_unit_either(parse, what):
+    with pytest.raises(NotationError, match=rf"{what} 2\.0 is not text: .*(2x|1%|10min)"):
+        parse(2.0)
+
+
 @given(st.text(max_size=8))
 def test_any_text_is_a_budget_or_one_clear_line(text):
     try:
