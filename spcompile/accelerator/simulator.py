@@ -4,6 +4,7 @@ Numbers come from the images alone: weights are decoded from weights.bin and pla
 Host steps are run by the caller's function on fp32. Cycles are those of docs/accelerators.md.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ class Simulator:
         return inputs[0].reshape(result.shape)
 
     def _product(self, step: StepEntry, image: np.ndarray, result: TensorEntry) -> np.ndarray:
-        work, matrix, rows = step.work, self.matrix(step).astype(np.float64), self._row_constants(step)  # products below are exact in doubles
+        work, matrix, rows = step.work, self.matrix(step).astype(np.float64), self._row_constants(step, result)  # products below are exact in doubles
         if step.unit == DEPTHWISE:
             seen = taps(image.astype(np.float64), work, step.pads, result.shape[2:], self._tensors[step.inputs[0]].zero)
             sums = sum(tap * weights[:, None] for tap, weights in zip(seen, matrix.T, strict=True))
@@ -127,14 +128,14 @@ class Simulator:
             parts.append(np.concatenate(tiles)[: work.rows])
         return np.concatenate(parts)
 
-    def _row_constants(self, step: StepEntry) -> np.ndarray:
+    def _row_constants(self, step: StepEntry, result: TensorEntry) -> np.ndarray:
         """[rows of all groups, then those without weights], without what fills the tiles up."""
         work, at, row = step.work, step.images.rows, self._arithmetic.row
         if step.unit == DEPTHWISE:
             return np.frombuffer(self._rows, row, work.groups, at)
         padded = len(work.slots) * self.target.array_rows
         computed = np.frombuffer(self._rows, row, work.groups * padded, at).reshape(work.groups, padded)[:, : work.rows].ravel()
-        left = len(step.row_order) - len(computed) if step.row_order is not None else 0
+        left = math.prod(result.shape) // work.positions - len(computed)
         return np.concatenate([computed, np.frombuffer(self._rows, row, left, at + work.groups * padded * row.itemsize)])
 
     def windows(self, step: StepEntry, image: np.ndarray, group: int = 0) -> np.ndarray:

@@ -51,9 +51,9 @@ SMALL = {"array_rows": 8, "array_lanes": 8, "window_columns": 64, "weight_buffer
 
 @pytest.fixture(scope="session")
 def networks():
-    """-> a prepared network whose weights keep a share in groups of `of` columns (1: all), with whole rows gone where asked."""
+    """-> a prepared network whose weights keep a share in groups of `of` columns (1: all), without the rows of a share (from, to) of them."""
 
-    def make(of: int = 1, kept: int = 1, empty_rows: float = 0.0, scattered: float = 0.0) -> ir.Model:
+    def make(of: int = 1, kept: int = 1, empty_rows: tuple[float, float] = (0.0, 0.0), scattered: float = 0.0) -> ir.Model:
         rng = np.random.default_rng(of)
         proto = onnx.parser.parse_model(NETWORK)
         for name, shape in SHAPES.items():
@@ -77,7 +77,7 @@ def _kept(rng, shape, of, kept, empty_rows, scattered):
         grouped = scores.reshape(shape[0], -1, of)
         mask = (np.argsort(np.argsort(grouped, axis=2), axis=2) < kept).reshape(scores.shape)
     mask &= rng.random(mask.shape) >= scattered
-    mask[: round(empty_rows * shape[0])] = False
+    mask[slice(*(round(share * shape[0]) for share in empty_rows))] = False
     return mask.transpose(0, 2, 1).reshape(shape)
 
 

@@ -17,7 +17,8 @@ from spcompile.errors import ArtifactError
 from spcompile.ir.session import Session
 
 ARRAYS = ("weights stay", "sums stay", "bf16", "bf16, weights stay", "zeros anywhere", "array alone")
-ZEROS = {"dense": {}, "2:8": {"of": 8, "kept": 2}, "1:16": {"of": 16, "kept": 1}, "rows gone": {"empty_rows": 0.4}, "anywhere": {"scattered": 0.85}}
+ROWS_GONE = {"first rows gone": {"empty_rows": (0, 0.4)}, "last rows gone": {"empty_rows": (0.6, 1)}, "all rows gone": {"empty_rows": (0, 1)}}
+ZEROS = {"dense": {}, "2:8": {"of": 8, "kept": 2}, "1:16": {"of": 16, "kept": 1}, "anywhere": {"scattered": 0.85}, **ROWS_GONE}
 
 
 def images(count=3):
@@ -66,7 +67,7 @@ def test_zeros_make_it_faster_and_rows_without_weights_too(networks, arrays, tmp
         return sum(step.cycles for step in simulator.cycles() if step.unit == "array")
 
     assert cycles(of=16, kept=1) < cycles(of=8, kept=2) < cycles()
-    assert cycles(empty_rows=0.5) < cycles()
+    assert cycles(empty_rows=(0, 0.5)) < cycles()
 
 
 def test_one_full_group_delays_its_row_tile_and_balancing_helps(networks, arrays, tmp_path):
@@ -98,7 +99,7 @@ def test_what_the_host_runs_says_why_and_costs_time(networks, arrays, tmp_path):
 
 
 def test_the_schedule_is_read_back_as_it_was_written(networks, arrays, tmp_path):
-    _, schedule, _ = exported(networks(**ZEROS["rows gone"]), arrays["weights stay"], tmp_path)
+    _, schedule, _ = exported(networks(**ZEROS["first rows gone"]), arrays["weights stay"], tmp_path)
     assert read(tmp_path) == schedule
     (tmp_path / SCHEDULE).write_text((tmp_path / SCHEDULE).read_text().replace('"version": 1', '"version": 7'))
     with pytest.raises(ArtifactError, match="another version"):
