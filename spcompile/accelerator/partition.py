@@ -131,7 +131,9 @@ def _whole_image(node: ir.Node) -> Verdict:
 
 
 def _moves_nothing(node: ir.Node) -> Verdict:
-    """Channels-last and channels-first are one order where only one size exceeds 1."""
+    """Channels-last and channels-first are one order where only one size exceeds 1. Whole numbers (ids, masks) never were the accelerator's."""
+    if node.inputs[0].dtype != ir.DataType.FLOAT:
+        return Verdict.no(f"{node.op_type} moves {node.inputs[0].dtype.name.lower()} numbers, the accelerator holds none")
     sizes = [size for size in node.inputs[0].shape.numpy() if size > 1] if node.inputs[0].shape is not None else [2, 2]
     still = len(sizes) <= 1 or node.op_type in ("Identity", "Dropout")
     return Verdict.yes() if still and len(node.outputs) == 1 else Verdict.no(f"{node.op_type} changes the order of an image that lies channels last")
