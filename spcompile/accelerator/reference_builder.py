@@ -20,7 +20,7 @@ class ReferenceBuilder(ABC):
         self.by_name = {node.name: node for node in self.proto.graph.node}
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
-        self.made: set[str] = {value.name for value in self.proto.graph.input}
+        self.made: set[str] = {value.name for value in (*self.proto.graph.input, *self.proto.graph.initializer)}
 
     def model(self) -> ir.Model:
         for step in self.network.steps:
@@ -31,7 +31,7 @@ class ReferenceBuilder(ABC):
         for value in self.proto.graph.output:
             self._real(value.name)
         graph = self.proto.graph
-        read = {name for node in self.nodes for name in node.input}
+        read = {name for node in self.nodes for name in node.input} | {value.name for value in graph.output}
         kept = [tensor for tensor in graph.initializer if tensor.name in read]
         made = helper.make_graph(self.nodes, graph.name, list(graph.input), list(graph.output), [*kept, *self.constants.values()])
         return ir.from_proto(helper.make_model(made, opset_imports=list(self.proto.opset_import), ir_version=self.proto.ir_version))
