@@ -7,6 +7,7 @@ import numpy as np
 from spcompile.lowering.program import Tensor
 from spcompile.runtime.artifact import INDICES, KERNELS, LIBRARY, VALUES, read_manifest, target_of
 from spcompile.runtime.clocked import Clocked
+from spcompile.runtime.library import load_library, new_name
 from spcompile.runtime.on_host import aligned
 from spcompile.runtime.steps import read_steps
 from spcompile.runtime.verify import random_array
@@ -16,11 +17,8 @@ class Stepwise:
     """The library of an artifact made for this machine, with memory of its own. `steps` are in the order of their calls."""
 
     def __init__(self, folder: Path):
-        import tvm
-
-        manifest, path = read_manifest(folder), str((folder / LIBRARY).resolve())
+        manifest = read_manifest(folder)
         self.steps = read_steps(folder / KERNELS)
-        self._module = tvm.runtime.load_module(path)  # hands the library what it calls of TVM's runtime
         tensors = {
             f"{kind} {index}": Tensor(form["name"], tuple(form["shape"]), form["dtype"])
             for kind in ("input", "output")
@@ -33,7 +31,9 @@ class Stepwise:
             "indices": aligned(np.load(folder / INDICES)),
         }
         calls = [(step.kernel, [self._address(*place) for place in step.arguments]) for step in self.steps]
-        self._clocked = Clocked(path, calls, target_of(manifest))
+        with new_name(folder / LIBRARY) as path:
+            self._module = load_library(path)  # hands the library what it calls of TVM's runtime
+            self._clocked = Clocked(path, calls, target_of(manifest))
 
     def round(self) -> np.ndarray:
         """Seconds of each step, all called once."""

@@ -21,6 +21,7 @@ from spcompile.errors import ArtifactError
 from spcompile.lowering.program import Program, Tensor
 from spcompile.runtime.executor import Executor
 from spcompile.runtime.host import runs_here
+from spcompile.runtime.library import load_library
 from spcompile.runtime.steps import write_steps
 from spcompile.targets import Device
 from spcompile.targets.target import Cache, Target
@@ -153,6 +154,6 @@ def load(folder: str | Path) -> Executor:
     if not (verdict := runs_here(target["triple"], target["lanes_fp32"])):
         raise ArtifactError(f"'{folder}' was compiled for {target['name']} and cannot run here: {verdict.reason}; model.onnx in it runs anywhere")
     inputs, outputs = ([Tensor(t["name"], tuple(t["shape"]), t["dtype"]) for t in manifest[key]] for key in ("inputs", "outputs"))
-    module = tvm.runtime.load_module(str((folder / LIBRARY).resolve()))
+    module = load_library(folder / LIBRARY)
     values, indices = np.load(folder / VALUES), np.load(folder / INDICES)
     return Executor(module, tvm.cpu(), tuple(inputs), tuple(outputs), manifest["workspace_bytes"] // 4, values, indices, manifest["threads"])

@@ -28,7 +28,7 @@ class Clocked:
         self._clock = np.zeros((len(calls) + 1, 2), np.int64)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "clocked.so"
-            _build(path, Path(library).resolve(), [(name, len(addresses)) for name, addresses in calls], target)
+            _build(path, Path(library).absolute(), [(name, len(addresses)) for name, addresses in calls], target)
             self._function = getattr(ctypes.CDLL(str(path)), ENTRY)
 
     def round(self) -> np.ndarray:

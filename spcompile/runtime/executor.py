@@ -9,6 +9,7 @@ import numpy as np
 from spcompile.errors import DataError
 from spcompile.lowering.program import Program, Tensor
 from spcompile.runtime.build import ENTRY
+from spcompile.runtime.library import load_library
 
 
 class Executor:
@@ -31,8 +32,7 @@ class Executor:
         """On this host."""
         import tvm
 
-        module = tvm.runtime.load_module(str(library))
-        return cls(module, tvm.cpu(), program.inputs, program.outputs, program.workspace_elements, program.values, program.indices, threads)
+        return cls(load_library(library), tvm.cpu(), program.inputs, program.outputs, program.workspace_elements, program.values, program.indices, threads)
 
     def run(self, *arrays: np.ndarray, **named: np.ndarray) -> dict[str, np.ndarray]:
         """Inputs in order or by name -> outputs by name."""

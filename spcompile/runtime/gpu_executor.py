@@ -14,6 +14,7 @@ import numpy as np
 from spcompile.lowering.gpu.program import GpuProgram
 from spcompile.runtime.build import ENTRY
 from spcompile.runtime.gpu_build import CUBIN, SOURCE
+from spcompile.runtime.library import load_library
 from spcompile.targets.gpu import Gpu
 from spcompile.verdict import Verdict
 
@@ -49,7 +50,7 @@ class GpuExecutor:
 
         self.program, self._device = program, tvm.cuda(0)
         self._binary = binary_of(library.parent)
-        self._entry = tvm.runtime.load_module(str(library))[ENTRY]
+        self._entry = load_library(library)[ENTRY]
         half = np.float16 if program.dtype == "float16" else ml_dtypes.bfloat16
         # NaN first: whatever reads memory that no kernel wrote shows up in the result.
         workspace = np.full(max(program.workspace_elements, 1), np.nan, half)

@@ -11,6 +11,7 @@ from spcompile.lowering.program import ALIGNMENT, Argument, Program, Step
 from spcompile.runtime.build import build_library
 from spcompile.runtime.clocked import Clocked
 from spcompile.runtime.executor import use_threads
+from spcompile.runtime.library import load_library
 from spcompile.runtime.verify import random_array
 from spcompile.targets.target import Target
 
@@ -21,8 +22,6 @@ class ProgramOnHost:
     """Built and loaded, with memory for all its buffers."""
 
     def __init__(self, program: Program, target: Target, threads: int):
-        import tvm
-
         use_threads(threads)
         self.program = program
         self._regions = {
@@ -36,7 +35,7 @@ class ProgramOnHost:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "program.so"
             build_library(program, target, threads, path)
-            self._module = tvm.runtime.load_module(str(path))  # hands the library what it calls of TVM's runtime
+            self._module = load_library(path)  # hands the library what it calls of TVM's runtime
             self._library = ctypes.CDLL(str(path))  # the same one: kernels are plain C functions in it
             self._clocked = Clocked(path, [(step.kernel.name, [self._address(a) for a in step.arguments]) for step in program.steps], target)
 
