@@ -47,15 +47,16 @@ def _declared(value: ir.Value) -> Shape:
     if value.shape is None:
         raise ModelError(f"input '{value.name}' has no shape in the file, not even a rank; export the model again with input shapes")
     names = [dim if isinstance(dim, int) else dim.value for dim in value.shape]
-    return tuple(None if dim in _NO_NAME or (isinstance(dim, int) and dim < 1) else dim for dim in names)
+    return tuple(None if dim in _NO_NAME or (isinstance(dim, int) and dim < 0) else dim for dim in names)
 
 
 def _is_closed(shape: Shape) -> bool:
-    return all(isinstance(dim, int) for dim in shape)
+    """A size of 0 is as good as none: there would be nothing to compute."""
+    return all(isinstance(dim, int) and dim for dim in shape)
 
 
 def _open_batch(shape: Shape) -> bool:
-    return len(shape) > 1 and not _is_closed(shape[:1]) and _is_closed(shape[1:]) and not _NOT_A_BATCH.search(shape[0] or "")
+    return len(shape) > 1 and not isinstance(shape[0], int) and _is_closed(shape[1:]) and not _NOT_A_BATCH.search(shape[0] or "")
 
 
 def _check_given(name: str, shape: tuple[int, ...], declared: Mapping[str, Shape]) -> None:
@@ -67,7 +68,7 @@ def _check_given(name: str, shape: tuple[int, ...], declared: Mapping[str, Shape
         raise ModelError(f"input '{name}' has {len(dims)} dimensions {notation(dims)}, the shape given has {len(shape)}: {notation(shape)}")
     if min(shape, default=1) < 1:
         raise ModelError(f"the shape given for input '{name}' is {notation(shape)}; every dimension must be at least 1")
-    if any(isinstance(dim, int) and dim != size for dim, size in zip(dims, shape, strict=True)):
+    if any(isinstance(dim, int) and dim not in (0, size) for dim, size in zip(dims, shape, strict=True)):
         raise ModelError(f"input '{name}' is fixed to {notation(dims)} in the file; the shape given, {notation(shape)}, does not fit it")
 
 
@@ -84,8 +85,9 @@ def _named_sizes(declared: Mapping[str, Shape], given: Mapping[str, tuple[int, .
 def _check_closed(declared: Mapping[str, Shape], shapes: Mapping[str, Shape]) -> None:
     for name, shape in shapes.items():
         if not _is_closed(shape):
-            example = ",".join(str(dim if isinstance(dim, int) else _example(shape, axis)) for axis, dim in enumerate(shape))
-            raise ModelError(f"input '{name}' has open dimensions {notation(declared[name])}; give its shape, for instance --input-shape {name}={example}")
+            example = ",".join(str(dim if isinstance(dim, int) and dim else _example(shape, axis)) for axis, dim in enumerate(shape))
+            what = "dimensions of size 0" if 0 in shape else "open dimensions"
+            raise ModelError(f"input '{name}' has {what} {notation(declared[name])}; give its shape, for instance --input-shape {name}={example}")
 
 
 def _example(shape: Shape, axis: int) -> int:

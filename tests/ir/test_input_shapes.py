@@ -45,6 +45,13 @@ def test_numbers_below_one_are_open(build):
     assert _shapes(model) == {"x": (1, 3, 4, 5)}
 
 
+def test_a_size_of_zero_is_no_batch(build):
+    model = build(STATIC)
+    model.graph.inputs[0].shape = ir.Shape([0, 3])
+    with pytest.raises(ModelError, match=r"input 'x' has dimensions of size 0 \[0, 3\]; give its shape, for instance --input-shape x=1,3"):
+        fix_input_shapes(model)
+
+
 def test_equal_names_are_equal_sizes(build):
     model = build(TOKENS)
     fix_input_shapes(model, {"ids": (1, 128)})
