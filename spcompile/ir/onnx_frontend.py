@@ -102,6 +102,9 @@ def _check_graph(proto: onnx.ModelProto, name: str) -> None:
     declared = {value.name for value in skeleton.graph.input}
     weights = (tensor for tensor in proto.graph.initializer if tensor.name not in declared)
     skeleton.graph.input.extend(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims) for tensor in weights)
+    for value in (*skeleton.graph.input, *skeleton.graph.output):
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()  # the checker wants one; inputs are asked for theirs later, outputs have what is inferred
     try:
         onnx.checker.check_model(skeleton)
         for tensor in proto.graph.initializer:

@@ -122,8 +122,16 @@ def test_a_damaged_file_loads_or_is_refused_in_one_line(proto, tmp_path_factory,
         ("g (float[1] x) => (float[1] y) { y = Relu(z) }", "is not a valid ONNX model: Nodes in a graph must be topologically sorted"),
         ("g (float[1] x) => (float[1] y) { y = NoSuchOperator(x) }", "is not a valid ONNX model: No Op registered for NoSuchOperator"),
         ("g (float[1] x) => () { y = Relu(x) }", "has no outputs"),
+        ("g (float[] x) => (float[] y) { y = Relu(x) }", "input 'x' has no shape in the file, not even a rank; export the model again with input shapes"),
     ],
 )
 def test_graphs_that_do_not_hold_together(text, message):
     with pytest.raises(ModelError, match=message):
         load_onnx(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 18]> {text}'))
+
+
+def test_outputs_need_no_shape(proto):
+    bare = onnx.ModelProto()
+    bare.CopyFrom(proto)
+    bare.graph.output[0].type.tensor_type.ClearField("shape")
+    assert load_onnx(bare).graph.outputs[0].shape == load_onnx(proto).graph.outputs[0].shape
