@@ -1,9 +1,10 @@
-"""Fixes every input of a model to one static shape, or says in one line which shape is missing."""
+"""Fixes every input of a model to one static shape, which those inside follow from, or says in one line which shape is missing."""
 
 import re
 from collections.abc import Mapping
 
 import onnx_ir as ir
+from onnx_ir.passes.common import ShapeInferencePass
 
 from spcompile.errors import ModelError
 
@@ -15,10 +16,11 @@ Shape = tuple[int | str | None, ...]  # an open dimension is its name, or None
 
 
 def fix_input_shapes(model: ir.Model, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
-    """Make every input of `model` static, in place. Values inside forget their shapes when an input changed: inference must run again.
+    """Make every input of `model` static, in place. Shapes and types inside are inferred from them anew.
 
     A shape given for one input also settles equally named dimensions of the others. A leading dimension that alone stays open is a batch
-    and becomes 1, noted in `model.metadata_props[FIXED_BATCH]`. Raises ModelError naming the input, its shape and the option to give.
+    and becomes 1, noted in `model.metadata_props[FIXED_BATCH]`. Raises ModelError naming the input, its shape and the option to give; or a value of another
+    type than its operator gives, which ONNX Runtime does not open either.
     """
     inputs = {value.name: value for value in model.graph.inputs if not value.is_initializer()}
     declared = {name: _declared(value) for name, value in inputs.items()}
@@ -32,8 +34,9 @@ def fix_input_shapes(model: ir.Model, input_shapes: Mapping[str, tuple[int, ...]
     _check_closed(declared, shapes)
     if batches:
         model.metadata_props[FIXED_BATCH] = ", ".join(batches)
-    if shapes != declared:
-        _apply(model, inputs, shapes)
+    for name, value in inputs.items():
+        value.shape = ir.Shape(shapes[name])
+    _infer_anew(model, keep=shapes == declared)
 
 
 def notation(shape) -> str:
@@ -97,9 +100,17 @@ def _example(shape: Shape, axis: int) -> int:
     return 128 if len(shape) < 4 else 224
 
 
-def _apply(model: ir.Model, inputs: Mapping[str, ir.Value], shapes: Mapping[str, Shape]) -> None:
-    for name, value in inputs.items():
-        value.shape = ir.Shape(shapes[name])
-    for node in ir.traversal.RecursiveGraphIterator(model.graph):
-        for value in node.outputs:
-            value.shape = None
+def _infer_anew(model: ir.Model, keep: bool) -> None:
+    """What the file says of values inside may stem from other inputs. `keep` it where ONNX infers nothing: of operators not its own, of loops."""
+    inside = [value for node in ir.traversal.RecursiveGraphIterator(model.graph) for value in node.outputs]
+    declared = [(value.type, value.shape) for value in inside]
+    for value in inside:
+        value.type = value.shape = None
+    ShapeInferencePass(strict_mode=False)(model)
+    for value, (type_, shape) in zip(inside, declared, strict=True):
+        if value.type is None:
+            value.type = type_
+        if value.shape is None and keep:
+            value.shape = shape
+        if type_ is not None and value.dtype != type_.dtype:
+            raise ModelError(f"'{value.name}' is declared as {type_.dtype}, {value.producer().op_type} gives {value.dtype}; export the model again")

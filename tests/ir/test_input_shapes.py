@@ -67,7 +67,30 @@ def test_question_marks_promise_nothing(build):
 def test_old_inner_shapes_are_forgotten(build):
     model = build(BATCH)
     fix_input_shapes(model, {"x": (4, 3, 8, 8)})
-    assert model.graph.outputs[0].shape is None
+    assert model.graph.outputs[0].shape == (4, 3, 8, 8)
+
+
+@pytest.mark.parametrize("stale", [(1, 3), (3,), (2, 4), None])
+def test_shapes_inside_follow_from_the_inputs_whatever_the_file_says(build, stale):
+    model = build("g (float[2,3] x) => (float[2,3] y) { h = Relu(x)  y = Neg(h) }")
+    for node in model.graph:
+        node.outputs[0].shape = stale and ir.Shape(stale)
+    fix_input_shapes(model)
+    assert [node.outputs[0].shape for node in model.graph] == [(2, 3), (2, 3)]
+
+
+@pytest.mark.parametrize(("rows", "known"), [("2", (2, 3)), ("N", None)])
+def test_what_cannot_be_inferred_stays_as_declared_if_the_inputs_do(build, rows, known):
+    model = build(f"g (float[{rows},3] x) => (float[2,3] y) {{ y = my.own.Foo(x) }}")
+    fix_input_shapes(model)
+    assert model.graph.outputs[0].shape == known and model.graph.outputs[0].dtype == ir.DataType.FLOAT
+
+
+def test_a_value_of_another_type_than_its_operator_gives_is_refused(build):
+    model = build(STATIC)
+    model.graph.outputs[0].dtype = ir.DataType.INT64
+    with pytest.raises(ModelError, match="'y' is declared as INT64, Relu gives FLOAT; export the model again"):
+        fix_input_shapes(model)
 
 
 @pytest.mark.parametrize(
