@@ -13,6 +13,7 @@ import onnx_ir as ir
 from spcompile.compiler.inputs import Evaluation
 from spcompile.digest import files_digest
 from spcompile.ir.batches import length
+from spcompile.ir.constants import constant
 from spcompile.ir.layers import find_layers, weight
 from spcompile.plan import Plan
 from spcompile.pruning import Calibration
@@ -36,16 +37,16 @@ def target_facts(asked: str | Path, target: Device) -> TargetFacts:
 
 
 def model_facts(name: str, source, dense: ir.Model, pruned: ir.Model) -> ModelFacts:
-    layers = find_layers(dense)
-    kept = {layer.name: int(np.count_nonzero(weight(pruned, layer))) for layer in layers}
-    stored = {layer.name: layer.rows * layer.columns for layer in layers}
-    others = sum(value.const_value.size for value in dense.graph.initializers.values()) - sum(stored.values())
+    """Multiply-accumulates are each layer's own; a weight that several layers share is one weight of the model."""
+    layers, kept = find_layers(dense), {weights.layer: weights.kept for weights in layer_weights(pruned)}
+    parameters = sum(value.const_value.size for value in dense.graph.initializers.values())
+    matrices = [constant(pruned.graph.initializers[initializer]) for initializer in {layer.weight for layer in layers}]
     return ModelFacts(
         name,
         source_digest(source, dense),
         tuple(Tensor(value.name, tuple(value.shape.numpy())) for value in dense.graph.inputs),
-        sum(stored.values()) + max(others, 0),
-        sum(kept.values()) + max(others, 0),
+        parameters,
+        parameters - sum(matrix.size - int(np.count_nonzero(matrix)) for matrix in matrices),
         sum(layer.macs for layer in layers),
         sum(kept[layer.name] * layer.positions for layer in layers),
     )
@@ -61,6 +62,7 @@ def source_digest(source, model: ir.Model) -> str:
 
 
 def layer_weights(pruned: ir.Model) -> tuple[LayerWeights, ...]:
+    """What each layer multiplies by; those that share a weight have the same one."""
     return tuple(LayerWeights(layer.name, layer.rows * layer.columns, int(np.count_nonzero(weight(pruned, layer)))) for layer in find_layers(pruned))
 
 

@@ -69,11 +69,12 @@ def layer_bars(layers: tuple[Row, ...], roles: dict[str, str]) -> str:
 
 
 def density_histogram(report: Report) -> str:
-    """How many weights are stored, and how many of them kept, in layers of each density."""
+    """How many weights are stored, and how many of them kept, in layers of each density; what several layers share is counted once."""
     edges = np.linspace(0, 1, 11)
-    densities = [weights.density for weights in report.weights]
-    stored, _ = np.histogram(densities, edges, weights=[weights.stored for weights in report.weights])
-    kept, _ = np.histogram(densities, edges, weights=[weights.kept for weights in report.weights])
+    matrices = {entry.layer.weight: weights for entry, weights in zip(report.plan.layers, report.weights, strict=True)}.values()
+    densities = [weights.density for weights in matrices]
+    stored, _ = np.histogram(densities, edges, weights=[weights.stored for weights in matrices])
+    kept, _ = np.histogram(densities, edges, weights=[weights.kept for weights in matrices])
     middles = (edges[:-1] + edges[1:]) / 2
     with _figure(HALF) as figure:
         axes = figure.subplots()

@@ -7,7 +7,7 @@ import pytest
 
 from spcompile.report import PlanPoint
 from spcompile.report.html import alternatives, render
-from spcompile.report.plots import least_harmful, pattern_roles
+from spcompile.report.plots import density_histogram, least_harmful, pattern_roles
 from spcompile.report.rows import rows
 from spcompile.report.svg import COLOURS
 from spcompile.verdict import Verdict
@@ -96,6 +96,13 @@ def test_plots_are_xml_in_the_colours_of_the_page(html):
         ElementTree.fromstring(plot)
         assert "var(--ink)" in plot or "var(--muted)" in plot
         assert not any(colour in plot for colour in COLOURS.values())
+
+
+def test_the_histogram_counts_a_weight_that_layers_share_once(small):
+    *_, last = small.plan.layers
+    again = replace(last, layer=replace(last.layer, name="again"))
+    twice = replace(small, plan=replace(small.plan, layers=(*small.plan.layers, again)), weights=(*small.weights, replace(small.weights[-1], layer="again")))
+    assert density_histogram(twice) == density_histogram(small)
 
 
 def test_bars_tell_their_layer_under_the_pointer(html, report):
