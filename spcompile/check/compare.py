@@ -4,10 +4,10 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from spcompile.check.figures import COST_MODEL, LATENCY, OF_A_LAYER, OF_THE_MODEL, PREDICTED, SIMULATED, SIMULATOR, Figure, Snapshot, Times
+from spcompile.report.facts import LEAST_NOISE
 from spcompile.verdict import Verdict
 
 EXACT = 0.005  # share by which a deterministic figure may differ: rounding, and counts of zeros that hang by a last bit
-LEAST_NOISE = 0.03  # of times taken on different days: what clocks and memory placement do even when the runs of one day lie close
 LEAST_NOISE_IN_TURNS = 0.02
 LEAST_NOISE_OF_A_LAYER = 0.05  # alone it meets its caches and its memory as they happen to lie; over a network that evens out
 MEASURED_BY = {PREDICTED: (COST_MODEL,), SIMULATED: (COST_MODEL, SIMULATOR)}

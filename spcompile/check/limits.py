@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from spcompile.budget import parse_budget, parse_drop
-from spcompile.check.compare import LEAST_NOISE, LIMIT, SKIPPED, Finding, limit
+from spcompile.check.compare import LIMIT, SKIPPED, Finding, limit
 from spcompile.check.figures import BUDGET, DIFFERENCE, DROP, FLOOR, Times
 from spcompile.check.model import Model, SettingsError
-from spcompile.report.facts import Accuracy
+from spcompile.report.facts import LEAST_NOISE, Accuracy
 from spcompile.report.report import Report
 from spcompile.verdict import Verdict
 

@@ -27,7 +27,7 @@ from spcompile.verdict import Verdict
 
 NOTHING_TO_PRUNE = "the model has no layer that can be pruned: it was compiled dense"
 NOTHING_PAYS = "no pattern asked for is faster than dense in any layer: it was compiled dense"
-DISTURBED = "other work disturbed the measurements, see their quartiles: measure again on an idle machine"
+DISTURBED = "other work disturbed the measurements, see their medians and quartiles: measure again on an idle machine"
 NO_CALIBRATION = "no calibration data were given: weights were chosen by magnitude and not corrected, errors estimated from weights alone"
 
 

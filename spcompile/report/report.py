@@ -7,6 +7,7 @@ from spcompile.budget import SAME_SCORE, parse_drop
 from spcompile.plan import Plan
 from spcompile.report.accelerator_facts import AcceleratorFacts
 from spcompile.report.facts import (
+    LEAST_NOISE,
     Accuracy,
     ArtifactFile,
     Calibration,
@@ -20,7 +21,7 @@ from spcompile.report.facts import (
     TargetFacts,
     Verification,
 )
-from spcompile.report.numbers import milliseconds, score
+from spcompile.report.numbers import milliseconds, percent, score
 from spcompile.verdict import Verdict
 
 SCHEMA = 1  # of report.json; raised when a reader of the old form would misread the new one
@@ -96,7 +97,7 @@ class Report:
             return Verdict.yes()
         plan_s, dense_s = measured.plan.fastest_s, measured.dense.fastest_s
         if measured.slower_than_dense:
-            return Verdict.no(f"measured slower than dense: {milliseconds(plan_s)} against {milliseconds(dense_s)}")
+            return Verdict.no(f"measured slower than dense by more than {percent(LEAST_NOISE)}: {milliseconds(plan_s)} against {milliseconds(dense_s)}")
         if self.over_budget:
             advice = "" if self.request.measure else "; --measure searches again until the measured time holds it"
             return Verdict.no(f"measured {milliseconds(plan_s)}, over the budget of {milliseconds(budget_s)}{advice}")

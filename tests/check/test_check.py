@@ -6,9 +6,10 @@ import pytest
 
 from spcompile.check import BaselineError, baseline, check, timing, update
 from spcompile.check.check import ATTEMPTS
-from spcompile.check.compare import BETTER, LEAST_NOISE, SKIPPED, WHOLE, WORSE
+from spcompile.check.compare import BETTER, SKIPPED, WHOLE, WORSE
 from spcompile.check.figures import LayerTime, Times
 from spcompile.errors import ArtifactError
+from spcompile.report.facts import LEAST_NOISE
 from spcompile.verdict import Verdict
 
 
