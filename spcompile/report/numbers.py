@@ -8,25 +8,35 @@ from spcompile.costs.latency import Latency
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
-def significant(value: float) -> str:
-    """Three digits, never an exponent: 0.0517, 2.9, 345, 12345.
+def significant(value: float, digits: int = 3) -> str:
+    """Never an exponent: 0.0517, 2.9, 345, 12345.
 
     >>> [significant(value) for value in (0.05171, 2.9, 344.6, 12345.0, 0.0)]
     ['0.0517', '2.9', '345', '12345', '0']
     """
     if value == 0:
         return "0"
-    decimals = max(0, 2 - floor(log10(abs(value))))
+    decimals = max(0, digits - 1 - floor(log10(abs(value))))
     text = f"{value:.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float, digits: int = 3) -> str:
     """
     >>> milliseconds(0.0029), milliseconds(0.00005)
     ('2.9 ms', '0.05 ms')
     """
-    return f"{significant(seconds * 1e3)} ms"
+    return f"{significant(seconds * 1e3, digits)} ms"
+
+
+def told_apart(one_s: float, other_s: float) -> tuple[str, str]:
+    """Both in milliseconds, with as many digits as it takes to see which is more.
+
+    >>> told_apart(0.0029, 0.0041), told_apart(0.0029001, 0.0029)
+    (('2.9 ms', '4.1 ms'), ('2.9001 ms', '2.9 ms'))
+    """
+    spelled = ((milliseconds(one_s, digits), milliseconds(other_s, digits)) for digits in range(3, 17))
+    return next(((one, other) for one, other in spelled if one != other), (milliseconds(one_s), milliseconds(other_s)))
 
 
 def column_ms(slowest_s: float) -> Callable[[float], str]:

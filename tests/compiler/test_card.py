@@ -37,14 +37,15 @@ class Simulated:
         Simulated.asked.append("wait")
 
 
-def test_a_plan_is_timed_beside_dense(model, monkeypatch, tmp_path):
+def test_a_plan_is_timed_beside_dense(build, model, monkeypatch, tmp_path):
     Simulated.asked.clear()
     monkeypatch.setattr(card, "runs_here", lambda gpu: Verdict.yes())
     monkeypatch.setattr(card, "available", Verdict.yes)
     monkeypatch.setattr(card, "GpuExecutor", Simulated)
     monkeypatch.setattr(card, "gpu_name", lambda: "a simulated card")
     clock = Card(load_target("a100"), "float16", model)
-    found = clock.compare(clock.built(model, tmp_path))
+    another = prepare(build("g (float[2,16] x) => (float[2,8] y) { p = MatMul(x,w)  y = Relu(p) }", w=np.ones((16, 8), np.float32)))
+    found = clock.compare(clock.built(another, tmp_path))
     assert found.host == "a simulated card" and found.repeats >= 15 and found.plan.median_s > 0 and 0.2 < found.speedup < 5
     assert Simulated.asked[::2] == ["launch"] * (len(Simulated.asked) // 2) and set(Simulated.asked[1::2]) == {"wait"}, "every call is waited for"
 

@@ -14,6 +14,8 @@ from spcompile.lowering.lower import lower
 from spcompile.lowering.predict import Predictor
 from spcompile.patterns import PATTERNS
 from spcompile.progress import Silent
+from spcompile.report.facts import LEAST_NOISE
+from spcompile.runtime.measure import Sample
 from spcompile.search import choose
 from spcompile.targets import load_target
 from tests.compiler.test_trust import PROBLEM
@@ -73,6 +75,22 @@ def test_the_plan_keeps_the_budget_by_the_clock(searched, stand_in, final):
 
 def test_time_that_the_clock_leaves_is_used(searched):
     assert searched(0.8, 0.8).error < choose(PROBLEM, BUDGET_S).error < searched(1.2, 1.2).error
+
+
+def test_the_clock_s_verdict_allows_for_noise(searched):
+    least_s = choose(PROBLEM, 1e-9).latency.expected_s
+    assert searched(1.0, 1.0, least_s / (0.999 + LEAST_NOISE)).feasible
+    assert not searched(1.0, 1.0, least_s / (1.001 + LEAST_NOISE)).feasible
+
+
+def test_a_plan_that_is_the_dense_program_takes_its_time(monkeypatch, tmp_path):
+    """Noise would make it slower by chance, and a search prune where there is nothing to gain."""
+    host = Host(load_target("host"), 1, network())
+    if not host.verdict:
+        pytest.skip(host.verdict.reason)
+    monkeypatch.setattr(clock, "measure", lambda calls, seconds: {name: Sample((time_s,) * 3) for name, time_s in zip(calls, (1.0, 1.5), strict=False)})
+    assert host.compare(host.built(network(), tmp_path)).speedup == 1
+    assert host.compare(host.built(network(zeros=0.7), tmp_path)).speedup == 1 / 1.5
 
 
 def test_what_the_clock_never_allows_is_infeasible(searched):
