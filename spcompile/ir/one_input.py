@@ -1,10 +1,14 @@
 """Networks that treat the inputs of a batch alike and apart: each input's results follow from that input alone."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import onnx_ir as ir
 
-from spcompile.ir.constants import constant, rewrite_constant
+from spcompile.ir.constants import add_constant, constant, rewrite_constant
 
 FIRST_AXIS = ("Conv", "AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "Gemm", "Flatten", "Reshape", "Resize")  # is the batch's
+LAST_AXES = ("Concat", "LayerNormalization")  # are aligned, of their operands, as of those that compute number by number
 BY_AXIS = {"Softmax": -1, "LogSoftmax": -1, "Concat": None, "Split": 0}  # attribute `axis`, its default
 REDUCTIONS = tuple(f"Reduce{kind}" for kind in ("Mean", "Sum", "Max", "Min", "L2", "SumSquare"))
 
@@ -13,7 +17,7 @@ def one_input(model: ir.Model, elementwise: frozenset[str]) -> ir.Model | None:
     """The same network for a batch of one, of which a prepared one for N > 1 inputs is N copies; None where that is not certain, or N is 1.
 
     The batch is the first axis of all inputs and outputs; every value that depends on an input must have an axis of its own for it, and no node mix what
-    lies along it. elementwise: operators that compute number by number, with broadcasting.
+    lies along it. Constants may have a part for each input where these are alike. elementwise: operators that compute number by number, with broadcasting.
     """
     batches = {value.shape[0] if len(value.shape) else 1 for value in (*model.graph.inputs, *model.graph.outputs)}
     if len(batches) != 1 or batches == {1}:
@@ -25,8 +29,12 @@ def one_input(model: ir.Model, elementwise: frozenset[str]) -> ir.Model | None:
             axis = _axis(node, axes, elementwise)
             if axis is None or any(value.shape is None or len(value.shape) <= axis or value.shape[axis] != batch for value in node.outputs):
                 return None
+            if not all(_alike(constant(node.inputs[index]), place) for index, place in _along(node, axis, elementwise)):
+                return None
             axes.update(dict.fromkeys(node.outputs, axis))
-    return _cut(model, batch, [value.name for value in axes], list(axes.values())) if all(axes.get(value) == 0 for value in model.graph.outputs) else None
+    if any(axes.get(value) != 0 for value in model.graph.outputs):
+        return None
+    return _cut(model, batch, {value.name: axis for value, axis in axes.items()}, elementwise)
 
 
 def _axis(node: ir.Node, axes: dict[ir.Value, int], elementwise: frozenset[str]) -> int | None:
@@ -53,12 +61,24 @@ def _broadcast_axis(node: ir.Node, values: list[ir.Value], axes: dict[ir.Value, 
     if len(places) > 1:
         return None
     (place,) = places
-    others = [value for value in values if value not in axes]
     if node.op_type == "MatMul" and place <= 2:
         alone = place == 2 and values[0] in axes and values[1] not in axes and len(values[1].shape) == 2
         return len(node.outputs[0].shape) - place if alone else None
-    spread = all(len(value.shape) < place or value.shape[len(value.shape) - place] == 1 for value in others)
-    return len(node.outputs[0].shape) - place if spread else None
+    return len(node.outputs[0].shape) - place
+
+
+def _along(node: ir.Node, axis: int, elementwise: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Constants with a part for each input of the batch, which lies along `axis` of the node's outputs: index, and the axis of those parts."""
+    rank = len(node.outputs[0].shape)
+    if node.op_type in elementwise or node.op_type in LAST_AXES or (node.op_type == "MatMul" and axis < rank - 2):
+        for index, value in enumerate(node.inputs):
+            place = axis - rank + len(value.shape) if constant(value) is not None else -1
+            if place >= 0 and value.shape[place] > 1:
+                yield index, place
+
+
+def _alike(array: np.ndarray, axis: int) -> bool:
+    return bool((array == array.take([0], axis)).all())
 
 
 def _keeps_first_axis(node: ir.Node, axes: dict[ir.Value, int]) -> bool:
@@ -117,7 +137,7 @@ def _padded(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> i
 
 
 def _normalised(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> int | None:
-    return axis if axis < node.attributes.get_int("axis", -1) % rank else None
+    return axis if axis < node.attributes.get_int("axis", -1) % rank and not axes.keys() & set(node.inputs[1:]) else None
 
 
 _RULES = {
@@ -133,15 +153,19 @@ _RULES = {
 }
 
 
-def _cut(model: ir.Model, batch: int, names: list[str], axes: list[int]) -> ir.Model:
-    """names, axes: of the values that have the batch."""
+def _cut(model: ir.Model, batch: int, axes: dict[str, int], elementwise: frozenset[str]) -> ir.Model:
+    """axes: of the values that have the batch, by name."""
     model = model.clone()
     values = ir.convenience.create_value_mapping(model.graph)
-    for name, axis in zip(names, axes, strict=True):
+    for name, axis in axes.items():
         shape = list(values[name].shape.numpy())
         shape[axis] = 1
         values[name].shape = ir.Shape(shape)
     for node in model.graph:
-        if node.op_type == "Reshape" and node.outputs[0].name in names and constant(node.inputs[1])[0] == batch:
+        name = node.outputs[0].name
+        if node.op_type == "Reshape" and name in axes and constant(node.inputs[1])[0] == batch:
             rewrite_constant([(node, 1)], [1, *constant(node.inputs[1])[1:]])
+        for index, place in _along(node, axes[name], elementwise) if name in axes else ():
+            part = constant(node.inputs[index]).take([0], place)
+            node.replace_input_with(index, add_constant(model.graph, f"{node.inputs[index].name}_part", part))
     return model

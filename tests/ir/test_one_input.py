@@ -23,6 +23,8 @@ APART = {
     "words": "g (int64[3,4] i) => (float[3,4,6] y) { e = Gather(table, i)  h = Unsqueeze(e, one)  y = Squeeze(h, one) }",
     "settings": """g (float[3,4,6,6] x) => (float[3,8,3,4] y) { p = Pad(x, pads)  s = Slice(p, begin, end, axes)  a, b = Split<axis=1, num_outputs=2>(s)
         c = Add(a, b)  d = Resize<mode="nearest">(c, , scales)  e = Gather<axis=2>(d, places)  l = LogSoftmax<axis=1>(e)  y = Concat<axis=1>(l, l, e, e) }""",
+    "constants with a part for each input": """g (float[3,2,4] x) => (float[3,3,4] y) { c = Concat<axis=1>(token, x)  a = Add(c, same)  m = MatMul(a, mixers)
+        n = LayerNormalization(m, same, vector4)  t = Transpose<perm=[1,0,2]>(n)  s = Mul(t, across)  b = Transpose<perm=[1,0,2]>(s)  y = Add(b, same) }""",
 }
 TOGETHER = {
     "one input": "g (float[1,4] x) => (float[1,4] y) { y = Relu(x) }",
@@ -31,6 +33,10 @@ TOGETHER = {
     "a sum over the batch": "g (float[3,4] x) => (float[3,4] y) { a = ReduceMean(x, zero)  y = Sub(x, a) }",
     "a softmax over the batch": "g (float[3,4] x) => (float[3,4] y) { y = Softmax<axis=0>(x) }",
     "a constant for each input": "g (float[3,4] x) => (float[3,4] y) { y = Add(x, own) }",
+    "a token for each input": "g (float[3,4] x) => (float[3,8] y) { y = Concat<axis=1>(own, x) }",
+    "a scale for each input": "g (float[3,2,4] x) => (float[3,2,4] y) { y = LayerNormalization(x, owns) }",
+    "a matrix for each input": "g (float[3,2,4] x) => (float[3,2,4] y) { y = MatMul(x, squares) }",
+    "inputs as a scale": "g (float[3,2,3] x, float[3] z) => (float[3,2,3] y) { y = LayerNormalization(x, z) }",
     "a bias for each input": "g (float[3,4] x) => (float[3,4] y) { y = Gemm(x, square, own) }",
     "a batch among the columns": "g (float[3,3] x) => (float[3,3] y) { t = Transpose<perm=[1,0]>(x)  y = MatMul(x, t) }",
     "inputs in another order": "g (float[3,4] x) => (float[3,4] y) { y = Gather<axis=0>(x, order) }",
@@ -54,7 +60,8 @@ CONSTANTS = {
     "begin": np.array([1, 0]), "end": np.array([7, 4]), "axes": np.array([2, -1]), "scales": np.array([1, 1, 1, 2], np.float32), "places": np.array([0, 5, 2]),
     "zero": np.array([0]), "own": normal(3, 4), "square": normal(4, 4), "order": np.array([2, 0, 1]), "pairs": np.array([2, 2, 3]),
     "parts": np.array([3, 5, 3, 2, 2]), "zero_": np.array(0), "begin_": np.array([1]), "end_": np.array([2]), "small": normal(3, 3),
-    "rows": np.array([4, 3]), "back": np.array([-1]), "far": np.array([-9]),
+    "owns": normal(3, 1, 4), "squares": normal(3, 4, 4), "token": normal(1, 1, 4).repeat(3, 0), "same": normal(1, 3, 4).repeat(3, 0), "vector4": normal(4),
+    "mixers": normal(1, 4, 4).repeat(3, 0), "across": normal(3, 1, 4).repeat(3, 1), "rows": np.array([4, 3]), "back": np.array([-1]), "far": np.array([-9]),
 }  # fmt: skip
 
 
