@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
@@ -50,7 +50,19 @@ def partition(model: ir.Model, target: Accelerator) -> tuple[Step, ...]:
         if node.name not in done:
             steps.append(_step(node, layers.get(node.name), target))
             done.update(steps[-1].nodes)
-    return tuple(steps)
+    return _without_detours(steps)
+
+
+def _without_detours(steps: list[Step]) -> tuple[Step, ...]:
+    """The host's own numbers stay what they are: a view that neither takes nor hands on the accelerator's would round them for nothing."""
+    made, read = ({name for step in steps if step.unit not in (HOST, VIEW) for name in getattr(step, names)} for names in ("outputs", "inputs"))
+    views = [step for step in steps if step.unit == VIEW]
+    for step in views:
+        made.update(step.outputs if made & {*step.inputs} else ())
+    for step in reversed(views):
+        read.update(step.inputs if read & {*step.outputs} else ())
+    detours = {step.name for step in views if not made & {*step.inputs} and not read & {*step.outputs}}
+    return tuple(replace(step, unit=HOST, why="the host makes and reads these numbers") if step.name in detours else step for step in steps)
 
 
 def shapes(model: ir.Model) -> dict[str, tuple[int, ...]]:
