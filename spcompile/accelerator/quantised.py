@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from spcompile.accelerator.numbers import Affine, QuantisedWeights, Requantiser, quantise_weights
 from spcompile.accelerator.partition import ARRAY, DEPTHWISE, HOST, MAX_POOL, VIEW, Step, partition, shapes
+from spcompile.errors import TargetError
 from spcompile.ir.layers import bias, weight
 from spcompile.ir.session import Session
 from spcompile.targets.accelerator import Accelerator
@@ -36,7 +37,10 @@ def quantise(model: ir.Model, feeds: Mapping[str, np.ndarray], target: Accelerat
     if target.precision == "bf16":
         return _rounded(model, steps)
     touched = dict.fromkeys(name for step in steps if step.unit != HOST for name in (*step.inputs, *step.outputs))
-    affines = {name: Affine.of_range(*limits) for name, limits in ranges(model, tuple(touched), feeds).items()}
+    limits = ranges(model, tuple(touched), feeds)
+    if endless := [name for name, found in limits.items() if not np.isfinite(found).all()]:
+        raise TargetError(f"'{endless[0]}' becomes infinite, and {target.name} computes it in int8: mask with finite numbers, or take a target of bf16 numbers")
+    affines = {name: Affine.of_range(*found) for name, found in limits.items()}
     for step in steps:
         if step.unit in (MAX_POOL, VIEW):  # numbers pass through unchanged
             affines[step.outputs[0]] = affines[step.inputs[0]]
