@@ -92,7 +92,7 @@ def _keeps_first_axis(node: ir.Node, axes: dict[ir.Value, int]) -> bool:
 def _constant_axes(node: ir.Node, place: int, rank: int) -> list[int] | None:
     """Those that input `place` names, from zero on."""
     named = constant(node.inputs[place]) if len(node.inputs) > place else None
-    return None if named is None or not named.size else [int(axis) % rank for axis in named]
+    return None if named is None or not named.size else [int(axis) % rank for axis in np.atleast_1d(named)]
 
 
 def _sliced(node: ir.Node, axes: dict[ir.Value, int], axis: int, rank: int) -> int | None:

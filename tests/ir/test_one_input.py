@@ -21,6 +21,7 @@ APART = {
         q = Gather<axis=0>(t, zero_)  k = Slice(t, begin_, end_, zero)  h = Squeeze(k, zero)  p = Mul(q, h)
         e = Unsqueeze(p, zero)  m = ReduceSum<keepdims=0>(e, zero)  y = Add(m, h) }""",
     "words": "g (int64[3,4] i) => (float[3,4,6] y) { e = Gather(table, i)  h = Unsqueeze(e, one)  y = Squeeze(h, one) }",
+    "an axis that is no list": "g (float[3,4] x) => (float[3,1,4] y) { y = Unsqueeze(x, one_) }",
     "settings": """g (float[3,4,6,6] x) => (float[3,8,3,4] y) { p = Pad(x, pads)  s = Slice(p, begin, end, axes)  a, b = Split<axis=1, num_outputs=2>(s)
         c = Add(a, b)  d = Resize<mode="nearest">(c, , scales)  e = Gather<axis=2>(d, places)  l = LogSoftmax<axis=1>(e)  y = Concat<axis=1>(l, l, e, e) }""",
     "constants with a part for each input": """g (float[3,2,4] x) => (float[3,3,4] y) { c = Concat<axis=1>(token, x)  a = Add(c, same)  m = MatMul(a, mixers)
@@ -59,7 +60,7 @@ CONSTANTS = {
     "vector": normal(8), "last": np.array([-1]), "table": normal(9, 6), "one": np.array([1]), "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
     "begin": np.array([1, 0]), "end": np.array([7, 4]), "axes": np.array([2, -1]), "scales": np.array([1, 1, 1, 2], np.float32), "places": np.array([0, 5, 2]),
     "zero": np.array([0]), "own": normal(3, 4), "square": normal(4, 4), "order": np.array([2, 0, 1]), "pairs": np.array([2, 2, 3]),
-    "parts": np.array([3, 5, 3, 2, 2]), "zero_": np.array(0), "begin_": np.array([1]), "end_": np.array([2]), "small": normal(3, 3),
+    "parts": np.array([3, 5, 3, 2, 2]), "zero_": np.array(0), "one_": np.array(1), "begin_": np.array([1]), "end_": np.array([2]), "small": normal(3, 3),
     "owns": normal(3, 1, 4), "squares": normal(3, 4, 4), "token": normal(1, 1, 4).repeat(3, 0), "same": normal(1, 3, 4).repeat(3, 0), "vector4": normal(4),
     "mixers": normal(1, 4, 4).repeat(3, 0), "across": normal(3, 1, 4).repeat(3, 1), "rows": np.array([4, 3]), "back": np.array([-1]), "far": np.array([-9]),
 }  # fmt: skip
