@@ -65,11 +65,11 @@ class Job:
         given = (self.source, input_shapes, example_inputs)
         with blamed(*given), self.stage("load"), self.progress.stage("load"):
             loaded = self._load(input_shapes, example_inputs, calibration, evaluate, in_order=finetune is not None)
+        before = loaded.dense_score()  # first: labels that are wrong, or a function that fails, show in it
         timer = self.toolchain.timer(loaded.model)
         with blamed(*given), self.stage("plan"):
             errors = measure_errors(loaded.model, loaded.data, self.patterns, self.seed, self.progress, loaded.sparsifier.rows, cores())
             problem, notes = self._problem(loaded.model, errors, timer)
-        before = loaded.dense_score()
         with self.stage("search"):
             problem, plan = self._search(loaded, problem, errors, timer, before)
         pruned, between = self._pruned(loaded, plan)
@@ -87,10 +87,9 @@ class Job:
         """in_order: channels stay where they are, as in the module that will be fine-tuned."""
         model = prepared(self.source, input_shapes, example_inputs)
         self.toolchain.check(model)
-        data = calibration_of(calibration, model)
+        data, evaluation = calibration_of(calibration, model), evaluation_of(evaluate, model, cores())
         if not in_order:
             model = permuted(model, self.toolchain.taken(model, self.patterns), data, cores())
-        evaluation = evaluation_of(evaluate, model, cores())
         sparsifier = Sparsifier.of(model, data, self.pruner, self.seed, self.recover_s, self.progress)
         return Loaded(model, sparsifier.data, evaluation, sparsifier, self.toolchain)
 

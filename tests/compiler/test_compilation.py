@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import spcompile
-from spcompile.errors import SpcompileError
+from spcompile.errors import DataError, SpcompileError
 
 BOARD = 'description = "mine"\nbase = "cortex-a72"\n'
 
@@ -51,3 +51,10 @@ def test_the_device_file_of_a_target(network, tmp_path, monkeypatch, kind):
     result = spcompile.compile(network, target=kind("boards/my.board.toml"), budget="1x")
     assert result.artifact.name == "g-my.board.spc" and result.report.target.asked == "boards/my.board.toml"
     assert spcompile.inspect(network, target=kind("boards/my.board.toml")).target == result.report.target
+
+
+def test_wrong_labels_are_found_before_anything_is_planned(network, tmp_path, monkeypatch):
+    monkeypatch.setattr("spcompile.compiler.job.measure_errors", lambda *_: pytest.fail("planned"))
+    np.savez(tmp_path / "labelled.npz", x=np.ones((2, 4), np.float32), labels=np.array([0, 4]))
+    with pytest.raises(DataError, match="labels run from 0 to 4, the model has classes 0 to 3"):
+        spcompile.compile(network, target="cortex-a72", budget="1x", evaluate=tmp_path / "labelled.npz", output=tmp_path / "out")
