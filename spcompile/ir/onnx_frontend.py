@@ -111,4 +111,4 @@ def _check_graph(proto: onnx.ModelProto, name: str) -> None:
             if tensor.data_location != onnx.TensorProto.EXTERNAL:
                 onnx.checker.check_tensor(tensor)
     except onnx.checker.ValidationError as error:
-        raise ModelError(f"{name} is not a valid ONNX model: {str(error).strip().splitlines()[0]}") from error
+        raise ModelError(f"{name} is not a valid ONNX model: {' '.join(str(error).split())}") from error
