@@ -15,7 +15,8 @@ class RequireFloat32(Pass):
         for node in nodes_of(model, LAYERS):
             for value in node.inputs:
                 if value is not None and value.dtype != ir.DataType.FLOAT:
-                    raise ModelError(f"node '{node.name}' ({node.op_type}) computes in {value.dtype.name.lower()}; convert the model to float32 first")
+                    name, dtype = node.name or node.outputs[0].name, value.dtype.name.lower()
+                    raise ModelError(f"node '{name}' ({node.op_type}) computes in {dtype}; convert the model to float32 first")
         return False
 
     def ensures(self, model: ir.Model) -> None:
