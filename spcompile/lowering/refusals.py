@@ -4,7 +4,7 @@ import onnx_ir as ir
 
 from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers
-from spcompile.lowering.elementwise_ops import expression_of
+from spcompile.lowering.elementwise_ops import BUILDERS, expression_of
 from spcompile.lowering.emitter import DTYPES, Emitter
 from spcompile.lowering.geometry import window_of
 from spcompile.lowering.operators import OPERATORS
@@ -27,11 +27,18 @@ def check_operators(model: ir.Model) -> None:
         if value.dtype not in DTYPES:
             raise UnsupportedOperator(f"input '{value.name}' is {value.dtype.name.lower()}; known are {', '.join(DTYPES.values())}: convert the model")
     for node in model.graph:
-        if reason := _refusal_of_values(node) or ("" if node.name in layers else _refusal(node)):
+        if reason := _unknown(node) or _refusal_of_values(node) or ("" if node.name in layers else _refusal(node)):
             raise UnsupportedOperator(f"node '{node.name}' ({node.op_type}) cannot be compiled: {reason}; docs/main-job.md lists the operators that can")
     for value in model.graph.outputs:
         if value.dtype != ir.DataType.FLOAT:
             raise UnsupportedOperator(f"output '{value.name}' is {value.dtype.name.lower()}; only float32 outputs can be compiled")
+
+
+def _unknown(node: ir.Node) -> str:
+    if node.op_type == "Constant":
+        return f"the model's output '{node.outputs[0].name}' is always the same: hold it as an initializer, or leave it out"
+    known = node.domain in ("", "ai.onnx") and node.op_type in (*OPERATORS, *BUILDERS, "Conv", "Gemm")
+    return "" if known else "the operator is not known"
 
 
 def _refusal_of_values(node: ir.Node) -> str:
@@ -62,9 +69,9 @@ def _refusal(node: ir.Node) -> str:
         return "only 2-D pools with one output are known"
     if node.op_type in ("MaxPool", "AveragePool") and 0 in window_of(node).counts():
         return "a window lies wholly in the padding"
-    if node.op_type in OPERATORS or expression_of(node) is not None:
-        return ""
-    return "the operator is not known" if node.op_type not in ("Conv", "Gemm") else "only 2-D convolutions and products with constant fp32 weights are known"
+    if node.op_type == "Clip" and expression_of(node) is None:
+        return "only bounds that are constant numbers are known"
+    return "only 2-D convolutions and products with constant fp32 weights are known" if node.op_type in ("Conv", "Gemm") else ""
 
 
 def _gathers_rows(node: ir.Node) -> bool:

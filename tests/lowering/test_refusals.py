@@ -14,6 +14,10 @@ W = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32)
 TABLE = np.zeros((5, 6), np.float32)
 REFUSED = {  # what is wrong: (model, words of the message)
     "unknown operator": ("g (float[3] x) => (float[3] y) { a = Relu(x)  [odd] y = Sin(a) }", "node 'odd' .Sin.*not known"),
+    "unknown operator of two outputs": ("g (float[1,9] x) => (float[1,6] y, int64[1,6] i) { [odd] y, i = TopK(x, flat) }", "node 'odd' .TopK.*not known"),
+    "unknown operator that gives whole numbers": ("g (float[1,9] x) => (int64[1,1] y) { [odd] y = ArgMax<axis=1>(x) }", "node 'odd' .ArgMax.*not known"),
+    "an output that is constant": ("g (float[3] x) => (float[3] y, float[2] k) { y = Relu(x)  k = Constant<value_floats=[1.0,2.0]>() }", ".*output 'k'"),
+    "bounds known only later": ("g (float[3] x, float v) => (float[3] y) { [odd] y = Clip(x, v) }", "node 'odd' .Clip.*constant numbers"),
     "one-dimensional convolution": ("g (float[1,3,9] x) => (float[1,3,7] y) { [odd] y = Conv(x, w1) }", "node 'odd' .Conv.*only 2-D"),
     "computed weights": ("g (float[1,3,9,9] x, float[4,3,3,3] k) => (float[1,4,7,7] y) { [odd] y = Conv(x, k) }", "node 'odd' .Conv.*constant"),
     "computed bias": ("g (float[1,3,9,9] x, float[4] k) => (float[1,4,7,7] y) { [odd] y = Conv(x, w, k) }", "node 'odd' .Conv.*constant"),
