@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spcompile.budget import parse_budget, parse_drop, parse_duration
-from spcompile.compiler.inputs import check_pruner, check_whole, chosen_patterns, chosen_pruner, model_name, output_name
+from spcompile.compiler.blame import blamed
+from spcompile.compiler.inputs import check_pruner, check_whole, chosen_patterns, chosen_pruner, model_name, output_name, prepared
 from spcompile.compiler.job import Job, Result
 from spcompile.compiler.toolchains import toolchain_for
 from spcompile.errors import DataError, ModelError
@@ -49,7 +50,7 @@ def compile(  # noqa: A001 - the name users expect
     recover: "10min", how long to train the pruned network towards the dense one's outputs, without labels; needs `calibration`.
         Interrupted, it goes on where it was when the same is asked again. With max_drop up to three plans are recovered, so long each, and where none of
         them keeps the accuracy, the fastest that pruning alone keeps.
-    finetune: finetune(module, masks, plan) for a torch module; masks are proved intact afterwards.
+    finetune: finetune(module, masks, plan) for a torch module whose layers have parameters of their own; masks are proved intact afterwards.
     measure: measure on this host and search again until the measured time keeps the budget.
     Raises SpcompileError subclasses for everything that is wrong with what was given; nothing is written then.
     """
@@ -65,6 +66,8 @@ def compile(  # noqa: A001 - the name users expect
         raise DataError("recover needs typical inputs to learn from, no labels: give calibration")
     if finetune is not None and not is_torch_module(source):
         raise ModelError(f"finetune trains a torch.nn.Module; this model is given as {type(source).__name__}: leave finetune out, or use recover")
+    if finetune is not None and not callable(finetune):
+        raise ModelError(f"finetune is a function of (module, masks, plan) that trains the module, not {finetune!r}")
     toolchain = toolchain_for(device, threads, dtype)
     offered, how = chosen_patterns(patterns, toolchain.offered), chosen_pruner(prune)
     if patterns is not None:
@@ -73,4 +76,12 @@ def compile(  # noqa: A001 - the name users expect
     folder = artifact.check_output(output or output_name(name, target), force)
     job = Job(source, name, target, toolchain, wanted, drop, offered, how, recover_s, seed, measure, progress or Silent())
     request = Request(budget, max_drop, tuple(pattern.notation for pattern in offered), how.name, measure, seed, recover)
-    return job.run(request, input_shapes, example_inputs, calibration, evaluate, finetune, folder)
+    finetuning = _finetuning(source, input_shapes, example_inputs, finetune, job.progress) if finetune is not None else None
+    return job.run(request, input_shapes, example_inputs, calibration, evaluate, finetuning, folder)
+
+
+def _finetuning(source, input_shapes, example_inputs, finetune, progress: Progress):
+    from spcompile.training import Finetuning
+
+    with blamed(source, input_shapes, example_inputs), progress.stage("find parameters"):
+        return Finetuning.of(source, lambda: prepared(source, input_shapes, example_inputs), finetune)

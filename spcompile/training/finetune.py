@@ -5,151 +5,111 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
+import torch
 
 from spcompile.errors import ModelError, PatternError
 from spcompile.ir.layer import Layer
 from spcompile.ir.layers import bias, find_layers, weight
 from spcompile.plan import Plan
 from spcompile.pruning import Pruned
+from spcompile.training.ties import Tie, find_ties, tensors
 
 Hook = Callable[..., object]  # finetune(module, masks, plan); what it returns is not looked at
-CLOSE = 1e-3  # relative: folded weights are rounded once more than the module's
-
-
-def finetune(module, dense: ir.Model, pruned: Pruned, plan: Plan | None, hook: Hook) -> None:
-    """Load the pruned weights into `module`, call `hook(module, masks, plan)`, and prove that every zero is still exactly zero.
-
-    module: the `torch.nn.Module` that `dense`, prepared, was exported from. masks: bool tensors by parameter name, True keeps, in the parameter's shape.
-    The module is changed in place; when anything fails it gets its old state back. Raises ModelError for a layer that is no parameter of the module
-    or a weight that is not finite afterwards, PatternError when the hook has revived pruned weights.
-    """
-    import torch
-
-    before = {name: value.detach().clone() for name, value in module.state_dict().items()}
-    try:
-        ties = _ties(module, dense, pruned)
-        with torch.no_grad():
-            _load(module, dense, pruned, ties)
-        pruned_ties = [tie for tie in ties if tie.layer.name in pruned.masks]
-        masks = {tie.parameter: torch.from_numpy(tie.from_matrix(pruned.masks[tie.layer.name])) for tie in pruned_ties}
-        hook(module, masks, plan)
-        for tie in pruned_ties:
-            _prove(tie, _parameters(module)[tie.parameter], masks[tie.parameter])
-    except BaseException:
-        module.load_state_dict(before)
-        raise
-
-
-def finetuned(module, export: Callable[[], ir.Model], pruned: Pruned, plan: Plan | None, hook: Hook) -> Pruned:
-    """`finetune`, then the trained module exported again: the same masks, new weights.
-
-    export: gives the module, as it is when called, as a prepared model. `pruned` must come from the module as it is now.
-    """
-    finetune(module, export(), pruned, plan, hook)
-    return replace(pruned, model=export(), notes=(*pruned.notes, "fine-tuned by the user's own hook"))
+Export = Callable[[], ir.Model]  # gives the module, as it is when called, as a prepared model
 
 
 @dataclass(frozen=True)
-class _Tie:
-    """A layer and the module's parameter it came from. Folding a batch norm multiplies rows: exported = scale x parameter."""
+class Finetuning:
+    """The user's function, and where in the module each layer is: known before the work begins, for what cannot be fine-tuned is refused then."""
 
-    layer: Layer
-    parameter: str
-    transposed: bool  # the initializer is the parameter's transpose
-    scale: np.ndarray  # [rows, 1]
+    hook: Hook
+    ties: tuple[Tie, ...]
 
-    def from_matrix(self, matrix: np.ndarray) -> np.ndarray:
-        """[rows, columns] -> the parameter's shape."""
-        array = self.layer.from_matrix(matrix)
-        return np.array(array.T if self.transposed else array, order="C")  # a copy: masks are read-only
+    @classmethod
+    def of(cls, module: torch.nn.Module, export: Export, hook: Hook) -> "Finetuning":
+        """Raises ModelError where a layer's weight is no tensor of the module's own."""
+        return cls(hook, find_ties(module, export))
 
 
-def _parameters(module) -> dict:
-    return dict(module.named_parameters(remove_duplicate=False))
+def finetuned(module: torch.nn.Module, export: Export, pruned: Pruned, plan: Plan | None, finetuning: Finetuning) -> Pruned:
+    """Load the pruned weights into `module`, call `hook(module, masks, plan)`, export it again and prove that every zero is still exactly zero: the same
+    masks, new weights.
+
+    masks: bool tensors by parameter name, True keeps, in the parameter's shape. `pruned` must come from the module as it is now.
+    The module is changed in place; when anything fails it gets its old state back. Raises ModelError for a weight that is not finite afterwards and
+    for a module of other layers, PatternError when the hook has revived pruned weights.
+    """
+    layers = find_layers(pruned.model)
+    before = {name: value.detach().clone() for name, value in module.state_dict().items()}
+    try:
+        _check_same(layers, [tie.layer for tie in finetuning.ties])
+        ties = {layer.name: tie for layer, tie in zip(layers, finetuning.ties, strict=True)}
+        _load(module, pruned, ties)
+        finetuning.hook(module, _masks(module, pruned, ties), plan)
+        model = _named_as(layers, export())
+        for layer in find_layers(model):
+            _prove(layer.name, ties[layer.name].name, weight(model, layer), pruned.masks.get(layer.name, np.True_))
+    except BaseException:
+        module.load_state_dict(before, strict=False)  # the hook may have put other parts into the module
+        raise
+    return replace(pruned, model=model, notes=(*pruned.notes, "fine-tuned by the user's own hook"))
 
 
-def _ties(module, dense: ir.Model, pruned: Pruned) -> list[_Tie]:
-    """Of all layers that were pruned, and of those that were solved anew to make up for it, as far as the module has their weights as they are."""
-    found = []
-    for layer in find_layers(dense):
-        try:
-            found.append(_tie(module, dense, layer))
-        except ModelError:
-            if layer.name in pruned.masks:
-                raise
-    return found
+def _masks(module: torch.nn.Module, pruned: Pruned, ties: dict[str, Tie]) -> dict[str, torch.Tensor]:
+    """By parameter. Without those of buffers, which nobody trains."""
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    tied = [(ties[layer], mask) for layer, mask in pruned.masks.items() if ties[layer].name in parameters]
+    return {tie.name: tie.to_tensor(mask, parameters[tie.name].shape) for tie, mask in tied}
 
 
-def _tie(module, dense: ir.Model, layer: Layer) -> _Tie:
-    exported, parameters = weight(dense, layer), _parameters(module)
-    if layer.weight not in parameters:
-        raise ModelError(f"layer '{layer.name}': its weight '{layer.weight}' is no parameter of the module; fine-tuning needs the module it was exported from")
-    array, shape = parameters[layer.weight].detach().cpu().numpy(), layer.from_matrix(exported).shape
-    for transposed in (False, True):
-        candidate = array.T if transposed else array
-        if candidate.shape == shape:
-            scale = _row_scale(exported, layer.to_matrix(candidate))
-            if np.abs(exported - scale * layer.to_matrix(candidate)).max() <= CLOSE * np.abs(exported).max():
-                return _Tie(layer, layer.weight, transposed, scale)
-    raise ModelError(f"layer '{layer.name}': the module's parameter '{layer.weight}' is not the weight that was exported; was it trained since?")
+@torch.no_grad()
+def _load(module: torch.nn.Module, pruned: Pruned, ties: dict[str, Tie]) -> None:
+    """Pruned weights, and others that were solved anew to make up for them; and what biases gained, where the module has them."""
+    for layer in find_layers(pruned.model):
+        tie = ties[layer.name]
+        tensor = tensors(module)[tie.name]
+        matrix = tie.unscaled(weight(pruned.model, layer), tie.to_matrix(tensor)) * pruned.masks.get(layer.name, np.True_)
+        tensor.copy_(tie.to_tensor(matrix, tensor.shape))
+        _shift(tie, bias(pruned.model, layer))
 
 
-def _row_scale(exported: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """The factor of each row, [rows, 1]; 1 for rows that are zero or were folded to zero."""
-    power = (own * own).sum(axis=1, keepdims=True)
-    scale = np.divide((exported * own).sum(axis=1, keepdims=True), power, out=np.zeros_like(power), where=power > 0)
-    return np.where(scale == 0, np.float32(1), scale)
-
-
-def _load(module, dense: ir.Model, pruned: Pruned, ties: list[_Tie]) -> None:
-    """Pruned weights; and what biases gained, where the module has them or a batch norm that was folded into them."""
-    import torch
-
-    layers, parameters = {layer.name: layer for layer in find_layers(pruned.model)}, _parameters(module)
-    for tie in ties:
-        layer = layers[tie.layer.name]
-        parameters[tie.parameter].copy_(torch.from_numpy(tie.from_matrix(weight(pruned.model, layer) / tie.scale)))
-        if tie.layer.bias is not None:
-            _shift(module, tie, bias(dense, tie.layer), bias(pruned.model, layer))
-
-
-def _shift(module, tie: _Tie, before: np.ndarray, after: np.ndarray) -> None:
+def _shift(tie: Tie, after: np.ndarray) -> None:
     """Let the module's exported bias [rows] become `after`."""
-    import torch
-
-    parameters, gained = _parameters(module), torch.from_numpy(after - before)
-    own = parameters.get(tie.layer.bias)
-    if own is not None and np.allclose(own.cpu().numpy(), before):
-        own.add_(gained)
-    elif (norm := _folded_norm(module, tie, before)) is not None:
-        if norm.bias is None:
-            norm.running_mean.sub_(gained / torch.from_numpy(tie.scale[:, 0]))
-        else:
-            norm.bias.add_(gained)
+    if tie.norm is None:
+        if tie.bias is not None:
+            tie.bias.copy_(torch.from_numpy(tie.unscaled(after, tie.bias.cpu().numpy())))
+        return
+    gained = torch.from_numpy(after) - tie.folded_bias.cpu()
+    if tie.norm.bias is None:
+        tie.norm.running_mean.sub_(gained / torch.from_numpy(tie.scale))
+    else:
+        tie.norm.bias.add_(gained)
 
 
-def _folded_norm(module, tie: _Tie, folded: np.ndarray):
-    """The batch norm whose scale the exported rows carry and whose shift is the exported bias [rows]; None where there is none."""
-    import torch
-
-    own = _parameters(module).get(tie.parameter.removesuffix("weight") + "bias")
-    for norm in module.modules():
-        if isinstance(norm, torch.nn.modules.batchnorm._BatchNorm) and norm.running_var is not None and norm.num_features == len(folded):
-            scale = (norm.running_var + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
-            shift = (0 if own is None else own) - norm.running_mean
-            shift = shift * scale + (0 if norm.bias is None else norm.bias)
-            if np.allclose(scale.cpu().numpy(), tie.scale[:, 0], CLOSE, CLOSE) and np.allclose(shift.cpu().numpy(), folded, CLOSE, CLOSE):
-                return norm
-    return None
-
-
-def _prove(tie: _Tie, parameter, mask) -> None:
-    value = parameter.detach().cpu()
-    if not value.isfinite().all():
-        raise ModelError(f"fine-tuning left NaN or infinity in layer '{tie.layer.name}' (parameter '{tie.parameter}')")
-    revived = int((value[~mask] != 0).sum())
+def _prove(layer: str, parameter: str, matrix: np.ndarray, mask: np.ndarray) -> None:
+    if not np.isfinite(matrix).all():
+        raise ModelError(f"fine-tuning left NaN or infinity in layer '{layer}' (parameter '{parameter}')")
+    revived = np.count_nonzero(matrix * ~mask)
     if revived:
         raise PatternError(
-            f"fine-tuning revived {revived} of {int((~mask).sum())} pruned weights of layer '{tie.layer.name}'; "
-            f"multiply parameter '{tie.parameter}' by its mask after every step of the optimizer"
+            f"fine-tuning revived {revived} of {np.count_nonzero(~mask)} pruned weights of layer '{layer}'; "
+            f"multiply parameter '{parameter}' by its mask after every step of the optimizer"
         )
+
+
+def _named_as(layers: tuple[Layer, ...], model: ir.Model) -> ir.Model:
+    """Its layers by the names that plan and masks have for them: torch numbers nodes, and which constants are equal, so one node, changes in training."""
+    found = find_layers(model)
+    _check_same(layers, found)
+    names = {own.name: layer.name for own, layer in zip(found, layers, strict=True)}
+    left, wanted = names.keys() - set(names.values()), set(names.values()) - names.keys()
+    names.update(zip(sorted(wanted), sorted(left), strict=True))  # other nodes of a name that is wanted get one that is left: all stay unique
+    for node in model.graph:
+        node.name = names.get(node.name, node.name)
+    return model
+
+
+def _check_same(planned: tuple[Layer, ...], found: tuple[Layer, ...]) -> None:
+    sizes, others = ([(layer.rows, layer.columns, layer.groups, layer.kernel) for layer in layers] for layers in (planned, found))
+    if sizes != others:
+        raise ModelError(f"fine-tuning needs the {len(sizes)} layers that were planned, in their order; exported again the module has others ({len(others)})")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import spcompile
-from spcompile.errors import DataError, SpcompileError
+from spcompile.compiler.job import Job
+from spcompile.errors import DataError, ModelError, SpcompileError
 
 BOARD = 'description = "mine"\nbase = "cortex-a72"\n'
 
@@ -58,3 +59,35 @@ def test_wrong_labels_are_found_before_anything_is_planned(network, tmp_path, mo
     np.savez(tmp_path / "labelled.npz", x=np.ones((2, 4), np.float32), labels=np.array([0, 4]))
     with pytest.raises(DataError, match="labels run from 0 to 4, the model has classes 0 to 3"):
         spcompile.compile(network, target="cortex-a72", budget="1x", evaluate=tmp_path / "labelled.npz", output=tmp_path / "out")
+
+
+@pytest.fixture
+def began(monkeypatch) -> list:
+    """Jobs that were begun."""
+    jobs = []
+    monkeypatch.setattr(Job, "run", lambda job, *given: jobs.append(job))
+    return jobs
+
+
+def compiled(module, tmp_path, finetune):
+    import torch
+
+    return spcompile.compile(module, target="arm", budget="2x", example_inputs=torch.zeros(1, 8), finetune=finetune, output=tmp_path / "a")
+
+
+def test_finetune_is_a_function(tmp_path, began):
+    from torch import nn
+
+    with pytest.raises(ModelError, match=r"finetune is a function of \(module, masks, plan\) that trains the module, not 5"):
+        compiled(nn.Linear(8, 8), tmp_path, 5)
+    assert not began
+
+
+def test_a_module_that_cannot_be_fine_tuned_is_refused_before_it_is_pruned(tmp_path, began):
+    from torch import nn
+
+    compiled(nn.Linear(8, 8), tmp_path, print)
+    assert len(began) == 1
+    with pytest.raises(ModelError, match="its weight is no parameter of the module"):
+        compiled(nn.utils.parametrizations.weight_norm(nn.Linear(8, 8)), tmp_path, print)
+    assert len(began) == 1
