@@ -30,6 +30,7 @@ from spcompile.passes.require_float32 import RequireFloat32
 from spcompile.passes.resolve_auto_pad import ResolveAutoPad
 from spcompile.passes.settle_names import SettleNames
 from spcompile.passes.split_batch_norm import SplitBatchNorm
+from spcompile.passes.split_pool import SplitPool
 from spcompile.passes.split_sum import SplitSum
 from spcompile.passes.upgrade_opset import UpgradeOpset
 
@@ -51,6 +52,7 @@ PREPARE: tuple[Pass, ...] = (
     DropNoOps(),
     MergeSlices(),
     FusePad(),
+    SplitPool(),
     SplitSum(),
     SplitBatchNorm(),
     NormaliseGemm(),
