@@ -48,3 +48,16 @@ def test_pools_between_convolutions(build, assert_compiles):
 
 def test_a_pool_of_the_whole_image(build, assert_compiles):
     assert_compiles(build("g (float[2,5,8,8] x) => (float[2,5,1,1] y) { y = AveragePool<kernel_shape=[8,8]>(x) }"))
+
+
+@pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize(
+    "window", ["kernel_shape=[70,70]", "kernel_shape=[75,80]", "kernel_shape=[71,1], strides=[2,1], pads=[3,0,2,0]", "kernel_shape=[1,77]"]
+)
+def test_large_windows(build, assert_compiles, operator, window):
+    assert_compiles(side_by_side(build, operator, [window], (1, 3, 75, 80)))
+
+
+def test_more_weights_than_one_expression_holds(build, assert_compiles):
+    w = np.random.default_rng(0).standard_normal((3, 1, 9, 11)).astype(np.float32)
+    assert_compiles(build("g (float[1,3,13,17] x) => (float[1,3,5,7] y) { y = Conv<group=3>(x, w) }", w=w))

@@ -5,6 +5,8 @@ from spcompile.kernels.expression import evaluate
 from spcompile.kernels.operand import load_operands, operand_pointers
 from spcompile.kernels.script import kernel_function, nest, registers, run
 
+NESTED = 64  # taps in one expression: TVM and LLVM walk down into it, and thousands overflow the stack
+
 
 def emit(k: Window, threads: int):
     from tvm.tirx.script.builder import ir as T
@@ -18,7 +20,9 @@ def emit(k: Window, threads: int):
             sums = [registers(k.lanes) for _ in tile]
             for (below, v), into in zip(tile, sums, strict=True):
                 reach = below * k.x_line + v * k.lanes * k.step
-                T.buffer_store(into, _reduced(k, x, at, reach, value, c * len(k.taps)), [run(0, k.lanes)])
+                for begin in range(0, len(k.taps), NESTED):
+                    before = into[run(0, k.lanes)] if begin else None
+                    T.buffer_store(into, _reduced(k, x, at, reach, value, c * len(k.taps), begin, before), [run(0, k.lanes)])
             for (below, v), total in zip(tile, sums, strict=True):
                 with T.vectorized(0, k.lanes) as i:
                     p = (line + below) * k.y_line + first + v * k.lanes + i
@@ -29,13 +33,12 @@ def emit(k: Window, threads: int):
     return kernel_function(k.name, {"x": "float32"} | values | {"y": "float32"} | operand_pointers(k.operands), body)
 
 
-def _reduced(k: Window, x, at, reach: int, value, first):
-    """-> what the taps give for a register of positions, the first of them `reach` behind x[at]; weights from value[first]."""
+def _reduced(k: Window, x, at, reach: int, value, first, begin: int, total):
+    """-> `total` and what NESTED taps from `begin` on give for a register of positions, the first of them `reach` behind x[at]; weights from value[first]."""
     from tvm.tirx import Broadcast
     from tvm.tirx import max as larger
 
-    total = None
-    for index, tap in enumerate(k.taps):
+    for index, tap in enumerate(k.taps[begin : begin + NESTED], start=begin):
         term = _lanes(k, x, at, reach + tap)
         if k.reduction == "dot":
             weight = value[first + index]
