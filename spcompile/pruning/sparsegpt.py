@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import cholesky
 
 from spcompile.patterns import Choice, Pattern
-from spcompile.pruning.algebra import inverse, product
+from spcompile.pruning.algebra import factor, inverse, product
 from spcompile.pruning.evidence import DAMPING, Evidence
 from spcompile.pruning.pruner import Pruner
 from spcompile.pruning.solvers import LeastSquares, Solver
@@ -41,7 +40,7 @@ class SparseGPT(Pruner):
 def _settle(gram: np.ndarray, target: np.ndarray, alive: np.ndarray, choice: Choice) -> np.ndarray:
     """One group: A [columns, columns], T and alive [rows, columns] -> bool mask [rows, columns]."""
     inverted = inverse(gram)
-    weight, upper = product(target, inverted) * alive, cholesky(inverted)
+    weight, upper = product(target, inverted) * alive, factor(inverted).T
     pool = choice.pattern.pool(weight.shape)[1]
     width = pool if pool < weight.shape[1] else WIDTH
     keep = np.ones(weight.shape, bool)
