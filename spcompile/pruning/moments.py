@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from spcompile.errors import DataError
 from spcompile.ir.layer import Layer
 from spcompile.pruning.evidence import Evidence
 
 POSITIONS_PER_COLUMN = 256  # enough that the moments' noise is small beside the damping of the solvers
 LEAST_POSITIONS = 65536
-NOISE = 1e-5  # relative, of sums of float32 products
+NOISE = 1e-6  # of an input's mean: float32 tells nothing below that
 CHUNK_BYTES = 16e6  # of windows unrolled at one time: small enough for memory to be used again, see operators/batched.py
 
 
@@ -36,10 +37,15 @@ def windows(layer: Layer, x: torch.Tensor, places: torch.Tensor | None) -> torch
 
 
 class Moments:
-    """Sums over the positions of a layer's inputs, batch by batch; of every other sample each, so that one half can judge what the other teaches."""
+    """Sums over the positions of a layer's inputs, batch by batch; of every other sample each, so that one half can judge what the other teaches.
+
+    Where a bias takes the inputs' means away, inputs are counted from near their means: float32 products of large numbers that differ little have no
+    digits left once the means are gone (Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance").
+    """
 
     def __init__(self, layer: Layer):
         self.layer, self.images, self.halves = layer, 0, (_Sums(layer), _Sums(layer))
+        self.origins: tuple[torch.Tensor, torch.Tensor] | None = None  # of the dense and the pruned network's inputs, float32 [groups, columns, 1]
         self.enough = max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * layer.columns)  # positions
 
     @property
@@ -67,7 +73,7 @@ class Moments:
                 part = slice(start, start + 2 * chunk, 2)
                 own = None if places is None else places[part]
                 x = windows(layer, images[0][part], own)
-                half.add(x, x if pruned is dense else windows(layer, images[1][part], own))
+                self._add(half, x, x if pruned is dense else windows(layer, images[1][part], own))
         self.images += len(images[0])
 
     def _add_counted(self, dense: torch.Tensor, pruned: torch.Tensor, counted: torch.Tensor, rng: np.random.Generator) -> None:
@@ -77,9 +83,22 @@ class Moments:
             wanted = self.enough // 2
             if wanted < len(at):
                 at = at[torch.from_numpy(np.sort(rng.choice(len(at), wanted, replace=False)))]
-            x, y = (part[first::2].reshape(-1, self.layer.columns)[at].mT[None] for part in (dense, pruned))
-            half.add(x, x if pruned is dense else y)
+            own = [part[first::2].reshape(-1, self.layer.columns) for part in (dense, pruned)]
+            for some in at.split(max(1, int(CHUNK_BYTES // (4 * self.layer.columns)))):
+                x = own[0][some].mT[None]
+                self._add(half, x, x if pruned is dense else own[1][some].mT[None])
         self.images += len(dense)
+
+    def _add(self, half: "_Sums", x: torch.Tensor, y: torch.Tensor) -> None:
+        if self.layer.bias is None:
+            half.add(x, y)
+            return
+        if self.origins is None:
+            mean = x.mean(-1, keepdim=True)
+            self.origins = mean, mean if y is x else y.mean(-1, keepdim=True)
+        first, second = self.origins
+        moved = x - first
+        half.add(moved, moved if y is x and second is first else y - second)
 
     def _places(self, images: int, positions: int, rng: np.random.Generator) -> torch.Tensor | None:
         """Few enough to be quick, [images, wanted]; None for all. Some random positions, moved on by another distance in every image: what is the same
@@ -93,18 +112,18 @@ class Moments:
     def evidence(self, weight: np.ndarray, row_factor: np.ndarray | None = None) -> Evidence:
         """Means over positions; centred where the layer has a bias. weight: [rows, columns], dense."""
         assert self.count, f"{self.layer.name}: no positions were added"
-        return replace((self.halves[0] + self.halves[1]).evidence(weight), row_factor=row_factor)
+        return replace((self.halves[0] + self.halves[1]).evidence(weight, self.origins), row_factor=row_factor)
 
     def evidence_with_halves(self, weight: np.ndarray, row_factor: np.ndarray | None = None) -> Evidence:
         """The same, for solvers that cross-validate."""
         together = self.evidence(weight, row_factor)
         if not all(half.count for half in self.halves):
             return together
-        return replace(together, halves=tuple(replace(half.evidence(weight), row_factor=row_factor) for half in self.halves))
+        return replace(together, halves=tuple(replace(half.evidence(weight, self.origins), row_factor=row_factor) for half in self.halves))
 
 
 class _Sums:
-    """Over positions: of x_dense, x_pruned, x_pruned x_pruned' and x_dense x_pruned'."""
+    """Over positions: of x_dense, x_pruned, x_pruned x_pruned' and x_dense x_pruned', counted from the origins of a layer with a bias."""
 
     def __init__(self, layer: Layer):
         groups, columns = layer.groups, layer.columns
@@ -128,13 +147,16 @@ class _Sums:
             torch.add(getattr(self, name), getattr(other, name), out=getattr(total, name))
         return total
 
-    def evidence(self, weight: np.ndarray) -> Evidence:
+    def evidence(self, weight: np.ndarray, origins: tuple[torch.Tensor, torch.Tensor] | None) -> Evidence:
+        """origins: what was taken from the inputs of a layer with a bias; DataError where they overflow."""
         gram, cross = self.gram / self.count, self.cross / self.count
         dense, pruned = self.dense / self.count, self.pruned / self.count
+        if not (gram.isfinite().all() and cross.isfinite().all()):
+            raise DataError(f"the inputs of layer '{self.layer.name}' overflow or are NaN on the calibration data; check its scale and preprocessing")
         if self.layer.bias is None:
             return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), np.zeros(dense.shape), np.zeros(dense.shape), positions=self.count)
-        power = torch.diagonal(gram, dim1=1, dim2=2)
-        varies = power - pruned**2 > NOISE * power  # what is left of a constant input after centring is rounding, and not even positive
+        means = [origin.squeeze(2) + mean for origin, mean in zip(origins, (dense, pruned), strict=True)]
+        varies = torch.diagonal(gram, dim1=1, dim2=2) - pruned**2 > (NOISE * means[1]) ** 2  # what is left of a constant input is rounding
         gram = (gram - pruned[:, :, None] * pruned[:, None]) * varies[:, :, None] * varies[:, None]
         cross = (cross - dense[:, :, None] * pruned[:, None]) * varies[:, None]
-        return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), dense.numpy(), pruned.numpy(), positions=self.count)
+        return Evidence(self.layer, weight, gram.numpy(), cross.numpy(), *(mean.numpy() for mean in means), positions=self.count)

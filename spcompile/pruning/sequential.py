@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import onnx_ir as ir
 
-from spcompile.errors import DataError, PatternError
+from spcompile.errors import PatternError
 from spcompile.ir.layer import Layer
 from spcompile.ir.layers import bias, find_layers, shared_weights, weight, with_weights
 from spcompile.patterns import Choice
@@ -130,7 +130,6 @@ class _Walk:
 
     def _solve(self, evidence: Evidence) -> None:
         layer, choice = evidence.layer, self.choices.get(evidence.layer.name)
-        _require_finite(evidence)
         if layer.weight not in self.solved:
             mask = np.ones(evidence.weight.shape, bool) if choice is None else _mask(self.pruner, evidence, choice)
             self.solved[layer.weight] = mask, self.pruner.solver.solve(evidence, mask)
@@ -152,8 +151,3 @@ class _Walk:
         """The layer's new initializers by name."""
         new = {layer.weight: layer.from_matrix(self.matrices[layer.name])}
         return {**new, layer.bias: self.biases[layer.name]} if layer.name in self.biases else new
-
-
-def _require_finite(evidence: Evidence) -> None:
-    if not (np.isfinite(evidence.gram).all() and np.isfinite(evidence.cross).all()):
-        raise DataError(f"the inputs of layer '{evidence.layer.name}' overflow or are NaN on the calibration data; check its scale and preprocessing")

@@ -6,6 +6,7 @@ from scipy.stats import spearmanr
 
 from spcompile.ir.layers import find_layers, weight
 from spcompile.ir.session import run
+from spcompile.passes import prepare
 from spcompile.patterns import PATTERNS, Choice, parse, parse_choice
 from spcompile.pruning import Admm, calibration_from, measure_errors, prune
 from spcompile.pruning.curves import SAMPLED_ROWS, Curve, curves
@@ -96,3 +97,17 @@ def test_only_the_patterns_asked_for_are_measured():
     assert found.error(point, parse_choice("2:4")) > 0 == found.error(point, parse_choice("dense"))
     with pytest.raises(KeyError):
         found.error(point, parse_choice("block4x1@0.5"))
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.004])
+def test_inputs_whose_spread_is_small_beside_their_mean(build, spread):
+    """Of a sensor, say, and not normalised."""
+    rng = np.random.default_rng(0)
+    weights = {f"w{i}": rng.uniform(-0.09, 0.09, (64, 64)).astype(np.float32) * (0.05 if i == 0 else 1) for i in range(3)}
+    biases = {f"b{i}": rng.uniform(-0.09, 0.09, 64).astype(np.float32) for i in range(3)}
+    text = "g (float[1,64] x) => (float[1,64] y) { a = Gemm(x, w0, b0)  t = Tanh(a)  c = Gemm(t, w1, b1)  h = HardSwish(c)  y = Gemm(h, w2, b2) }"
+    model, x = prepare(build(text, **weights, **biases)), (1 + spread * rng.standard_normal((500, 64))).astype(np.float32)
+    found = measure_errors(model, calibration_from(x, model))
+    for layer in find_layers(model):
+        low, high = (found.error(layer, parse_choice(f"unstructured@{level}")) for level in (0.5, 0.9))
+        assert 0 < low < high < np.inf

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spcompile.errors import DataError
 from spcompile.ir.layer import Layer
 from spcompile.pruning import moments
 from spcompile.pruning.moments import Moments, windows
@@ -109,6 +110,44 @@ def test_constant_inputs_count_as_silent():
     gram = collected.evidence(np.ones((5, 4), np.float32)).gram
     assert not gram[0, 2].any() and not gram[0, :, 2].any()
     assert np.linalg.eigvalsh(gram[0]).min() >= -1e-12
+
+
+@pytest.mark.parametrize("spread", [2e-2, 4e-3, 1e-4])
+@pytest.mark.parametrize("counted", [None, torch.ones(64, 6, dtype=torch.bool)], ids=["all", "counted"])
+def test_large_inputs_that_differ_little_keep_what_they_differ_by(spread, counted):
+    """A temperature in kelvin, not normalised: as many digits are left as of inputs around zero."""
+    rng = np.random.default_rng(0)
+    dense, pruned = (torch.from_numpy((level * (1 + spread * rng.standard_normal((64, 1, 6, 4)))).astype(np.float32)) for level in (300, 290))
+    collected = Moments(_linear("b"))
+    collected.add(dense, pruned, rng, counted)
+    evidence = collected.evidence(np.ones((5, 4), np.float32))
+    x, y = (part.reshape(-1, 4).numpy().T.astype(np.float64) for part in (dense, pruned))
+    scale = (300 * spread) ** 2
+    np.testing.assert_allclose(evidence.mean_dense[0], x.mean(1), rtol=1e-6)
+    np.testing.assert_allclose(evidence.mean_pruned[0], y.mean(1), rtol=1e-6)
+    np.testing.assert_allclose(evidence.gram[0] / scale, np.cov(y, bias=True) / scale, atol=1e-5)
+    np.testing.assert_allclose(evidence.cross[0] / scale, (x - x.mean(1, keepdims=True)) @ (y - y.mean(1, keepdims=True)).T / y.shape[1] / scale, atol=1e-5)
+
+
+def test_a_tensor_that_both_networks_share_after_others_that_they_do_not():
+    """Each network's inputs have an origin of their own, so these are not the same numbers counted from there."""
+    rng = np.random.default_rng(0)
+    dense, pruned, both = (torch.from_numpy(rng.standard_normal((8, 1, 6, 4)).astype(np.float32) + shift) for shift in (1, 2, 3))
+    collected = Moments(_linear("b"))
+    collected.add(dense, pruned, rng)
+    collected.add(both, both, rng)
+    x, y = (torch.cat([part, both]).reshape(-1, 4).numpy().T.astype(np.float64) for part in (dense, pruned))
+    cross = (x - x.mean(1, keepdims=True)) @ (y - y.mean(1, keepdims=True)).T / x.shape[1]
+    np.testing.assert_allclose(collected.evidence(np.ones((5, 4), np.float32)).cross[0], cross, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("bias", [None, "b"])
+def test_inputs_that_overflow_are_refused_by_the_layer_s_name(bias):
+    x = torch.full((8, 1, 6, 4), 1e30) * torch.arange(1, 9)[:, None, None, None]
+    collected = Moments(_linear(bias))
+    collected.add(x, x, np.random.default_rng(0))
+    with pytest.raises(DataError, match="the inputs of layer 'l' overflow or are NaN"):
+        collected.evidence(np.ones((5, 4), np.float32))
 
 
 @pytest.mark.parametrize("parts", [(9,), (4, 5), (1, 1, 7)])
