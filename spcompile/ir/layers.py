@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from spcompile.errors import PatternError
 from spcompile.ir.constants import add_constant, constant, rewrite_constant
+from spcompile.ir.finite import is_mask
 from spcompile.ir.layer import Layer
 from spcompile.ir.rewiring import follow, sole_reader
 
@@ -126,7 +127,7 @@ def _bias_addition(node: ir.Node) -> tuple[ir.Node, int] | None:
         return None
     for index, value in enumerate(reader.inputs):
         vector = constant(value)
-        if vector is not None and vector.shape == node.outputs[0].shape.numpy()[-1:]:
+        if vector is not None and vector.shape == node.outputs[0].shape.numpy()[-1:] and not is_mask(vector):
             return reader, index
     return None
 

@@ -26,6 +26,7 @@ from spcompile.passes.merge_moves import MergeMoves
 from spcompile.passes.merge_slices import MergeSlices
 from spcompile.passes.normalise_gemm import NormaliseGemm
 from spcompile.passes.remove_dead import RemoveDead
+from spcompile.passes.require_finite import RequireFinite
 from spcompile.passes.require_float32 import RequireFloat32
 from spcompile.passes.resolve_auto_pad import ResolveAutoPad
 from spcompile.passes.settle_names import SettleNames
@@ -39,6 +40,7 @@ __all__ = ["PREPARE", "NodePass", "Pass", "prepare"]
 PREPARE: tuple[Pass, ...] = (
     InlineFunctions(),
     LiftConstants(),
+    RequireFinite(),  # while parameters have the names they were given
     FoldConstants(),  # with the shapes known, the converter makes fewer detours
     UpgradeOpset(),
     LiftConstants(),
@@ -61,6 +63,7 @@ PREPARE: tuple[Pass, ...] = (
     RemoveDead(),
     SettleNames(),
     InferShapes(),
+    RequireFinite(),  # of what they were folded into
 )
 
 

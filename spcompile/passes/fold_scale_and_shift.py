@@ -4,6 +4,7 @@ import numpy as np
 import onnx_ir as ir
 
 from spcompile.ir.constants import add_constant, constant, rewrite_constant
+from spcompile.ir.finite import is_mask
 from spcompile.ir.rewiring import absorb, sole_reader
 from spcompile.passes.base import NodePass
 
@@ -11,7 +12,7 @@ from spcompile.passes.base import NodePass
 class FoldScaleAndShift(NodePass):
     """Before: Add(Mul(Conv(x, w, b), s), t) -> after: Conv(x, s * w, s * b + t). Also Gemm, Sub, Div; scalars, or one number for each out channel.
 
-    Only where the layer has no other reader. The whole chain is folded in float64 and rounded once.
+    Only where the layer has no other reader, and no mask of -infinity. The whole chain is folded in float64 and rounded once.
     """
 
     op_types = ("Conv", "Gemm")
@@ -43,7 +44,7 @@ def _affine(reader: ir.Node, value: ir.Value, shape: tuple[int, ...]) -> tuple[n
         return None
     first = reader.inputs[0] is value
     operand = _per_channel(constant(reader.inputs[1 if first else 0]), shape)
-    if operand is None or (reader.op_type == "Div" and not (first and operand.all())):
+    if operand is None or is_mask(operand) or (reader.op_type == "Div" and not (first and operand.all())):
         return None
     one, zero = np.ones_like(operand), np.zeros_like(operand)
     if reader.op_type == "Sub":

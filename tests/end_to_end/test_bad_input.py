@@ -72,6 +72,17 @@ def test_truncated_file(demo, complain, tmp_path):
     assert "half.onnx" in complain(*compile_words(demo, model="half.onnx"))
 
 
+@pytest.mark.parametrize("target", ["host", "zcu104"])
+def test_a_parameter_that_is_no_number(demo, complain, tmp_path, target):
+    model = ir.load(demo.model)
+    name, value = next((name, value) for name, value in model.graph.initializers.items() if len(value.shape) == 4)
+    array = value.const_value.numpy().copy()
+    array[0, 0] = np.nan
+    value.const_value = ir.tensor(array, name=name)
+    ir.save(model, tmp_path / "diverged.onnx")
+    assert f"initializer '{name}' holds NaN or infinity" in complain(*compile_words(demo, model="diverged.onnx", target=target))
+
+
 def test_external_data_missing(demo, complain, tmp_path):
     onnx.save(onnx.load(demo.model), tmp_path / "big.onnx", save_as_external_data=True, location="big.data", size_threshold=0)
     (tmp_path / "big.data").unlink()
