@@ -23,6 +23,8 @@ class _Sums:
         self.lost, self.squares, self.total, self.count = 0.0, 0.0, 0.0, 0
 
     def add(self, dense: np.ndarray, moved: np.ndarray) -> None:
+        known = np.isfinite(dense)  # where a mask makes an output infinite, it stays so whatever is pruned
+        dense, moved = np.where(known, dense, 0), np.where(known, moved, 0)
         self.lost += ((moved - dense) ** 2).sum()
         self.squares += (dense**2).sum()
         self.total, self.count = self.total + dense.sum(axis=0), self.count + len(dense)

@@ -22,3 +22,10 @@ def test_batches_add_up_to_the_whole(size):
 def test_outputs_that_never_vary_are_no_division_by_zero():
     same = {"y": np.ones((4, 2))}
     assert distortion([(same, same)]) == 0
+
+
+def test_outputs_that_a_mask_makes_infinite_do_not_count():
+    random = np.random.default_rng(0)
+    dense = random.normal(size=(6, 4))
+    moved, mask = dense + 0.1 * random.normal(size=(6, 4)), np.array([0, 0, 0, -np.inf])
+    assert distortion([({"y": dense + mask}, {"y": moved + mask})]) == pytest.approx(of_whole(dense[:, :3], moved[:, :3]))
