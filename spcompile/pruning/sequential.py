@@ -52,7 +52,7 @@ def prune(
         chosen = Magnitude() if pruner.needs_data else pruner
         evidence = {layer.name: Evidence(layer, weight(model, layer), seed=seed) for layer in layers if layer.name in choices}
         masks = {name: _mask(chosen, known, choices[name]) for name, known in evidence.items()}
-        matrices = {name: chosen.solver.solve(known, masks[name]) for name, known in evidence.items()}
+        matrices = {name: _solved(chosen, known, masks[name]) for name, known in evidence.items()}
         advance(len(layers))
         return Pruned(with_weights(model, matrices), masks, (BLIND,) if pruner.needs_data else ())
 
@@ -78,6 +78,15 @@ def _mask(pruner: Pruner, evidence: Evidence, choice: Choice) -> np.ndarray:
     if not (verdict := choice.pattern.check(mask)):
         raise PatternError(f"pruner {pruner.name} gave layer '{evidence.layer.name}' a mask that is not {choice.notation}: {verdict.reason}")
     return mask
+
+
+def _solved(pruner: Pruner, evidence: Evidence, mask: np.ndarray) -> np.ndarray:
+    """What its solver makes of the mask, held to the solver's promise."""
+    new = pruner.solver.solve(evidence, mask)
+    if new.shape != mask.shape or new.dtype != np.float32 or not np.isfinite(new).all() or new[~mask].any():
+        expected = f"finite float32 {mask.shape}, zero where the mask is"
+        raise PatternError(f"the solver of pruner {pruner.name} gave layer '{evidence.layer.name}' weights {new.dtype} {new.shape} that are not {expected}")
+    return new
 
 
 class _Walk:
@@ -132,8 +141,7 @@ class _Walk:
         layer, choice = evidence.layer, self.choices.get(evidence.layer.name)
         if layer.weight not in self.solved:
             mask = np.ones(evidence.weight.shape, bool) if choice is None else _mask(self.pruner, evidence, choice)
-            self.solved[layer.weight] = mask, self.pruner.solver.solve(evidence, mask)
-            assert np.isfinite(self.solved[layer.weight][1]).all(), layer.name
+            self.solved[layer.weight] = mask, _solved(self.pruner, evidence, mask)
         mask, self.matrices[layer.name] = self.solved[layer.weight]
         if choice is not None:
             self.masks[layer.name] = mask

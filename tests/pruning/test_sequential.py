@@ -12,7 +12,7 @@ from spcompile.ir.layers import find_layers, weight
 from spcompile.ir.session import run
 from spcompile.passes import prepare
 from spcompile.patterns import parse_choice
-from spcompile.pruning import Admm, Calibration, Evidence, LeastSquares, Magnitude, Pruner, Random, calibration_from, prune, streams
+from spcompile.pruning import Admm, Calibration, Evidence, LeastSquares, Magnitude, Pruner, Random, Solver, calibration_from, prune, streams
 from spcompile.pruning.sequential import BLIND
 from tests.pruning.samples import images, network
 
@@ -193,6 +193,28 @@ def test_a_pruner_of_ones_own_is_held_to_the_pattern():
     assert prune(model, choices(model), pruner=Torn()).masks
     with pytest.raises(PatternError, match=r"pruner torn gave layer 'point' a mask that is not block4x1@0.5"):
         prune(model, choices(model, parse_choice("block4x1@0.5")), pruner=Torn())
+
+
+@dataclass(frozen=True)
+class Wrong(Solver):
+    """A user's solver with a mistake."""
+
+    needs_data = False
+    mistake: str
+
+    def solve(self, evidence, mask):
+        new = evidence.weight * mask
+        wrong = {"nan": np.where(mask, np.float32("nan"), new), "revived": evidence.weight, "double": new.astype(np.float64), "shape": new[1:]}
+        return wrong[self.mistake]
+
+
+@pytest.mark.parametrize("pruner", [Magnitude, Admm])
+@pytest.mark.parametrize("mistake", ["nan", "revived", "double", "shape"])
+def test_a_solver_of_ones_own_is_held_to_its_promise(pruner, mistake):
+    model = network()
+    own = pruner(solver=Wrong(mistake))
+    with pytest.raises(PatternError, match=rf"the solver of pruner {own.name} gave layer 'first' weights .* that are not finite float32 \(8, 27\), zero"):
+        prune(model, choices(model), calibration_from(images(), model) if own.needs_data else None, own)
 
 
 def test_refusals_are_one_line():
