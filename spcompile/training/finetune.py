@@ -8,6 +8,7 @@ import onnx_ir as ir
 import torch
 
 from spcompile.errors import ModelError, PatternError
+from spcompile.ir.finite import require_finite
 from spcompile.ir.layer import Layer
 from spcompile.ir.layers import bias, find_layers, weight
 from spcompile.plan import Plan
@@ -36,7 +37,7 @@ def finetuned(module: torch.nn.Module, export: Export, pruned: Pruned, plan: Pla
     masks, new weights.
 
     masks: bool tensors by parameter name, True keeps, in the parameter's shape. `pruned` must come from the module as it is now.
-    The module is changed in place; when anything fails it gets its old state back. Raises ModelError for a weight that is not finite afterwards and
+    The module is changed in place; when anything fails it gets its old state back. Raises ModelError for a parameter that is not finite afterwards and
     for a module of other layers, PatternError when the hook has revived pruned weights.
     """
     layers = find_layers(pruned.model)
@@ -46,6 +47,8 @@ def finetuned(module: torch.nn.Module, export: Export, pruned: Pruned, plan: Pla
         ties = {layer.name: tie for layer, tie in zip(layers, finetuning.ties, strict=True)}
         _load(module, pruned, ties)
         finetuning.hook(module, _masks(module, pruned, ties), plan)
+        for name, parameter in module.named_parameters():
+            require_finite(f"after fine-tuning, parameter '{name}'", parameter.detach().float().cpu().numpy())
         model = _named_as(layers, export())
         for layer in find_layers(model):
             _prove(layer.name, ties[layer.name].name, weight(model, layer), pruned.masks.get(layer.name, np.True_))
@@ -87,8 +90,6 @@ def _shift(tie: Tie, after: np.ndarray) -> None:
 
 
 def _prove(layer: str, parameter: str, matrix: np.ndarray, mask: np.ndarray) -> None:
-    if not np.isfinite(matrix).all():
-        raise ModelError(f"fine-tuning left NaN or infinity in layer '{layer}' (parameter '{parameter}')")
     revived = np.count_nonzero(matrix * ~mask)
     if revived:
         raise PatternError(

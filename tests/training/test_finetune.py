@@ -227,6 +227,14 @@ def _explode(model, masks, plan):
     model.head.weight.data[masks["head.weight"]] = float("nan")
 
 
+def _explode_bias(model, masks, plan):
+    model.square.bias.data[0] = float("inf")
+
+
+def _explode_norm(model, masks, plan):
+    model.norm.bias.data[0] = float("nan")
+
+
 def _fail(model, masks, plan):
     model.conv.weight.data.zero_()
     raise KeyboardInterrupt
@@ -236,7 +244,9 @@ def _fail(model, masks, plan):
     ("hook", "error", "message"),
     [
         (_revive, PatternError, r"revived 32 of 32 pruned weights of layer '.*'; multiply parameter 'square.weight'"),
-        (_explode, ModelError, r"NaN or infinity in layer '.*' \(parameter 'head.weight'\)"),
+        (_explode, ModelError, "after fine-tuning, parameter 'head.weight' holds NaN or infinity"),
+        (_explode_bias, ModelError, "after fine-tuning, parameter 'square.bias' holds NaN or infinity"),
+        (_explode_norm, ModelError, "after fine-tuning, parameter 'norm.bias' holds NaN or infinity"),
         (_fail, KeyboardInterrupt, None),
     ],
 )
