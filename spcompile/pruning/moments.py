@@ -18,10 +18,10 @@ CHUNK_BYTES = 16e6  # of windows unrolled at one time: small enough for memory t
 def windows(layer: Layer, x: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
     """Activation [n, channels, h, w] (Conv) or [n, positions, columns] -> [groups, columns, n x positions], column order as in `Layer`.
 
-    `places`: int64 [n, wanted], the output positions wanted of each; None for all.
+    `places`: int64 [n, wanted], the output positions wanted of each; None for all. The result shares no memory with x.
     """
     if layer.op_type != "Conv":
-        return (x if places is None else x[torch.arange(len(x))[:, None], places]).reshape(1, -1, layer.columns).mT
+        return (x.clone() if places is None else x[torch.arange(len(x))[:, None], places]).reshape(1, -1, layer.columns).mT
     top, left, bottom, right = layer.pads
     x = torch.nn.functional.pad(x, (left, right, top, bottom)) if any(layer.pads) else x
     (n, channels, height, width), (down, across) = x.shape, layer.strides
@@ -90,15 +90,17 @@ class Moments:
         self.images += len(dense)
 
     def _add(self, half: "_Sums", x: torch.Tensor, y: torch.Tensor) -> None:
-        if self.layer.bias is None:
-            half.add(x, y)
-            return
-        if self.origins is None:
-            mean = x.mean(-1, keepdim=True)
-            self.origins = mean, mean if y is x else y.mean(-1, keepdim=True)
-        first, second = self.origins
-        moved = x - first
-        half.add(moved, moved if y is x and second is first else y - second)
+        """x, y: of the dense and the pruned network, [groups, columns, positions]; maybe one tensor. Overwritten, which is quicker than new memory."""
+        if self.layer.bias is not None:
+            if self.origins is None:
+                mean = x.mean(-1, keepdim=True)
+                self.origins = mean, mean if y is x else y.mean(-1, keepdim=True)
+            first, second = self.origins
+            y = x.clone() if y is x and second is not first else y
+            x -= first
+            if y is not x:
+                y -= second
+        half.add(x, y)
 
     def _places(self, images: int, positions: int, rng: np.random.Generator) -> torch.Tensor | None:
         """Few enough to be quick, [images, wanted]; None for all. Some random positions, moved on by another distance in every image: what is the same

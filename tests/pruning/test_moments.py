@@ -1,5 +1,7 @@
 """Windows and second moments against the convolution they stand for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -127,6 +129,17 @@ def test_large_inputs_that_differ_little_keep_what_they_differ_by(spread, counte
     np.testing.assert_allclose(evidence.mean_pruned[0], y.mean(1), rtol=1e-6)
     np.testing.assert_allclose(evidence.gram[0] / scale, np.cov(y, bias=True) / scale, atol=1e-5)
     np.testing.assert_allclose(evidence.cross[0] / scale, (x - x.mean(1, keepdims=True)) @ (y - y.mean(1, keepdims=True)).T / y.shape[1] / scale, atol=1e-5)
+
+
+@pytest.mark.parametrize(("samples", "positions"), [(1, 6), (9, 6), (9, 1)])
+@pytest.mark.parametrize("kind", ["Conv", "MatMul"])
+def test_activations_are_left_alone(kind, samples, positions):
+    layer = replace(_linear("b"), positions=positions) if kind == "MatMul" else Layer("c", "Conv", "w", "b", "x", "y", 5, 4, positions, 1, (1, 1))
+    x = torch.randn(samples, 1, *((4, 1, positions) if kind == "Conv" else (positions, 4)), generator=torch.Generator().manual_seed(0)) + 7
+    y, before = x + 1, x.clone()
+    Moments(layer).add(x, x, np.random.default_rng(0))
+    Moments(layer).add(x, y, np.random.default_rng(0))
+    assert torch.equal(x, before) and torch.equal(y, before + 1)
 
 
 def test_a_tensor_that_both_networks_share_after_others_that_they_do_not():
