@@ -32,7 +32,7 @@ class Work(NamedTuple):
     steps: float = 0.0  # rounds of inner loops that must wait for the sums of the round before
     loops: float = 0.0  # inner loops entered: each costs a start and, now and then, a mispredicted exit
     waits: float = 0.0  # of them, those that begin with sums which another loop left in memory
-    unforeseen: float = 0.0  # mispredicted exits of further inner loops, whose lengths no predictor learns, on a core of one multiply-add a cycle
+    unforeseen: float = 0.0  # penalties of a misprediction at exits of further inner loops, whose lengths no predictor learns, where nothing hides them
     streams: tuple[Stream, ...] = ()
     units: int = 1  # independent pieces that threads can share
     macs: float = 0.0  # useful multiply-accumulates, for reports

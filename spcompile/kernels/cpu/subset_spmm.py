@@ -16,7 +16,7 @@ from spcompile.kernels.cpu.reach import BYTES
 from spcompile.kernels.work import Work
 
 SUBSET_ROWS = (2, 4)  # of 8 there are 255 subsets, too many lists
-UNFORESEEN = (0.8, 1.25)  # penalties of a misprediction that an exit costs: where a tile has no lists, and where it has LEARNT or more
+UNFORESEEN = (1.6, 2.5)  # penalties of a misprediction that an exit costs: where a tile has no lists, and where it has LEARNT or more
 LEARNT = 2000  # lists whose lengths a branch predictor keeps until the next tile
 
 
