@@ -19,7 +19,8 @@ PHASES = {True: 1.6, False: 1.0}  # summing up against what follows it: epilogue
 MEMORY = {True: 3.3, False: 1.0}  # core against bytes from beyond L1
 WINDOW_SEEN = 0.05  # of the reorder window that reaches into the next inner loop: a mispredicted exit ends it
 MISPREDICTED = 0.45  # of the inner loops' exits; the others are foreseen
-HIDING_WINDOW = 300  # instructions in flight for each multiply-add a cycle, from which on a third of an unforeseen exit hides behind them: so on Zen 4, not on 5
+HIDING_WINDOW = 300  # instructions in flight for each multiply-add a cycle, from which on they hide a part of unforeseen exits: on Zen 4, not on 5
+HIDDEN = 0.35  # that part
 WAITS = 2.0  # latencies of L1 that sums left in L2 take to come back
 RESIDENT, THRASHED = 0.07, 2.7  # footprint / cache size: up to the first all hits, from the second on all misses
 OFFSET_LOAD = 0.8  # of a load slot on x86
@@ -54,7 +55,7 @@ def _cycles(work: Work, target: Target, threads: int, loop_cycles: float | None 
 def core_cycles(work: Work, target: Target, loop_cycles: float | None = None) -> float:
     """Of one core doing all the work out of L1."""
     phases = overlap(PHASES[target.out_of_order], accumulate_cycles(work, target, loop_cycles), finish_cycles(work, target))
-    hidden = 0.35 if target.reorder_window / target.fma_per_cycle >= HIDING_WINDOW else 0.0
+    hidden = HIDDEN if target.reorder_window / target.fma_per_cycle >= HIDING_WINDOW else 0.0
     mispredicted = work.loops * MISPREDICTED + work.unforeseen * (1 - hidden)
     return phases + mispredicted * target.mispredict_cycles + work.waits * WAITS * target.load_latency_cycles
 
