@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 
 import onnx_ir as ir
-from onnx_ir.passes.common import ShapeInferencePass
 
 from spcompile.errors import ModelError
+from spcompile.ir.shape_inference import infer_shapes
 
 FIXED_BATCH = "spcompile.fixed_batch"  # metadata key: inputs whose open batch dimension was set to 1
 _NOT_A_BATCH = re.compile("seq|len|time|token|height|width", re.IGNORECASE)
@@ -106,7 +106,7 @@ def _infer_anew(model: ir.Model, keep: bool) -> None:
     declared = [(value.type, value.shape) for value in inside]
     for value in inside:
         value.type = value.shape = None
-    ShapeInferencePass(strict_mode=False)(model)
+    infer_shapes(model)
     for value, (type_, shape) in zip(inside, declared, strict=True):
         if value.type is None:
             value.type = type_

@@ -1,15 +1,11 @@
 """Every value has one known shape and type."""
 
-import contextlib
-import logging
-from collections.abc import Iterator
-
 import onnx
 import onnx_ir as ir
-from onnx_ir.passes.common import ShapeInferencePass, shape_inference
 
 from spcompile.errors import ModelError, UnsupportedOperator
 from spcompile.ir.input_shapes import notation
+from spcompile.ir.shape_inference import infer_shapes
 from spcompile.passes.base import Pass
 
 WINDOWS = ("Conv", "AveragePool", "MaxPool", "LpPool", "ConvTranspose")
@@ -19,8 +15,7 @@ class InferShapes(Pass):
     """Before: y of shape [1, ?, 56] -> after: y of shape [1, 64, 56]. Raises ModelError where inputs do not fit together or a shape depends on the data."""
 
     def apply(self, model: ir.Model) -> bool:
-        with _quiet():
-            changed = ShapeInferencePass(strict_mode=False)(model).modified
+        changed = infer_shapes(model)
         for node in model.graph:
             if not all(_is_known(value) for value in node.outputs if value.name):
                 raise _refusal(node, model.graph.opset_imports.get(node.domain, 0))
@@ -31,18 +26,6 @@ class InferShapes(Pass):
     def ensures(self, model: ir.Model) -> None:
         values = [*model.graph.inputs, *model.graph.initializers.values(), *(value for node in model.graph for value in node.outputs if value.name)]
         assert all(_is_known(value) for value in values), [value.name for value in values if not _is_known(value)]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """onnx_ir logs what does not fit, with its traceback; a refusal says it in one line."""
-    logger = shape_inference.logger
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def _too_small(node: ir.Node) -> bool:
