@@ -24,15 +24,28 @@ def follow(node: ir.Node, op_type: str, operand: ir.Value, name: str) -> ir.Node
     """y = node(...) -> op_type(node(...), operand), of y's shape, for all readers of y. Where y is an output of the graph the new value takes its name."""
     before = node.outputs[0]
     after = ir.Value(name=free_name(node.graph, f"{before.name}_{op_type.lower()}"), shape=before.shape, type=before.type)
-    is_output = before.is_graph_output()
-    before.replace_all_uses_with(after, replace_graph_outputs=True)
     new = ir.Node("", op_type, [before, operand], outputs=[after], name=name)
-    node.graph.insert_after(node, new)
-    if is_output:
-        name = before.name
-        before.name = free_name(node.graph, f"{name}_before_{op_type.lower()}")
-        after.name = name
+    put_behind(before, [new])
     return new
+
+
+def put_behind(value: ir.Value, new_nodes: Sequence[ir.Node]) -> None:
+    """Put a chain of nodes, each of one output, of which the first reads `value` first, between it and all that read it now.
+
+    Where `value` is an output of the graph, and no input, what the last node gives takes its name.
+    """
+    graph, first, after = value.graph, new_nodes[0], new_nodes[-1].outputs[0]
+    takes_name = value.is_graph_output() and not value.is_graph_input()
+    value.replace_all_uses_with(after, replace_graph_outputs=True)
+    first.replace_input_with(0, value)
+    if value.is_graph_input():
+        graph.insert_before(graph[0], new_nodes)
+    else:
+        graph.insert_after(value.producer(), new_nodes)
+    if takes_name:
+        name = value.name
+        value.name = free_name(graph, f"{name}_before_{first.op_type.lower()}")
+        after.name = name
 
 
 def absorb(node: ir.Node, source: ir.Value) -> None:

@@ -79,7 +79,7 @@ def _outputs(module, args: tuple, kwargs: dict):
     with torch.no_grad():
         try:
             return module(*args, **kwargs)
-        except Exception as error:
+        except Exception as error:  # a user's module raises what it likes
             raise DataError(f"{type(module).__name__} cannot run on the example_inputs: {_cause(error)}") from error
         finally:
             for name, value in before.items():  # it may count its calls

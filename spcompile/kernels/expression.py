@@ -8,6 +8,7 @@ from functools import cache
 
 Expression = tuple
 LOWEST = -3.4028234663852886e38  # of fp32
+START = {"add": 0.0, "max": LOWEST, "min": -LOWEST}  # what a reduction begins with
 
 ACCUMULATOR: Expression = ("operand", 0)
 

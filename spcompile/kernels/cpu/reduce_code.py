@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.reduce import Reduce
-from spcompile.kernels.expression import LOWEST, evaluate
+from spcompile.kernels.expression import START, evaluate
 from spcompile.kernels.script import kernel_function, nest, registers
-
-START = {"add": 0.0, "max": LOWEST, "min": -LOWEST}
 
 
 def emit(k: Reduce, threads: int):

@@ -9,13 +9,12 @@ import math
 from dataclasses import dataclass
 
 from spcompile.kernels.axes import offset
-from spcompile.kernels.expression import LOWEST, Expression, evaluate, operations
+from spcompile.kernels.expression import START, Expression, evaluate, operations
 from spcompile.kernels.gpu.grid_map import BYTES, indices
 from spcompile.kernels.gpu.kernel import WARP, GpuKernel, device_function
 from spcompile.kernels.gpu.work import ELEMENT, Sweep
 
 THREADS = 128
-START = {"add": 0.0, "max": LOWEST, "min": -LOWEST}
 
 
 @dataclass(frozen=True)

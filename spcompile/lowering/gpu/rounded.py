@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from spcompile.ir.constants import free_name
 from spcompile.ir.layers import find_layers, weight, with_weights
+from spcompile.ir.rewiring import put_behind
 from spcompile.lowering.gpu.products import fits_product
 from spcompile.lowering.refusals import MOVES
 from spcompile.lowering.tasks import group
@@ -29,18 +30,10 @@ def rounded(model: ir.Model, dtype: str) -> ir.Model:
 
 
 def _round(graph: ir.Graph, value: ir.Value, half: ir.DataType) -> None:
-    """All readers of `value` get it rounded. Where it is an output of the graph the rounded value takes its name."""
-    name, producer = value.name, value.producer()
+    """All readers of `value` get it rounded."""
     short, full = (
-        ir.Value(name=free_name(graph, f"{name}_{kind}"), shape=value.shape, type=ir.TensorType(dtype))
+        ir.Value(name=free_name(graph, f"{value.name}_{kind}"), shape=value.shape, type=ir.TensorType(dtype))
         for kind, dtype in (("half", half), ("rounded", ir.DataType.FLOAT))
     )
-    is_output = value.is_graph_output()
-    value.replace_all_uses_with(full, replace_graph_outputs=True)
-    casts = [ir.node("Cast", [source], {"to": result.dtype}, outputs=[result], name=result.name) for source, result in ((value, short), (short, full))]
-    if producer is None:
-        graph.insert_before(graph[0], casts)
-    else:
-        graph.insert_after(producer, casts)
-    if is_output and producer is not None:
-        value.name, full.name = free_name(graph, f"{name}_exact"), name
+    casts = ((value, short), (short, full))
+    put_behind(value, [ir.node("Cast", [source], {"to": result.dtype}, outputs=[result], name=result.name) for source, result in casts])
