@@ -39,8 +39,8 @@ def operations(expression: Expression) -> int:
 
 
 # Vector instructions of the functions that expand into polynomials, counted from the code below.
-COSTS = {"gelu": 29, "exp": 14, "sigmoid": 17, "tanh": 19, "erf": 25, "log": 20, "div": 4, "sqrt": 4, "pow": 36, "reciprocal": 4}
-REUSING = ("exp", "sigmoid", "tanh", "erf", "gelu", "square", "leaky_relu")  # functions that use their first argument more than once
+COSTS = {"gelu": 29, "exp": 14, "sigmoid": 17, "tanh": 19, "erf": 25, "log": 20, "div": 4, "sqrt": 4, "pow": 36, "reciprocal": 4, "cos": 30, "sin": 30}
+REUSING = ("exp", "sigmoid", "tanh", "erf", "gelu", "square", "leaky_relu", "sign")  # functions that use their first argument more than once
 
 
 def evaluate(expression: Expression, operands: list):
@@ -89,6 +89,10 @@ def _functions() -> dict:
         "reciprocal": lambda a: _number(1.0) / a,
         "square": lambda a: a * a,
         "pow": tirx.pow,
+        "cos": tirx.cos,
+        "round": tirx.nearbyint,
+        "sin": tirx.sin,
+        "sign": lambda a: tirx.Select(a > _number(0.0), _number(1.0), tirx.Select(a < _number(0.0), _number(-1.0), _number(0.0))),
         "floor": tirx.floor,
         "sigmoid": _sigmoid,
         "tanh": _tanh,

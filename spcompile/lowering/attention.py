@@ -86,14 +86,26 @@ def lower_gather(emitter: Emitter, task: Task) -> None:
 
 
 def _constant_gather(emitter: Emitter, task: Task, axis: int) -> None:
+    """A copy for each run of places that lie equally far apart."""
     view = emitter.view(task.node.inputs[0])
     index = task.node.inputs[1].const_value.numpy()
-    positions = [int(i) % view.shape[axis] for i in index.ravel()]
-    if len(positions) == 1:
-        part = view.slice(axis, positions[0], 1)
-        emitter.views[task.output] = part.reshape(task.shape)
+    runs = _runs([int(i) % view.shape[axis] for i in index.ravel()])
+    if len(runs) == 1:
+        emitter.views[task.output] = emitter.reshaped(view.slice(axis, *runs[0]), task.shape)
         return
-    out = emitter.compact((*view.shape[:axis], len(positions), *view.shape[axis + 1 :]))
-    for place, position in enumerate(positions):
-        emitter.elementwise(out.slice(axis, place, 1), [view.slice(axis, position, 1)])
+    out, start = emitter.compact((*view.shape[:axis], index.size, *view.shape[axis + 1 :])), 0
+    for first, count, step in runs:
+        emitter.elementwise(out.slice(axis, start, count), [view.slice(axis, first, count, step)])
+        start += count
     emitter.views[task.output] = out.reshape(task.shape)
+
+
+def _runs(places: list[int]) -> list[tuple[int, int, int]]:
+    """(first place, how many, step from one to the next), as few as following them one by one gives; the step may be zero or negative."""
+    runs, start = [], 0
+    while start < len(places):
+        step = places[start + 1] - places[start] if start + 1 < len(places) else 1
+        count = next((count for count in range(1, len(places) - start) if places[start + count] != places[start] + count * step), len(places) - start)
+        runs.append((places[start], count, step))
+        start += count
+    return runs

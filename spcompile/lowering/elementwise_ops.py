@@ -78,11 +78,47 @@ def _elu(node: ir.Node) -> Expression:
     return ("where", ("greater_equal_zero", x), x, ("mul", alpha, ("sub", ("exp", x), constant(1))))
 
 
+def _celu(node: ir.Node) -> Expression:
+    x, alpha = operand(0), constant(node.attributes.get_float("alpha", 1.0))
+    below = ("mul", alpha, ("sub", ("exp", ("div", ("min", x, constant(0)), alpha)), constant(1)))
+    return ("add", ("relu", x), below)
+
+
+def _selu(node: ir.Node) -> Expression:
+    x, alpha, gamma = operand(0), node.attributes.get_float("alpha", 1.67326319217681884765625), node.attributes.get_float("gamma", 1.05070102214813232421875)
+    below = ("mul", constant(alpha), ("sub", ("exp", ("min", x, constant(0))), constant(1)))
+    return ("mul", constant(gamma), ("add", ("relu", x), below))
+
+
+def _shrink(node: ir.Node) -> Expression:
+    x, bias, edge = operand(0), constant(node.attributes.get_float("bias", 0.0)), constant(node.attributes.get_float("lambd", 0.5))
+    below, above = ("sub", ("neg", x), edge), ("sub", x, edge)
+    return ("add", ("mul", _is_positive(below), ("add", x, bias)), ("mul", _is_positive(above), ("sub", x, bias)))
+
+
+def _thresholded_relu(node: ir.Node) -> Expression:
+    alpha = constant(node.attributes.get_float("alpha", 1.0))
+    return ("mul", operand(0), _is_positive(("sub", operand(0), alpha)))
+
+
+def _is_positive(expression: Expression) -> Expression:
+    """1 or 0"""
+    return ("relu", ("sign", expression))
+
+
+def _softplus(x: Expression) -> Expression:
+    """log(1 + exp(x)), of an exponential that cannot overflow."""
+    return ("add", ("relu", x), ("log", ("add", constant(1), ("exp", ("neg", ("abs", x))))))
+
+
 BUILDERS = {
     "Abs": _unary("abs"),
     "Add": _chain("add"),
     "Cast": _cast,
+    "Ceil": lambda node: ("neg", ("floor", ("neg", operand(0)))),
+    "Celu": _celu,
     "Clip": _clip,
+    "Cos": _unary("cos"),
     "Div": _chain("div"),
     "Elu": _elu,
     "Erf": _unary("erf"),
@@ -95,16 +131,25 @@ BUILDERS = {
     "Log": _unary("log"),
     "Max": _chain("max"),
     "Min": _chain("min"),
+    "Mish": lambda node: ("mul", operand(0), ("tanh", _softplus(operand(0)))),
     "Mul": _chain("mul"),
     "Neg": _unary("neg"),
     "PRelu": lambda node: ("leaky_relu", operand(0), operand(1)),
     "Pow": _pow,
     "Reciprocal": _unary("reciprocal"),
     "Relu": _unary("relu"),
+    "Round": _unary("round"),
+    "Selu": _selu,
+    "Shrink": _shrink,
     "Sigmoid": _unary("sigmoid"),
+    "Sign": _unary("sign"),
+    "Sin": _unary("sin"),
+    "Softplus": lambda node: _softplus(operand(0)),
+    "Softsign": lambda node: ("div", operand(0), ("add", constant(1), ("abs", operand(0)))),
     "Sqrt": _unary("sqrt"),
     "Sub": _chain("sub"),
     "Sum": _chain("add"),
     "Swish": lambda node: ("mul", operand(0), ("sigmoid", ("mul", operand(0), constant(node.attributes.get_float("alpha", 1.0))))),
     "Tanh": _unary("tanh"),
+    "ThresholdedRelu": _thresholded_relu,
 }

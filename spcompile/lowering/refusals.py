@@ -4,11 +4,11 @@ import onnx_ir as ir
 
 from spcompile.errors import UnsupportedOperator
 from spcompile.ir.layers import find_layers
+from spcompile.ir.resizing import repeats_elements
 from spcompile.lowering.elementwise_ops import BUILDERS, expression_of
 from spcompile.lowering.emitter import DTYPES, Emitter
 from spcompile.lowering.geometry import window_of
 from spcompile.lowering.operators import OPERATORS
-from spcompile.lowering.shapes import resizes_by_copy
 from spcompile.lowering.tasks import Task, shape_of
 
 # Operators that may move whole numbers, since a view of them is enough.
@@ -59,8 +59,8 @@ def _refusal_of_values(node: ir.Node) -> str:
 def _refusal(node: ir.Node) -> str:
     if node.op_type == "MatMul" and any(len(shape_of(value)) < 2 for value in node.inputs):
         return "a product with a vector"
-    if node.op_type == "Resize" and not resizes_by_copy(node):
-        return "only nearest neighbour by whole factors is known"
+    if node.op_type == "Resize" and not repeats_elements(node):
+        return "cropping, factors that keep an aspect ratio and computed sizes are not known"
     if node.op_type == "Pad" and (mode := node.attributes.get_string("mode", "constant")) != "constant":
         return f"padding mode {mode}"
     if node.op_type == "Gather" and not _gathers_rows(node):

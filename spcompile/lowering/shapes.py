@@ -1,7 +1,5 @@
 """Operators that move no data, or only copy: reshape, transpose, slice, split, concatenate, pad, expand, resize."""
 
-import math
-
 import numpy as np
 import onnx_ir as ir
 
@@ -99,24 +97,6 @@ def lower_resize(emitter: Emitter, task: Task) -> None:
     source = View(view.buffer, view.offset, tuple(shape), tuple(x_strides))
     emitter.elementwise(View(out.buffer, out.offset, tuple(shape), tuple(y_strides)), [source])
     emitter.views[task.output] = out
-
-
-def resizes_by_copy(node: ir.Node) -> bool:
-    nearest = node.attributes.get_string("mode", "nearest") == "nearest"
-    mode = node.attributes.get_string("coordinate_transformation_mode", "half_pixel")
-    rounding = node.attributes.get_string("nearest_mode", "round_prefer_floor")
-    factors = [wide / extent for extent, wide in zip(shape_of(node.inputs[0]), shape_of(node.outputs[0]), strict=True)]
-    whole = all(factor.is_integer() for factor in factors) and _asked_factors(node) in ([], factors)
-    plain = (mode, rounding) in {("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil")}
-    return nearest and whole and plain
-
-
-def _asked_factors(node: ir.Node) -> list[float]:
-    """A size rounds down what its scale asked for; the scale, where there is one, decides which pixel is read."""
-    scales = node.inputs[2] if len(node.inputs) > 2 else None
-    if scales is None or (scales.const_value is not None and not scales.const_value.size):
-        return []
-    return [float(scale) for scale in scales.const_value.numpy()] if scales.const_value is not None else [math.nan]
 
 
 def lower_depth_to_space(emitter: Emitter, task: Task) -> None:

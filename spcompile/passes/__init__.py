@@ -25,6 +25,8 @@ from spcompile.passes.lift_constants import LiftConstants
 from spcompile.passes.merge_moves import MergeMoves
 from spcompile.passes.merge_slices import MergeSlices
 from spcompile.passes.normalise_gemm import NormaliseGemm
+from spcompile.passes.numbers_for_booleans import NumbersForBooleans
+from spcompile.passes.pad_by_gather import PadByGather
 from spcompile.passes.remove_dead import RemoveDead
 from spcompile.passes.require_finite import RequireFinite
 from spcompile.passes.require_float32 import RequireFloat32
@@ -32,8 +34,12 @@ from spcompile.passes.resolve_auto_pad import ResolveAutoPad
 from spcompile.passes.settle_names import SettleNames
 from spcompile.passes.split_batch_norm import SplitBatchNorm
 from spcompile.passes.split_pool import SplitPool
+from spcompile.passes.split_resize import SplitResize
 from spcompile.passes.split_sum import SplitSum
+from spcompile.passes.split_transposed import SplitTransposed
 from spcompile.passes.upgrade_opset import UpgradeOpset
+from spcompile.passes.widen_lines import WidenLines
+from spcompile.passes.write_out import WriteOut
 
 __all__ = ["PREPARE", "NodePass", "Pass", "prepare"]
 
@@ -45,20 +51,29 @@ PREPARE: tuple[Pass, ...] = (
     UpgradeOpset(),
     LiftConstants(),
     FoldConstants(),
+    SettleNames(),
+    WriteOut(),
+    LiftConstants(),
+    FoldConstants(),
     InferShapes(),
     RequireFloat32(),
-    SettleNames(),
+    NumbersForBooleans(),
+    InferShapes(),
     ResolveAutoPad(),
+    WidenLines(),
     MergeMoves(),
     LiftConstants(),
     DropNoOps(),
     MergeSlices(),
     FusePad(),
+    PadByGather(),
     SplitPool(),
+    SplitResize(),
     SplitSum(),
     SplitBatchNorm(),
     NormaliseGemm(),
     FoldScaleAndShift(),
+    SplitTransposed(),
     FoldConstants(),
     RemoveDead(),
     SettleNames(),

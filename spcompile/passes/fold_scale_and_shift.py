@@ -10,12 +10,12 @@ from spcompile.passes.base import NodePass
 
 
 class FoldScaleAndShift(NodePass):
-    """Before: Add(Mul(Conv(x, w, b), s), t) -> after: Conv(x, s * w, s * b + t). Also Gemm, Sub, Div; scalars, or one number for each out channel.
+    """Before: Add(Mul(Conv(x, w, b), s), t) -> after: Conv(x, s * w, s * b + t). Also ConvTranspose, Gemm, Sub, Div; scalars, or one number for each out channel.
 
     Only where the layer has no other reader, and no mask of -infinity. The whole chain is folded in float64 and rounded once.
     """
 
-    op_types = ("Conv", "Gemm")
+    op_types = ("Conv", "ConvTranspose", "Gemm")
 
     def rewrite(self, node: ir.Node) -> bool:
         if not _has_constant_weights(node):
@@ -68,10 +68,18 @@ def _per_channel(array: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray
 def _fold(node: ir.Node, scale: np.ndarray, shift: np.ndarray) -> None:
     weight = constant(node.inputs[1])
     if np.any(scale != 1):
-        columns_first = node.op_type == "Gemm" and not node.attributes.get_int("transB", 0)
-        rewrite_constant([(node, 1)], weight * (scale if columns_first else scale.reshape(-1, *(1,) * (weight.ndim - 1))))
+        rewrite_constant([(node, 1)], _scaled(node, weight, scale))
     if len(node.inputs) > 2 and node.inputs[2] is not None:
         rewrite_constant([(node, 2)], constant(node.inputs[2]) * scale + shift)
     elif np.any(shift):
         node.resize_inputs(3)
         node.replace_input_with(2, add_constant(node.graph, f"{node.name or node.outputs[0].name}_bias", shift.astype(np.float32)))
+
+
+def _scaled(node: ir.Node, weight: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    if node.op_type == "Gemm" and not node.attributes.get_int("transB", 0):
+        return weight * scale
+    if node.op_type == "ConvTranspose":  # [in channels, out channels of a group, ...]
+        groups = node.attributes.get_int("group", 1)
+        return (weight.reshape(groups, -1, *weight.shape[1:]) * scale.reshape(groups, 1, -1, *(1,) * (weight.ndim - 2))).reshape(weight.shape)
+    return weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))

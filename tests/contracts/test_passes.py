@@ -85,6 +85,18 @@ ZOO = {
         18,
         {"zero": _ints(0), "end": _ints(8), "two": _ints(2), "three": _ints(3), "s": _ints(4, 16), "t": _ints(4, 16, 1), "unread": _random(3)},
     ),
+    "lines": (
+        """g (float[2,3,12] x) => (float[2,4,22] y) { p = Pad<mode="reflect">(x, pads)  c = Conv(p, w, b)  n = BatchNormalization(c, gamma, beta, mean, var)
+        r = Relu(n)  s = Conv<pads=[1,1]>(r, v)  a = Add(s, r)  y = ConvTranspose<strides=[2], pads=[1,0]>(a, v) }""",
+        18,
+        {"pads": _ints(0, 0, 1, 0, 0, 0), "w": _random(4, 3, 3), "v": _random(4, 4, 3), "b": _random(4), **NORM},
+    ),
+    "up_again": (
+        """g (float[1,3,6,5] x) => (float[1,4,24,23] y) { c = ConvTranspose<strides=[2,2], pads=[1,0,0,1]>(x, w)
+        n = BatchNormalization(c, gamma, beta, mean, var)  r = Relu(n)  y = Resize<mode="linear">(r, , , size) }""",
+        18,
+        {"w": _random(3, 4, 3, 3), "size": _ints(1, 4, 24, 23), **NORM},
+    ),
     "function_and_branch": (
         """g (float[2,3] x) => (float[2,3] y) { t = Constant<value_int=1>()  flag = Cast<to=9>(t)
         b = If<then_branch = yes () => (float[2,3] p) { p = Neg(x) }, else_branch = no () => (float[2,3] q) { q = Abs(x) }>(flag)  y = test.twice(b) }

@@ -55,6 +55,7 @@ CASES = {
         ({"group": 4, "pads": [1, 1, 1, 1], "strides": [2, 2]}, [X, normal(4, 1, 3, 3), normal(4)]),
         ({"pads": [1, 1]}, [normal(1, 4, 9), normal(6, 4, 3)]),
     ],
+    "Celu": [({"alpha": 1.5}, [X])],
     "Cos": [({}, [X])],
     "DepthToSpace": [({"blocksize": 2}, [BLOCKS]), ({"blocksize": 3, "mode": "DCR"}, [BLOCKS]), ({"blocksize": 3, "mode": "CRD"}, [BLOCKS])],
     "Div": [({}, [LEFT, positive(4, 1)]), ({}, [ints(-7, 7)[None], ints(2, 2)])],
@@ -95,6 +96,7 @@ CASES = {
         ({"kernel_shape": [2, 2], "strides": [3, 3], "ceil_mode": 1, "pads": [1, 1, 1, 1]}, [X]),
     ],
     "Min": [({}, [LEFT, RIGHT])],
+    "Mish": [({}, [X])],
     "Mul": [({}, [LEFT, RIGHT])],
     "Neg": [({}, [X])],
     "Not": [({}, [LEFT > 0])],
@@ -126,7 +128,10 @@ CASES = {
         ({**FLOORED, "axes": [2, 3], "keep_aspect_ratio_policy": "not_larger"}, [X, None, None, ints(14, 20)]),
         ({**FLOORED, "axes": [2, 3], "keep_aspect_ratio_policy": "not_smaller"}, [X, None, None, ints(14, 17)]),
     ],
+    "Round": [({}, [X * 3])],
+    "Selu": [({}, [X]), ({"alpha": 1.2, "gamma": 0.8}, [X])],
     "Shape": [({}, [X]), ({"start": 1, "end": -1}, [X])],
+    "Shrink": [({"bias": 0.3, "lambd": 0.7}, [X]), ({}, [X])],
     "Sigmoid": [({}, [X])],
     "Sign": [({}, [X])],
     "Sin": [({}, [X])],
@@ -137,6 +142,7 @@ CASES = {
     ],
     "Softmax": [({}, [X]), ({"axis": 1}, [X])],
     "Softplus": [({}, [X])],
+    "Softsign": [({}, [X])],
     "Split": [({"axis": 1}, [X, ints(1, 3)]), ({"axis": -1, "num_outputs": 2}, [X])],
     "Sqrt": [({}, [positive(2, 3)])],
     "Squeeze": [({}, [normal(2, 1, 3, 1), ints(1, -1)]), ({}, [normal(2, 1, 3, 1)])],
@@ -144,11 +150,12 @@ CASES = {
     "Sum": [({}, [LEFT, RIGHT, normal(1)])],
     "Swish": [({"alpha": 1.5}, [X])],
     "Tanh": [({}, [X])],
+    "ThresholdedRelu": [({"alpha": 0.4}, [X])],
     "Transpose": [({"perm": [0, 2, 3, 1]}, [X]), ({}, [LEFT])],
     "Unsqueeze": [({}, [LEFT, ints(0, -1)]), ({}, [LEFT, ints(2)])],
     "Where": [({}, [LEFT > 0, LEFT, RIGHT])],
 }
-YOUNG = {"RMSNormalization": 23, "Swish": 24}  # the opset that brought them
+YOUNG = {"Mish": 22, "RMSNormalization": 23, "Swish": 24}  # the opset that brought them
 CONSTANT_ONLY = {"Constant", "ConstantOfShape"}
 
 

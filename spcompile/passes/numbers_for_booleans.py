@@ -1,0 +1,146 @@
+"""Truth is computed with as 0 and 1: kernels, pruning and accelerators know float32 alone."""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir as ir
+
+from spcompile.ir.constants import add_constant, constant
+from spcompile.ir.rewiring import replace
+from spcompile.passes.base import Pass
+
+MOVES = ("Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
+LOWEST = np.finfo(np.float32).min
+Number = ir.Value | None  # of float32, for a value of booleans; None where there is none
+
+
+class NumbersForBooleans(Pass):
+    """Before: Where(Less(x, y), -1, x) -> after: Add(Mul(n, -1), Mul(1 - n, x)), n = Sign(Relu(Sub(y, x))).
+
+    Numbers that are not chosen are multiplied by zero, so they must be finite; constants of -infinity become the lowest number there is, unless it is
+    known beforehand where they are chosen: then they are added. Whole numbers are compared as float32.
+    """
+
+    def apply(self, model: ir.Model) -> bool:
+        numbers: dict[ir.Value, ir.Value] = {}
+        size, changed = len(model.graph), False
+        for node in tuple(model.graph):
+            if node.domain == "" and (rule := _RULES.get(node.op_type)) is not None:
+                changed |= _rewrite(node, numbers, rule)
+        for node in reversed(tuple(model.graph)) if changed or len(model.graph) > size else ():
+            if not any(value.uses() or value.is_graph_output() for value in node.outputs):
+                model.graph.remove(node, safe=True)
+        return changed
+
+
+class _Writer:
+    """Writes nodes in the place of one that reads or gives booleans."""
+
+    def __init__(self, node: ir.Node, numbers: dict[ir.Value, ir.Value]):
+        self.node, self._numbers, self.tape = node, numbers, ir.tape.Tape()
+
+    def op(self, op_type: str, *inputs: ir.Value, **attributes) -> ir.Value:
+        return self.tape.op(op_type, inputs, attributes, name=f"{self.node.name}_{op_type}")
+
+    def held(self, array: np.ndarray) -> ir.Value:
+        return add_constant(self.node.graph, f"{self.node.name}_numbers", np.asarray(array, np.float32))
+
+    def number(self, value: ir.Value) -> Number:
+        """What stands for booleans; of numbers, what they are compared as."""
+        array = constant(value)
+        if array is not None:
+            return value if array.dtype == np.float32 else self.held(array)
+        if value.dtype in (ir.DataType.BOOL, ir.DataType.FLOAT):
+            return value if value.dtype == ir.DataType.FLOAT else self._numbers.get(value)
+        return self.op("Cast", value, to=ir.DataType.FLOAT)
+
+    def opposite(self, number: ir.Value) -> ir.Value:
+        array = constant(number)
+        return self.op("Sub", self.held(1), number) if array is None else self.held(1 - array)
+
+
+def _rewrite(node: ir.Node, numbers: dict[ir.Value, ir.Value], rule: Callable[[_Writer], Number]) -> bool:
+    """True where the node gives numbers, and is replaced; booleans are noted down."""
+    writer = _Writer(node, numbers)
+    result = rule(writer)
+    if result is None:
+        return False
+    if node.outputs[0].dtype != ir.DataType.BOOL:
+        if not writer.tape.nodes:
+            writer.op("Identity", result)
+        replace(node, writer.tape.nodes)
+        return True
+    node.graph.insert_before(node, writer.tape.nodes)
+    numbers[node.outputs[0]] = result
+    return False
+
+
+def _of_all(combine: Callable[..., ir.Value]) -> Callable[[_Writer], Number]:
+    """A rule of what takes numbers alone."""
+
+    def rule(writer: _Writer) -> Number:
+        given = [writer.number(value) for value in writer.node.inputs]
+        return None if None in given else combine(writer, *given)
+
+    return rule
+
+
+def _greater(writer: _Writer, a: ir.Value, b: ir.Value) -> ir.Value:
+    return writer.op("Sign", writer.op("Relu", writer.op("Sub", a, b)))
+
+
+def _differs(writer: _Writer, a: ir.Value, b: ir.Value) -> ir.Value:
+    return writer.op("Sign", writer.op("Abs", writer.op("Sub", a, b)))
+
+
+def _cast(writer: _Writer) -> Number:
+    source, target = writer.node.inputs[0].dtype, writer.node.attributes.get_int("to")
+    if (number := writer.number(writer.node.inputs[0])) is None or ir.DataType.BOOL not in (source, target):
+        return None
+    if source == ir.DataType.BOOL:
+        return number if target in (ir.DataType.BOOL, ir.DataType.FLOAT) else None
+    return writer.op("Sign", writer.op("Abs", number))
+
+
+def _move(writer: _Writer) -> Number:
+    node = writer.node
+    count = len(node.inputs) if node.op_type == "Concat" else 1
+    given = [writer.number(value) if value.dtype == ir.DataType.BOOL else None for value in node.inputs[:count]]
+    if None in given:
+        return None
+    return writer.tape.op(node.op_type, [*given, *node.inputs[count:]], dict(node.attributes), name=f"{node.name}_numbers")
+
+
+def _where(writer: _Writer) -> Number:
+    condition, left, right = writer.node.inputs
+    chosen = writer.number(condition)
+    if chosen is None or writer.node.outputs[0].dtype != ir.DataType.FLOAT:
+        return None
+    terms = [_term(writer, chosen, left, right), _term(writer, writer.opposite(chosen), right, left)]
+    return writer.op("Add", *terms)
+
+
+def _term(writer: _Writer, chosen: ir.Value, value: ir.Value, other: ir.Value) -> ir.Value:
+    """`value` where it is chosen and zero elsewhere; all of it where the other, where that is chosen, is -infinity, which swallows it."""
+    mask, array, swallows = constant(chosen), constant(value), constant(other)
+    if mask is not None and array is not None:
+        return writer.held(np.where(mask, array, 0))
+    if mask is not None and swallows is not None and np.all(np.isneginf(swallows) | (mask != 0)):
+        return value
+    return writer.op("Mul", chosen, value if array is None else writer.held(np.maximum(array, LOWEST)))
+
+
+_RULES: dict[str, Callable[[_Writer], Number]] = {
+    "And": _of_all(lambda writer, a, b: writer.op("Mul", a, b)),
+    "Cast": _cast,
+    "Equal": _of_all(lambda writer, a, b: writer.opposite(_differs(writer, a, b))),
+    "Greater": _of_all(_greater),
+    "GreaterOrEqual": _of_all(lambda writer, a, b: writer.opposite(_greater(writer, b, a))),
+    "Less": _of_all(lambda writer, a, b: _greater(writer, b, a)),
+    "LessOrEqual": _of_all(lambda writer, a, b: writer.opposite(_greater(writer, a, b))),
+    "Not": _of_all(lambda writer, a: writer.opposite(a)),
+    "Or": _of_all(lambda writer, a, b: writer.op("Max", a, b)),
+    "Where": _where,
+    "Xor": _of_all(_differs),
+    **dict.fromkeys(MOVES, _move),
+}

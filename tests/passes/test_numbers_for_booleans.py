@@ -1,0 +1,61 @@
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from spcompile.passes import prepare
+
+GENERATOR = np.random.default_rng(0)
+ARRAYS = {
+    "minus": np.array(-1.5, np.float32),
+    "never": np.array(-np.inf, np.float32),
+    "upper": np.triu(np.ones((4, 4), bool), 1),
+    "all": np.ones((4, 4), bool),
+    "half": np.array(0.5, np.float32),
+    "zero": np.array(0, np.float32),
+    "last": np.array([-1], np.int64),
+    "three": np.array(3, np.int64),
+    "floats": GENERATOR.normal(size=(4, 4)).astype(np.float32),
+}
+CASES = {
+    "a mask": "y = Where(upper, minus, x)",
+    "a mask the other way": "y = Where(upper, x, minus)",
+    "a mask of -infinity": "w = Where(upper, never, x)  y = Softmax(w)",
+    "a mask over two": "y = Where(upper, x, z)",
+    "always": "y = Where(all, x, z)",
+    "a constant": "y = Where(upper, floats, x)",
+    "less": "c = Less(x, z)  y = Where(c, x, minus)",
+    "greater": "c = Greater(x, half)  f = Cast<to=1>(c)  y = Mul(f, x)",
+    "or equal": "r = Sign(x)  q = Sign(z)  c = LessOrEqual(r, q)  d = GreaterOrEqual(r, half)  e = And(c, d)  y = Where(e, x, z)",
+    "equal": "r = Sign(x)  q = Sign(z)  c = Equal(r, q)  n = Not(c)  o = Or(n, upper)  e = Xor(o, c)  y = Where(e, x, minus)",
+    "-infinity where something is greater": "c = Greater(x, z)  w = Where(c, never, x)  s = Softmax(w)  y = Relu(s)",
+    "truth of numbers": "r = Relu(x)  c = Cast<to=9>(r)  f = Cast<to=1>(c)  y = Add(f, x)",
+    "moved about": "c = Less(x, z)  u = Unsqueeze(c, last)  t = Transpose<perm=[2,1,0]>(u)  s = Squeeze(t, zeroth)  y = Where(s, x, z)",
+    "joined": "c = Less(x, z)  d = Greater(x, half)  j = Concat<axis=1>(c, d)  k = Slice(j, first, fifth, one)  y = Where(k, x, z)",
+    "whole numbers": "c = Less(i, three)  y = Where(c, x, z)",
+}
+INTS = {"zeroth": np.array([0], np.int64), "first": np.array([1], np.int64), "fifth": np.array([5], np.int64), "one": np.array([1], np.int64)}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_boolean_is_left(build, assert_equal_outputs, case):
+    whole = ", int64[4,4] i" if "i," in CASES[case] else ""
+    model = build(f"g (float[4,4] x, float[4,4] z{whole}) => (float[4,4] y) {{ {CASES[case]} }}", **ARRAYS, **INTS)
+    prepared = prepare(model)
+    assert not [value.name for node in prepared.graph for value in (*node.inputs, *node.outputs) if value is not None and value.dtype == ir.DataType.BOOL]
+    assert_equal_outputs(model, prepared)
+
+
+def test_a_mask_of_minus_infinity_is_added(build):
+    model = build("g (float[4,4] x) => (float[4,4] y) { y = Where(upper, never, x) }", **ARRAYS)
+    assert [node.op_type for node in prepare(model).graph] == ["Add"]
+
+
+@pytest.mark.parametrize("nodes", ["y = Less(x, z)", "c = Less(x, z)  y = Not(c)"])
+def test_boolean_outputs_are_left_alone(build, nodes):
+    model = build(f"g (float[4,4] x, float[4,4] z) => (bool[4,4] y) {{ {nodes} }}")
+    assert [node.op_type for node in prepare(model).graph] == [node.op_type for node in model.graph]
+
+
+def test_boolean_inputs_are_left_alone(build):
+    model = build("g (float[4,4] x, bool[4,4] c) => (float[4,4] y) { y = Where(c, x, x) }")
+    assert [node.op_type for node in prepare(model).graph] == ["Where"]

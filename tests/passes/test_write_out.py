@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from spcompile.passes import prepare
+
+GENERATOR = np.random.default_rng(0)
+
+
+def numbers(*shape: int) -> np.ndarray:
+    return GENERATOR.normal(size=shape).astype(np.float32)
+
+
+def ints(*values: int) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+CASES = {  # what is left of it
+    "InstanceNormalization<epsilon=0.1>(x, s, b)": {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div"},
+    "GroupNormalization<num_groups=2>(x, s, b)": {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div", "Reshape"},
+    "MeanVarianceNormalization<axes=[0,2]>(x)": {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div", "Pow"},
+    "LRN<size=3, alpha=0.5, beta=0.6, bias=2.0>(x)": {"Mul", "Reshape", "AveragePool", "Add", "Pow", "Div"},
+    "LpNormalization<axis=1>(x)": {"ReduceL2", "Max", "Div"},
+    "LpNormalization<p=1>(x)": {"Abs", "ReduceSum", "Max", "Div"},
+    "SpaceToDepth<blocksize=2>(x)": {"Reshape", "Transpose"},
+    "Tile(x, times)": {"Reshape", "Expand"},
+    "ReduceL1<keepdims=0>(x, axes)": {"Abs", "ReduceSum"},
+    "ReduceLogSum(x2, axes)": {"Relu", "Add", "ReduceSum", "Log"},
+    "ReduceLogSumExp<keepdims=0>(large, axes)": {"Mul", "ReduceMax", "Sub", "Exp", "ReduceSum", "Log", "Add"},
+    "RMSNormalization<axis=-2>(x, n)": {"Mul", "ReduceMean", "Add", "Sqrt", "Div"},
+}
+ARRAYS = {"s": numbers(4), "b": numbers(4), "times": ints(1, 3, 1, 2), "axes": ints(1, 3), "n": numbers(4, 6), "hundred": np.array(100, np.float32), "one": np.array(1, np.float32)}
+
+
+@pytest.mark.parametrize("operator", CASES)
+def test_computes_the_same(build, assert_equal_outputs, operator):
+    text = f"g (float[2,4,4,6] x) => (float[n,c,h,w] y) {{ r = Relu(x)  x2 = Add(r, one)  large = Mul(x, hundred)  y = {operator} }}"
+    if "keepdims=0" in operator:
+        text = text.replace("float[n,c,h,w] y", "float[n,c] y")
+    model = build(text, opset=23, **ARRAYS)
+    prepared = prepare(model)
+    assert {node.op_type for node in prepared.graph} <= CASES[operator]
+    assert not prepared.functions
+    assert_equal_outputs(model, prepared)
+
+
+def test_group_normalization_that_scales_groups(build, assert_equal_outputs):
+    model = build("g (float[2,4,3] x) => (float[2,4,3] y) { y = GroupNormalization<num_groups=2>(x, s, b) }", opset=18, s=numbers(2), b=numbers(2))
+    assert_equal_outputs(model, prepare(model))
+
+
+def test_a_vector_of_zeros_stays_one(build, assert_equal_outputs):
+    model = build("g (float[1,4] x) => (float[1,4] y) { zero = Sub(x, x)  y = LpNormalization(zero) }")
+    assert_equal_outputs(model, prepare(model))
+
+
+def test_attention(build, assert_equal_outputs):
+    text = "g (float[1,2,5,8] q, float[1,2,7,8] k, float[1,2,7,4] v) => (float[1,2,5,4] y) { y = Attention<scale=0.25>(q, k, v, mask) }"
+    model = build(text, opset=23, mask=numbers(5, 7))
+    prepared = prepare(model)
+    assert {node.op_type for node in prepared.graph} <= {"Unsqueeze", "Reshape", "Mul", "Transpose", "MatMul", "Add", "Softmax"}
+    assert_equal_outputs(model, prepared)
+
+
+def test_names_say_where_nodes_come_from(build):
+    model = build("g (float[1,4,3] x) => (float[1,4,3] y) { [norm] y = InstanceNormalization(x, s, b) }", s=numbers(4), b=numbers(4))
+    assert all(node.name.startswith("norm_") for node in prepare(model).graph)
+
+
+def test_repeats_known_only_later_stay(build):
+    model = build("g (float[1,4] x, int64[2] times) => (float[1,4] y) { t = Tile(x, times)  y = Reshape(t, shape) }", shape=ints(1, 4))
+    with pytest.raises(Exception, match="shape is known only when the model runs"):
+        prepare(model)
