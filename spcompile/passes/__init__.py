@@ -37,6 +37,7 @@ from spcompile.passes.split_pool import SplitPool
 from spcompile.passes.split_resize import SplitResize
 from spcompile.passes.split_sum import SplitSum
 from spcompile.passes.split_transposed import SplitTransposed
+from spcompile.passes.unroll_recurrent import UnrollRecurrent
 from spcompile.passes.upgrade_opset import UpgradeOpset
 from spcompile.passes.widen_lines import WidenLines
 from spcompile.passes.write_out import WriteOut
@@ -51,13 +52,15 @@ PREPARE: tuple[Pass, ...] = (
     UpgradeOpset(),
     LiftConstants(),
     FoldConstants(),
-    SettleNames(),
     WriteOut(),
     LiftConstants(),
     FoldConstants(),
     InferShapes(),
     RequireFloat32(),
+    SettleNames(),
     NumbersForBooleans(),
+    UnrollRecurrent(),
+    FoldConstants(),
     InferShapes(),
     ResolveAutoPad(),
     WidenLines(),

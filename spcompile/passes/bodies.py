@@ -1,4 +1,4 @@
-"""Operators as smaller ones, in ONNX's text form. ONNX itself has such bodies for some; where it has, or ours is more accurate, is told in `FROM_ONNX`."""
+"""Operators as smaller ones, in ONNX's text form, and which are taken as ONNX itself writes them out."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from spcompile.ir.constants import constant
 
-FROM_ONNX = ("Attention", "CenterCropPad", "MeanVarianceNormalization", "ReduceL1", "ReduceLogSum", "RMSNormalization", "RotaryEmbedding", "SwiGLU")
+FROM_ONNX = ("Attention", "CenterCropPad", "MeanVarianceNormalization", "ReduceL1", "ReduceLogSum", "RMSNormalization", "RotaryEmbedding")
 
 
 def _instance_normalization(node: ir.Node) -> str:

@@ -1,8 +1,11 @@
 """What does not depend on the input is computed now; with static shapes that is all shape arithmetic."""
 
+import logging
+
 import onnx_ir as ir
 from onnxscript.optimizer import fold_constants
 
+from spcompile.ir.quiet import quiet
 from spcompile.passes.base import Pass, nodes_of
 
 LARGEST_CONSTANT = 1 << 24  # elements; larger results are left to be computed at run time
@@ -13,7 +16,8 @@ class FoldConstants(Pass):
 
     def apply(self, model: ir.Model) -> bool:
         limits = {"input_size_limit": LARGEST_CONSTANT, "output_size_limit": LARGEST_CONSTANT}
-        return fold_constants(model, onnx_shape_inference=True, should_fold=lambda node: True, **limits).modified
+        with quiet(logging.getLogger("onnxscript.optimizer")):
+            return fold_constants(model, onnx_shape_inference=True, should_fold=lambda node: True, **limits).modified
 
     def ensures(self, model: ir.Model) -> None:
         for node in nodes_of(model, ("Shape", "Size")):

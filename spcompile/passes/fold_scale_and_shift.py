@@ -10,7 +10,7 @@ from spcompile.passes.base import NodePass
 
 
 class FoldScaleAndShift(NodePass):
-    """Before: Add(Mul(Conv(x, w, b), s), t) -> after: Conv(x, s * w, s * b + t). Also ConvTranspose, Gemm, Sub, Div; scalars, or one number for each out channel.
+    """Before: Add(Mul(Conv(x, w, b), s), t) -> after: Conv(x, s * w, s * b + t). Also ConvTranspose, Gemm, Sub, Div; scalars, or one number a channel.
 
     Only where the layer has no other reader, and no mask of -infinity. The whole chain is folded in float64 and rounded once.
     """

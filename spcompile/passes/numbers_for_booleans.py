@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from spcompile.ir.constants import add_constant, constant
+from spcompile.ir.constants import constant
 from spcompile.ir.rewiring import replace
+from spcompile.ir.writer import Writer
 from spcompile.passes.base import Pass
 
 MOVES = ("Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
@@ -25,7 +26,7 @@ class NumbersForBooleans(Pass):
         numbers: dict[ir.Value, ir.Value] = {}
         size, changed = len(model.graph), False
         for node in tuple(model.graph):
-            if node.domain == "" and (rule := _RULES.get(node.op_type)) is not None:
+            if node.domain == "" and (rule := RULES.get(node.op_type)) is not None:
                 changed |= _rewrite(node, numbers, rule)
         for node in reversed(tuple(model.graph)) if changed or len(model.graph) > size else ():
             if not any(value.uses() or value.is_graph_output() for value in node.outputs):
@@ -33,30 +34,28 @@ class NumbersForBooleans(Pass):
         return changed
 
 
-class _Writer:
+class _Writer(Writer):
     """Writes nodes in the place of one that reads or gives booleans."""
 
     def __init__(self, node: ir.Node, numbers: dict[ir.Value, ir.Value]):
-        self.node, self._numbers, self.tape = node, numbers, ir.tape.Tape()
+        super().__init__(node)
+        self._numbers = numbers
 
-    def op(self, op_type: str, *inputs: ir.Value, **attributes) -> ir.Value:
-        return self.tape.op(op_type, inputs, attributes, name=f"{self.node.name}_{op_type}")
-
-    def held(self, array: np.ndarray) -> ir.Value:
-        return add_constant(self.node.graph, f"{self.node.name}_numbers", np.asarray(array, np.float32))
+    def floats(self, array) -> ir.Value:
+        return self.held("numbers", np.asarray(array, np.float32))
 
     def number(self, value: ir.Value) -> Number:
         """What stands for booleans; of numbers, what they are compared as."""
         array = constant(value)
         if array is not None:
-            return value if array.dtype == np.float32 else self.held(array)
+            return value if array.dtype == np.float32 else self.floats(array)
         if value.dtype in (ir.DataType.BOOL, ir.DataType.FLOAT):
             return value if value.dtype == ir.DataType.FLOAT else self._numbers.get(value)
         return self.op("Cast", value, to=ir.DataType.FLOAT)
 
     def opposite(self, number: ir.Value) -> ir.Value:
         array = constant(number)
-        return self.op("Sub", self.held(1), number) if array is None else self.held(1 - array)
+        return self.op("Sub", self.floats(1), number) if array is None else self.floats(1 - array)
 
 
 def _rewrite(node: ir.Node, numbers: dict[ir.Value, ir.Value], rule: Callable[[_Writer], Number]) -> bool:
@@ -66,11 +65,11 @@ def _rewrite(node: ir.Node, numbers: dict[ir.Value, ir.Value], rule: Callable[[_
     if result is None:
         return False
     if node.outputs[0].dtype != ir.DataType.BOOL:
-        if not writer.tape.nodes:
+        if not writer.nodes:
             writer.op("Identity", result)
-        replace(node, writer.tape.nodes)
+        replace(node, writer.nodes)
         return True
-    node.graph.insert_before(node, writer.tape.nodes)
+    node.graph.insert_before(node, writer.nodes)
     numbers[node.outputs[0]] = result
     return False
 
@@ -108,29 +107,34 @@ def _move(writer: _Writer) -> Number:
     given = [writer.number(value) if value.dtype == ir.DataType.BOOL else None for value in node.inputs[:count]]
     if None in given:
         return None
-    return writer.tape.op(node.op_type, [*given, *node.inputs[count:]], dict(node.attributes), name=f"{node.name}_numbers")
+    return writer.op(node.op_type, *given, *node.inputs[count:], **node.attributes)
 
 
 def _where(writer: _Writer) -> Number:
     condition, left, right = writer.node.inputs
     chosen = writer.number(condition)
-    if chosen is None or writer.node.outputs[0].dtype != ir.DataType.FLOAT:
+    if chosen is None or writer.node.outputs[0].dtype != ir.DataType.FLOAT or not (constant(chosen) is not None or _are_finite(left, right)):
         return None
     terms = [_term(writer, chosen, left, right), _term(writer, writer.opposite(chosen), right, left)]
     return writer.op("Add", *terms)
+
+
+def _are_finite(*values: ir.Value) -> bool:
+    """But for -infinity."""
+    return all(bool((constant(value) < np.inf).all()) for value in values if constant(value) is not None)
 
 
 def _term(writer: _Writer, chosen: ir.Value, value: ir.Value, other: ir.Value) -> ir.Value:
     """`value` where it is chosen and zero elsewhere; all of it where the other, where that is chosen, is -infinity, which swallows it."""
     mask, array, swallows = constant(chosen), constant(value), constant(other)
     if mask is not None and array is not None:
-        return writer.held(np.where(mask, array, 0))
+        return writer.floats(np.where(mask, array, 0))
     if mask is not None and swallows is not None and np.all(np.isneginf(swallows) | (mask != 0)):
         return value
-    return writer.op("Mul", chosen, value if array is None else writer.held(np.maximum(array, LOWEST)))
+    return writer.op("Mul", chosen, value if array is None else writer.floats(np.maximum(array, LOWEST)))
 
 
-_RULES: dict[str, Callable[[_Writer], Number]] = {
+RULES: dict[str, Callable[[_Writer], Number]] = {
     "And": _of_all(lambda writer, a, b: writer.op("Mul", a, b)),
     "Cast": _cast,
     "Equal": _of_all(lambda writer, a, b: writer.opposite(_differs(writer, a, b))),

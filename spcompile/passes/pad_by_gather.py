@@ -3,8 +3,9 @@
 import numpy as np
 import onnx_ir as ir
 
-from spcompile.ir.constants import add_constant, constant
+from spcompile.ir.constants import constant
 from spcompile.ir.rewiring import replace
+from spcompile.ir.writer import Writer
 from spcompile.passes.base import NodePass, nodes_of
 
 MODES = ("reflect", "edge", "wrap")  # NumPy calls them the same
@@ -19,11 +20,11 @@ class PadByGather(NodePass):
         pads = _pads(node)
         if pads is None:
             return False
-        tape, value = ir.tape.Tape(), node.inputs[0]
+        writer, value = Writer(node), node.inputs[0]
         for axis, amounts in pads.items():
             places = np.pad(np.arange(node.inputs[0].shape[axis]), amounts, node.attributes.get_string("mode"))
-            value = tape.op("Gather", [value, add_constant(node.graph, f"{node.name}_axis{axis}", places)], {"axis": axis})
-        replace(node, tape.nodes)
+            value = writer.op("Gather", value, writer.held("places", places), axis=axis)
+        replace(node, writer.nodes)
         return True
 
     def ensures(self, model: ir.Model) -> None:

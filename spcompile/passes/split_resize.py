@@ -3,10 +3,10 @@
 import numpy as np
 import onnx_ir as ir
 
-from spcompile.ir.constants import add_constant
 from spcompile.ir.resizing import asked_factors, repeats_elements
 from spcompile.ir.rewiring import replace
 from spcompile.ir.session import run
+from spcompile.ir.writer import Writer
 from spcompile.passes.base import NodePass, nodes_of
 
 ATTRIBUTES = ("mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a", "exclude_outside", "antialias")
@@ -23,12 +23,14 @@ class SplitResize(NodePass):
     def rewrite(self, node: ir.Node) -> bool:
         if not _is_split(node):
             return False
-        tape, value = ir.tape.Tape(), node.inputs[0]
+        writer, value = Writer(node), node.inputs[0]
         sizes, results = (value.shape.numpy() for value in (node.inputs[0], node.outputs[0]))
         for axis in [axis for axis, (size, result) in enumerate(zip(sizes, results, strict=True)) if _factor(node, axis) != 1 or size != result]:
-            matrix = add_constant(node.graph, f"{node.name}_axis{axis}", _matrix(node, axis, sizes[axis], results[axis]))
-            value = _along(tape, matrix, value, axis, len(sizes))
-        replace(node, tape.nodes or [ir.node("Identity", [value], name=node.name)])
+            matrix = writer.held("matrix", _matrix(node, axis, sizes[axis], results[axis]))
+            value = _along(writer, matrix, value, axis, len(sizes))
+        if not writer.nodes:
+            writer.op("Identity", value)
+        replace(node, writer.nodes)
         return True
 
     def ensures(self, model: ir.Model) -> None:
@@ -67,11 +69,11 @@ def _matrix(node: ir.Node, axis: int, size: int, result: int) -> np.ndarray:
     return run(ir.Model(graph, ir_version=8), {"x": np.eye(size, dtype=np.float32)[None, None]})["y"][0, 0]
 
 
-def _along(tape: ir.tape.Tape, matrix: ir.Value, value: ir.Value, axis: int, rank: int) -> ir.Value:
+def _along(writer: Writer, matrix: ir.Value, value: ir.Value, axis: int, rank: int) -> ir.Value:
     """The product along one axis, which comes last but one for it."""
     order = [place for place in range(rank) if place != axis]
     order.insert(rank - 2, axis)
     if axis == rank - 2:
-        return tape.op("MatMul", [matrix, value])
-    moved = tape.op("Transpose", [value], {"perm": order})
-    return tape.op("Transpose", [tape.op("MatMul", [matrix, moved])], {"perm": np.argsort(order).tolist()})
+        return writer.op("MatMul", matrix, value)
+    moved = writer.op("Transpose", value, perm=order)
+    return writer.op("Transpose", writer.op("MatMul", matrix, moved), perm=np.argsort(order).tolist())

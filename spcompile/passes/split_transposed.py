@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from spcompile.ir.constants import add_constant, constant
+from spcompile.ir.constants import constant
 from spcompile.ir.rewiring import replace
+from spcompile.ir.writer import Writer
 from spcompile.passes.base import NodePass, nodes_of
 
 
@@ -23,15 +24,14 @@ class SplitTransposed(NodePass):
     def rewrite(self, node: ir.Node) -> bool:
         if not _is_split(node):
             return False
-        axes = _axes(node)
-        tape = ir.tape.Tape()
-        image = tape.op("Conv", _inputs(node, axes), _attributes(node, axes), name=node.name)
+        axes, writer = _axes(node), Writer(node)
+        image = writer.op("Conv", *_inputs(writer, axes), name=node.name, **_attributes(node, axes))
         if any(axis.stride > 1 for axis in axes):
-            image = _side_by_side(tape, node, image, axes)
+            image = _side_by_side(writer, image, axes)
         if any(axis.crop or axis.stride * axis.count != axis.result for axis in axes):
             starts, ends = [axis.crop for axis in axes], [axis.crop + axis.result for axis in axes]
-            image = tape.op("Slice", [image, *(_integers(node, "crop", ints) for ints in (starts, ends, [2, 3]))])
-        replace(node, tape.nodes)
+            image = writer.op("Slice", image, *(writer.held("crop", ints) for ints in (starts, ends, [2, 3])))
+        replace(node, writer.nodes)
         return True
 
     def ensures(self, model: ir.Model) -> None:
@@ -74,8 +74,9 @@ class _Axis:
 
 def _is_split(node: ir.Node) -> bool:
     """Not where an odd padding is to be shared out: ONNX's text and ONNX Runtime give the larger part to different ends."""
-    weight = constant(node.inputs[1])
-    return weight is not None and weight.ndim == 4 and (not _is_shared_out(node) or all(total >= 0 and total % 2 == 0 for total in _paddings(node)))
+    weight, bias = constant(node.inputs[1]), node.inputs[2] if len(node.inputs) > 2 else None
+    fixed = weight is not None and weight.ndim == 4 and (bias is None or constant(bias) is not None)
+    return fixed and (not _is_shared_out(node) or all(total >= 0 and total % 2 == 0 for total in _paddings(node)))
 
 
 def _is_shared_out(node: ir.Node) -> bool:
@@ -101,17 +102,16 @@ def _attributes(node: ir.Node, axes: list[_Axis]) -> dict[str, int | list[int]]:
     return {"group": node.attributes.get_int("group", 1), "pads": [*before, *after], "kernel_shape": [axis.reach for axis in axes]}
 
 
-def _inputs(node: ir.Node, axes: list[_Axis]) -> list[ir.Value]:
+def _inputs(writer: Writer, axes: list[_Axis]) -> list[ir.Value]:
     """x, a weight of shape [out channels x phases, in channels of a group, taps of a phase ...] and a bias for each of its rows."""
+    node = writer.node
     groups, phases = node.attributes.get_int("group", 1), math.prod(axis.stride for axis in axes)
     weight = _spread(constant(node.inputs[1]), node.attributes.get_ints("dilations", (1, 1)), axes)
     (reach_h, step_h), (reach_w, step_w) = ((axis.reach, axis.stride) for axis in axes)
     parts = weight.reshape(groups, weight.shape[0] // groups, weight.shape[1], reach_h, step_h, reach_w, step_w)
     rows = parts[:, :, :, ::-1, :, ::-1].transpose(0, 2, 4, 6, 1, 3, 5).reshape(-1, weight.shape[0] // groups, reach_h, reach_w)
-    values = [node.inputs[0], add_constant(node.graph, f"{node.inputs[1].name}_phases", rows)]
-    if len(node.inputs) > 2 and node.inputs[2] is not None:
-        values.append(add_constant(node.graph, f"{node.inputs[2].name}_phases", np.repeat(constant(node.inputs[2]), phases)))
-    return values
+    biases = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    return [node.inputs[0], writer.held("weight", rows), *([] if biases is None else [writer.held("bias", np.repeat(biases, phases))])]
 
 
 def _spread(weight: np.ndarray, dilations: list[int], axes: list[_Axis]) -> np.ndarray:
@@ -121,14 +121,10 @@ def _spread(weight: np.ndarray, dilations: list[int], axes: list[_Axis]) -> np.n
     return spread
 
 
-def _side_by_side(tape: ir.tape.Tape, node: ir.Node, image: ir.Value, axes: list[_Axis]) -> ir.Value:
+def _side_by_side(writer: Writer, image: ir.Value, axes: list[_Axis]) -> ir.Value:
     """[N, C s_h s_w, H, W] -> [N, C, H s_h, W s_w]."""
-    batch, channels = node.outputs[0].shape.numpy()[:2]
+    batch, channels = writer.node.outputs[0].shape.numpy()[:2]
     (step_h, height), (step_w, width) = ((axis.stride, axis.count) for axis in axes)
-    apart = tape.op("Reshape", [image, _integers(node, "apart", [batch, channels, step_h, step_w, height, width])])
-    beside = tape.op("Transpose", [apart], {"perm": [0, 1, 4, 2, 5, 3]})
-    return tape.op("Reshape", [beside, _integers(node, "beside", [batch, channels, height * step_h, width * step_w])])
-
-
-def _integers(node: ir.Node, role: str, ints: list[int]) -> ir.Value:
-    return add_constant(node.graph, f"{node.name}_{role}", np.array(ints, np.int64))
+    apart = writer.op("Reshape", image, writer.held("apart", [batch, channels, step_h, step_w, height, width]))
+    beside = writer.op("Transpose", apart, perm=[0, 1, 4, 2, 5, 3])
+    return writer.op("Reshape", beside, writer.held("beside", [batch, channels, height * step_h, width * step_w]))

@@ -7,18 +7,20 @@ from onnx_ir.passes.common import InlinePass
 from spcompile.ir.shape_inference import infer_shapes
 from spcompile.passes.base import Pass, nodes_of
 from spcompile.passes.bodies import BODIES, FROM_ONNX
+from spcompile.passes.upgrade_opset import OPSET
 
 DOMAIN = "spcompile.written_out"
-KINDS = (*BODIES, *FROM_ONNX)
 
 
 class WriteOut(Pass):
     """Before: InstanceNormalization(x, scale, bias) -> after: ReduceMean, Sub, Mul, ... of x. Bodies are ONNX's own, or those of `bodies`."""
 
+    op_types = (*BODIES, *FROM_ONNX)
+
     def apply(self, model: ir.Model) -> bool:
         """As often as bodies hold what is to be written out, too, or give the shapes of what follows."""
         changed = False
-        while nodes_of(model, KINDS):
+        while nodes_of(model, self.op_types):
             infer_shapes(model)
             if not self._write(model):
                 break
@@ -26,8 +28,8 @@ class WriteOut(Pass):
         return changed
 
     def _write(self, model: ir.Model) -> bool:
-        opset = model.graph.opset_imports[""]
-        for index, node in enumerate(node for node in nodes_of(model, KINDS) if _has_shapes(node)):
+        opset = model.graph.opset_imports.get("", OPSET)
+        for index, node in enumerate(node for node in nodes_of(model, self.op_types) if _has_shapes(node)):
             function = _ours(node, opset) if node.op_type in BODIES else _of_onnx(node, opset)
             if function is not None:
                 _call(model, node, function, f"{node.op_type}_{index}")
@@ -57,9 +59,9 @@ def _call(model: ir.Model, node: ir.Node, proto: onnx.FunctionProto, name: str) 
     proto.domain, proto.name = DOMAIN, name
     del proto.output[len(node.outputs) :]
     del proto.opset_import[:]
-    proto.opset_import.append(onnx.helper.make_opsetid("", model.graph.opset_imports[""]))
+    proto.opset_import.append(onnx.helper.make_opsetid("", model.graph.opset_imports.get("", OPSET)))
     function = ir.from_proto(proto)
     for inner in function:
-        inner.name = f"{node.name}_{inner.op_type}"
+        inner.name = f"{node.name or node.outputs[0].name}_{inner.op_type}"
     model.functions[function.identifier()] = function
     node.domain, node.op_type = DOMAIN, name

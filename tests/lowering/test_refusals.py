@@ -13,19 +13,25 @@ from spcompile.targets import load_target
 W = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32)
 TABLE = np.zeros((5, 6), np.float32)
 REFUSED = {  # what is wrong: (model, words of the message)
-    "unknown operator": ("g (float[3] x) => (float[3] y) { a = Relu(x)  [odd] y = Sin(a) }", "node 'odd' .Sin.*not known"),
+    "unknown operator": ("g (float[3] x) => (float[3] y) { a = Relu(x)  [odd] y = Acos(a) }", "node 'odd' .Acos.*not known"),
     "unknown operator of two outputs": ("g (float[1,9] x) => (float[1,6] y, int64[1,6] i) { [odd] y, i = TopK(x, flat) }", "node 'odd' .TopK.*not known"),
     "unknown operator that gives whole numbers": ("g (float[1,9] x) => (int64[1,1] y) { [odd] y = ArgMax<axis=1>(x) }", "node 'odd' .ArgMax.*not known"),
     "an output that is constant": ("g (float[3] x) => (float[3] y, float[2] k) { y = Relu(x)  k = Constant<value_floats=[1.0,2.0]>() }", ".*output 'k'"),
     "bounds known only later": ("g (float[3] x, float v) => (float[3] y) { [odd] y = Clip(x, v) }", "node 'odd' .Clip.*constant numbers"),
-    "one-dimensional convolution": ("g (float[1,3,9] x) => (float[1,3,7] y) { [odd] y = Conv(x, w1) }", "node 'odd' .Conv.*only 2-D"),
+    "three-dimensional convolution": ("g (float[1,3,9,9,9] x) => (float[1,3,7,7,7] y) { [odd] y = Conv(x, w3) }", "node 'odd' .Conv.*only 2-D"),
     "computed weights": ("g (float[1,3,9,9] x, float[4,3,3,3] k) => (float[1,4,7,7] y) { [odd] y = Conv(x, k) }", "node 'odd' .Conv.*constant"),
     "computed bias": ("g (float[1,3,9,9] x, float[4] k) => (float[1,4,7,7] y) { [odd] y = Conv(x, w, k) }", "node 'odd' .Conv.*constant"),
     "product with a vector": ("g (float[3,4] x, float[4] v) => (float[3] y) { [odd] y = MatMul(x, v) }", "node 'odd' .MatMul.*vector"),
-    "reflected padding": ('g (float[1,4] x) => (float[1,6] y) { [odd] y = Pad<mode="reflect">(x, pads) }', "node 'odd' .Pad.*reflect"),
-    "linear resize": ('g (float[1,1,4,4] x) => (float[1,1,8,8] y) { [odd] y = Resize<mode="linear">(x, , two) }', "node 'odd' .Resize.*nearest"),
-    "resize by a fraction": ('g (float[1,1,4,4] x) => (float[1,1,6,6] y) { [odd] y = Resize<mode="nearest">(x, , frac) }', "node 'odd' .Resize.*whole"),
-    "one-dimensional pool": ("g (float[1,3,9] x) => (float[1,3,7] y) { [odd] y = MaxPool<kernel_shape=[3]>(x) }", "node 'odd' .MaxPool.*2-D"),
+    "padding and cutting": ('g (float[1,4] x) => (float[1,4] y) { [odd] y = Pad<mode="reflect">(x, moved) }', "node 'odd' .Pad.*reflect"),
+    "cropped resize": (
+        'g (float[1,1,4,4] x) => (float[1,1,6,6] y) { [odd] y = Resize<mode="linear", coordinate_transformation_mode="tf_crop_and_resize">(x, crop, frac) }',
+        "node 'odd' .Resize.*cropping",
+    ),
+    "sequences of different lengths": (
+        "g (float[4,2,1] x) => (float[4,1,2,1] y) { [odd] y = RNN<hidden_size=1>(x, one_gate, one_gate, , ends) }",
+        "node 'odd'.*RNN",
+    ),
+    "three-dimensional pool": ("g (float[1,3,9,9,9] x) => (float[1,3,7,7,7] y) { [odd] y = MaxPool<kernel_shape=[3,3,3]>(x) }", "node 'odd' .MaxPool.*2-D"),
     "places of the maxima": (
         "g (float[1,3,9,9] x) => (float[1,3,7,7] y, int64[1,3,7,7] i) { [odd] y, i = MaxPool<kernel_shape=[3,3]>(x) }",
         "node 'odd' .MaxPool.*first output",
@@ -52,10 +58,13 @@ REFUSED = {  # what is wrong: (model, words of the message)
 }
 ARRAYS = {
     "w": W,
-    "w1": W[:, :, :, 0],
+    "w3": W[..., None] * np.ones(3, np.float32),
+    "moved": np.array([0, -1, 0, 1]),
+    "crop": np.array([0, 0, 0, 0, 1, 1, 0.9, 0.9], np.float32),
+    "one_gate": np.ones((1, 1, 1), np.float32),
+    "ends": np.array([4, 2], np.int32),
     "table": TABLE,
     "pads": np.array([0, 1, 0, 1]),
-    "two": np.array([1, 1, 2, 2], np.float32),
     "frac": np.array([1, 1, 1.5, 1.5], np.float32),
     "four": np.ones(4, np.float32),
     "flat": np.array([6]),

@@ -3,10 +3,6 @@
 import numpy as np
 import pytest
 
-from spcompile.errors import UnsupportedOperator
-from spcompile.lowering.refusals import check_operators
-from spcompile.passes import prepare
-
 
 def ints(*numbers: int) -> np.ndarray:
     return np.array(numbers, np.int64)
@@ -106,6 +102,25 @@ def test_expand(build, assert_compiles):
     assert_compiles(build(text, shape=ints(2, 3, 4)))
 
 
+REWRITTEN = [
+    'y = Resize<mode="linear">(c, , s)',
+    'p = Pad<mode="reflect">(c, around)  y = Conv(p, w)',
+    "t = ConvTranspose<strides=[2,3], pads=[1,0,1,2]>(c, w)  r = Relu(t)  y = Conv<pads=[1,1,1,1]>(r, w)",
+    "n = InstanceNormalization(c, scale, bias)  y = Conv<pads=[1,1,1,1]>(n, w)",
+    "n = GroupNormalization<num_groups=2>(c, scale, bias)  r = Relu(n)  y = Conv<pads=[1,1,1,1]>(r, w)",
+    "y = LRN<size=3>(c)",
+    "y = SpaceToDepth<blocksize=1>(c)",
+    "l = Less(c, x)  y = Where(l, c, x)",
+    "y = Tile(c, twice)",
+]
+REWRITTEN_WITH = {
+    "w": normal(4, 4, 3, 3),
+    "s": np.array([1, 1, 1.5, 2], np.float32),
+    "around": ints(0, 0, 1, 2, 0, 0, 1, 0),
+    "scale": normal(4),
+    "bias": normal(4),
+    "twice": ints(1, 1, 2, 1),
+}
 RESIZES = [
     ('coordinate_transformation_mode="asymmetric", nearest_mode="floor"', 2, 3),
     ('coordinate_transformation_mode="half_pixel", nearest_mode="round_prefer_floor"', 3, 2),
@@ -122,13 +137,15 @@ def test_nearest_neighbour(build, assert_compiles):
     assert_compiles(build(text, w=normal(3, 3, 3, 3), v=normal(2, 3, 3, 3), **arrays))
 
 
-def test_a_scale_that_the_size_hides_is_refused(build):
+def test_a_scale_that_the_size_hides(build, assert_compiles):
     """2 pixels at 2.4 give 4, which is no plain doubling: the first is read three times."""
     modes = 'mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"'
-    with pytest.raises(UnsupportedOperator, match="whole factors"):
-        check_operators(
-            prepare(build(f"g (float[1,1,2,2] x) => (float[1,1,4,4] y) {{ y = Resize<{modes}>(x, , s) }}", s=np.array([1, 1, 2.4, 2.4], np.float32)))
-        )
+    assert_compiles(build(f"g (float[1,1,2,2] x) => (float[1,1,4,4] y) {{ y = Resize<{modes}>(x, , s) }}", s=np.array([1, 1, 2.4, 2.4], np.float32)))
+
+
+@pytest.mark.parametrize("text", REWRITTEN, ids=[text.partition("=")[2].strip().partition("(")[0] for text in REWRITTEN])
+def test_what_passes_rewrite_compiles(build, assert_compiles, text):
+    assert_compiles(build(f"g (float[1,4,9,8] x) => (float[n,c,h,w] y) {{ c = Conv<pads=[1,1,1,1]>(x, w)  {text} }}", opset=21, **REWRITTEN_WITH))
 
 
 @pytest.mark.parametrize("mode", ["DCR", "CRD"])

@@ -26,9 +26,22 @@ CASES = {  # what is left of it
     "ReduceL1<keepdims=0>(x, axes)": {"Abs", "ReduceSum"},
     "ReduceLogSum(x2, axes)": {"Relu", "Add", "ReduceSum", "Log"},
     "ReduceLogSumExp<keepdims=0>(large, axes)": {"Mul", "ReduceMax", "Sub", "Exp", "ReduceSum", "Log", "Add"},
+    "CenterCropPad<axes=[2,3]>(x, size)": {"Pad", "Slice"},
+    "RotaryEmbedding(x, cosines, sines)": {"Slice", "Split", "Mul", "Sub", "Add", "Concat", "Unsqueeze", "Reshape", "Transpose"},
     "RMSNormalization<axis=-2>(x, n)": {"Mul", "ReduceMean", "Add", "Sqrt", "Div"},
 }
-ARRAYS = {"s": numbers(4), "b": numbers(4), "times": ints(1, 3, 1, 2), "axes": ints(1, 3), "n": numbers(4, 6), "hundred": np.array(100, np.float32), "one": np.array(1, np.float32)}
+PER_CHANNEL = {"s": numbers(4), "b": numbers(4)}
+ARRAYS = {
+    **PER_CHANNEL,
+    "n": numbers(4, 6),
+    "times": ints(1, 3, 1, 2),
+    "axes": ints(1, 3),
+    "size": ints(7, 2),
+    "cosines": numbers(2, 4, 3),
+    "sines": numbers(2, 4, 3),
+    "hundred": np.array(100, np.float32),
+    "one": np.array(1, np.float32),
+}
 
 
 @pytest.mark.parametrize("operator", CASES)
@@ -62,7 +75,7 @@ def test_attention(build, assert_equal_outputs):
 
 
 def test_names_say_where_nodes_come_from(build):
-    model = build("g (float[1,4,3] x) => (float[1,4,3] y) { [norm] y = InstanceNormalization(x, s, b) }", s=numbers(4), b=numbers(4))
+    model = build("g (float[1,4,3] x) => (float[1,4,3] y) { [norm] y = InstanceNormalization(x, s, b) }", **PER_CHANNEL)
     assert all(node.name.startswith("norm_") for node in prepare(model).graph)
 
 
