@@ -5,6 +5,7 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from spcompile.ir.constants import constant
+from spcompile.passes.einsum_body import einsum
 
 FROM_ONNX = ("Attention", "CenterCropPad", "MeanVarianceNormalization", "ReduceL1", "ReduceLogSum", "RMSNormalization", "RotaryEmbedding")
 
@@ -137,6 +138,7 @@ def _tile(node: ir.Node) -> str | None:
 
 
 BODIES: dict[str, Callable[[ir.Node], str | None]] = {  # node, of known shapes -> its operator without the name; None where it stays
+    "Einsum": einsum,
     "GroupNormalization": _group_normalization,
     "InstanceNormalization": _instance_normalization,
     "LRN": _local_response_normalization,

@@ -49,8 +49,10 @@ class _Writer(Writer):
         array = constant(value)
         if array is not None:
             return value if array.dtype == np.float32 else self.floats(array)
-        if value.dtype in (ir.DataType.BOOL, ir.DataType.FLOAT):
-            return value if value.dtype == ir.DataType.FLOAT else self._numbers.get(value)
+        if value.dtype == ir.DataType.FLOAT:
+            return value
+        if value.dtype == ir.DataType.BOOL and not value.is_graph_input():
+            return self._numbers.get(value)
         return self.op("Cast", value, to=ir.DataType.FLOAT)
 
     def opposite(self, number: ir.Value) -> ir.Value:
@@ -94,7 +96,8 @@ def _differs(writer: _Writer, a: ir.Value, b: ir.Value) -> ir.Value:
 
 def _cast(writer: _Writer) -> Number:
     source, target = writer.node.inputs[0].dtype, writer.node.attributes.get_int("to")
-    if (number := writer.number(writer.node.inputs[0])) is None or ir.DataType.BOOL not in (source, target):
+    fed = writer.node.inputs[0].is_graph_input() and target == ir.DataType.FLOAT
+    if fed or ir.DataType.BOOL not in (source, target) or (number := writer.number(writer.node.inputs[0])) is None:
         return None
     if source == ir.DataType.BOOL:
         return number if target in (ir.DataType.BOOL, ir.DataType.FLOAT) else None

@@ -2,6 +2,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from spcompile.ir.session import run
 from spcompile.passes import prepare
 
 GENERATOR = np.random.default_rng(0)
@@ -56,6 +57,9 @@ def test_boolean_outputs_are_left_alone(build, nodes):
     assert [node.op_type for node in prepare(model).graph] == [node.op_type for node in model.graph]
 
 
-def test_boolean_inputs_are_left_alone(build):
-    model = build("g (float[4,4] x, bool[4,4] c) => (float[4,4] y) { y = Where(c, x, x) }")
-    assert [node.op_type for node in prepare(model).graph] == ["Where"]
+def test_boolean_inputs_are_cast(build):
+    model = build("g (float[4,4] x, bool[4,4] c) => (float[4,4] y, float[4,4] z) { n = Not(c)  y = Where(n, x, x)  z = Cast<to=1>(c) }")
+    prepared = prepare(model)
+    assert [value.dtype for value in prepared.graph.inputs] == [ir.DataType.FLOAT, ir.DataType.BOOL]
+    feeds = {"x": ARRAYS["floats"], "c": ARRAYS["upper"]}
+    np.testing.assert_array_equal(run(prepared, feeds)["y"], run(model, feeds)["y"])
