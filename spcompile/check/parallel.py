@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from spcompile.errors import ToolError
+from spcompile.interrupt import Interrupt
 from spcompile.targets.system import cores
 
 
@@ -20,7 +21,7 @@ def each(work: Callable, things: Sequence, jobs: int | None, advance: Callable[[
     others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (max(1, available // jobs),))
     try:
-        futures = [pool.submit(work, thing) for thing in things]
+        futures = [pool.submit(_in_worker, work, thing) for thing in things]
         for _ in as_completed(futures):
             advance()
         return [future.result() for future in futures]
@@ -37,6 +38,13 @@ def each(work: Callable, things: Sequence, jobs: int | None, advance: Callable[[
 def _told(result, advance: Callable[[], None]):
     advance()
     return result
+
+
+def _in_worker(work: Callable, thing):
+    """Told to end, a worker puts away what it has begun and takes up nothing else."""
+    with Interrupt((signal.SIGTERM,)):
+        return work(thing)
+    os._exit(1)
 
 
 def _begin(threads: int) -> None:

@@ -1,6 +1,6 @@
 """The command line. `spcompile MODEL.onnx --target T --budget 3ms`; a first word that names no command is a model.
 
-Exit codes: 0 done; 1 infeasible or a regression, the report is written; 2 the user's mistake, one line; 130 interrupted.
+Exit codes: 0 done; 1 infeasible or a regression, the report is written; 2 the user's mistake, one line; 130 interrupted, 143 told to end.
 """
 
 import gc
@@ -12,13 +12,13 @@ from typing import NoReturn
 
 from spcompile.cli import calibrate_command, check_command, compile_command, inspect_command, run_command, targets_command
 from spcompile.cli.arguments import parse
-from spcompile.cli.interrupt import Interrupt
 from spcompile.errors import SpcompileError
+from spcompile.interrupt import Interrupt
 
 COMPILE = compile_command.COMMAND
 COMMANDS = (targets_command.COMMAND, inspect_command.COMMAND, run_command.COMMAND, check_command.COMMAND, calibrate_command.COMMAND)
 ALLOCATIONS = 50_000  # between two looks for garbage: a compilation keeps most of what it makes, and Python's 700 cost it a twentieth of its time
-MISTAKE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141  # the latter two: 128 + the signal's number, as shells say it
+MISTAKE, SIGNAL, CLOSED_PIPE = 2, 128, 141  # 128 + the signal's number, as shells say it
 
 
 def program() -> NoReturn:
@@ -37,12 +37,12 @@ def main(words: Sequence[str] | None = None) -> int:
     by_name = {command.name: command for command in COMMANDS}
     command = by_name.get(words[0], COMPILE) if words else COMPILE
     try:
-        with Interrupt():
+        with Interrupt() as interrupt:
             code = command.run(parse(command, words[1:] if command is not COMPILE else words, COMMANDS))
             sys.stdout.flush()
             return code
         print("spcompile: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return SIGNAL + interrupt.number
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where what is left to be written goes
         return CLOSED_PIPE

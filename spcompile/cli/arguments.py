@@ -116,7 +116,7 @@ def _parser(command: Command, commands: Sequence[Command]) -> Parser:
 
 def _epilog(commands: Sequence[Command]) -> str:
     lines = [f"  spcompile {other.name:<9} {other.summary}" for other in commands]
-    codes = "0 done; 1 infeasible or a regression, the report is written;\n  2 a mistake in what was given; 130 interrupted"
+    codes = "0 done; 1 infeasible or a regression, the report is written;\n  2 a mistake in what was given; 130 interrupted, 143 told to end"
     return "\n".join(["further commands:", *lines, f"exit codes:\n  {codes}", "example:\n  spcompile model.onnx --target arm --budget 3ms --calib images/"])
 
 

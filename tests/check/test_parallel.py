@@ -4,6 +4,8 @@ import math
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -52,3 +54,36 @@ def test_an_interrupt_ends_what_runs():
     with pytest.raises(KeyboardInterrupt):
         each(time.sleep, [300, 300], 2, lambda: None)
     assert time.monotonic() - began < 60 and multiprocessing.active_children() == []
+
+
+WORKERS = """
+import os, tempfile, time
+from spcompile.check.parallel import each
+from spcompile.interrupt import Interrupt
+
+def work(number):
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-"):
+        time.sleep(300)
+
+if __name__ == "__main__":
+    with Interrupt() as interrupt:
+        each(work, [1, 2, 3, 4], 2, lambda: None)
+    raise SystemExit(128 + interrupt.number)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_end_it_leaves_neither_processes_nor_folders(tmp_path, number):
+    script, kept = tmp_path / "script.py", tmp_path / "kept"
+    script.write_text(WORKERS)
+    kept.mkdir()
+    process = subprocess.Popen([sys.executable, script], env={**os.environ, "TMPDIR": str(kept)}, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(workers := [int(path.name.partition("-")[0]) for path in kept.glob("*-*")]) < 2 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(number)
+    assert process.communicate(timeout=60) == (None, "") and process.returncode == 128 + number
+    assert len(workers) == 2 and list(kept.glob("*-*")) == []
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
