@@ -45,11 +45,8 @@ class Counted:
 def check_all(
     models: Sequence[Model], cache: Path, tolerance: float | None = None, jobs: int | None = None, progress: Progress | None = None
 ) -> tuple[Outcome, ...]:
-    """-> an Outcome for each model, in order. BaselineError, before anything starts, for a baseline that cannot be read."""
+    """-> an Outcome for each model, in order."""
     progress = progress or Silent()
-    for model in models:
-        if model.baseline is not None:
-            baseline.read(model.baseline)
     counted = _all(models, partial(_counted, cache=cache), jobs, progress)
     with progress.stage("measure", len(models)) as advance:
         outcomes = []
@@ -72,9 +69,9 @@ def update_all(models: Sequence[Model], cache: Path, jobs: int | None = None, pr
 
 
 def _counted(model: Model, cache: Path) -> Counted:
+    was = baseline.read(model.baseline) if model.baseline is not None else None  # first: one that cannot be read costs no compilation
     folder = built(model, cache)
     report = from_json(report_of(folder))
-    was = baseline.read(model.baseline) if model.baseline is not None else None
     now = untimed(folder, was, str(model.baseline)) if was is not None else None
     return Counted(folder, report.target.name, is_timed(model, report), tuple(limits(model, report)), was, now)
 

@@ -73,6 +73,12 @@ def test_a_mistake_with_one_leaves_the_others(project, tmp_path):
     assert "accuracy_floor is 90, and top-1 is a share of 1; write 0.9" in floor.mistake
 
 
+def test_a_baseline_that_is_missing_leaves_the_others(project, tmp_path, not_run):
+    new, fine = check_all(project(new={"baseline": "absent.json"}, fine={}), tmp_path / "cache", jobs=1)
+    assert new.result is None and "there is no baseline" in new.mistake and not (tmp_path / "cache/new.spc").exists()
+    assert fine.result.outcome == "fine"
+
+
 def test_an_artifact_that_is_there(artifact, tmp_path, not_run):
     entry = {"artifact": str(artifact), "budget": "1.6x", "baseline": "b.json"}
     models = (settings("net", entry, tmp_path, "net"),)
