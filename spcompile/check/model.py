@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 
 from spcompile.budget import parse_budget, parse_drop
@@ -114,7 +115,8 @@ def _threads(value, folder: Path, place: str) -> int:
 
 
 def _floor(value, folder: Path, place: str) -> float:
-    _demand(isinstance(value, (int, float)) and not isinstance(value, bool), place, value, "a number is wanted, in the unit of the report, such as 0.9")
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    _demand(number, place, value, "a number is wanted, in the unit of the report, such as 0.9")
     return float(value)
 
 

@@ -57,6 +57,7 @@ def test_every_key_is_taken(folder):
         (COMPILED | {"input_shapes": [1, 3]}, "a table of sizes by input"),
         (COMPILED | {"input_shapes": {"x": [1, "3"]}}, "a table of sizes by input"),
         (COMPILED | {"accuracy_floor": "90%"}, "a number is wanted"),
+        (COMPILED | {"accuracy_floor": float("nan")}, "accuracy_floor is nan; a number is wanted"),
         (COMPILED | {"accuracy_floor": 0.9}, "accuracy_floor needs labelled data"),
         ({"path": "net.onnx", "target": "arm", "max_drop": "1%"}, "max_drop needs labelled data"),
         ({"path": "net.onnx", "budget": "3ms"}, "target is missing"),
