@@ -52,3 +52,15 @@ def test_in_pyproject_the_table_is_named(tmp_path):
 def test_a_missing_file(tmp_path):
     with pytest.raises(SettingsError, match="No such file"):
         read(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize("text", ["[tool]\nspcompile = 3\n", '[tool]\nspcompile = ["models"]\n'])
+def test_what_is_no_table_is_told(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"tool\.spcompile: no models"):
+        read(find(tmp_path))
+
+
+def test_a_file_of_others_need_not_make_sense(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("tool = 3\n")
+    assert find(tmp_path) is None
