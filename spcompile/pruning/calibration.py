@@ -50,7 +50,7 @@ def load_calibration(path: str | Path, model: ir.Model, preprocessing: Preproces
         name, array, notes = load_images(path, model, preprocessing, limit)
         feeds = {name: array}
     else:
-        feeds, notes = read_arrays(path), ()
+        feeds, notes = read_arrays(path, "an .npz file or a folder of images"), ()
     return _calibration({key: array for key, array in feeds.items() if key not in LABEL_KEYS or key in _inputs(model)}, model, str(path), notes, limit)
 
 
@@ -89,18 +89,20 @@ def _picked(array: np.ndarray, shape: tuple[int, ...], chosen: np.ndarray) -> np
     return array.reshape(-1, *shape)[chosen].reshape(-1, *shape[1:]) if shape else array
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file; DataError for anything else."""
+def read_arrays(path: Path, allowed: str = "an .npz file") -> dict[str, np.ndarray]:
+    """The arrays of an .npz file; DataError for anything else, which tells what is allowed."""
     try:
         with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.lib.npyio.NpzFile):
-                return {key: archive[key] for key in archive.files}
+            if zipfile.is_zipfile(file):  # all else numpy takes for a pickle, and tells how to read it unsafely
+                file.seek(0)
+                with np.load(file, allow_pickle=False) as archive:
+                    return {key: archive[key] for key in archive.files}
     except FileNotFoundError as error:
         raise DataError(f"no such file or folder: {path}") from error
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as .npz ({str(error).splitlines()[0]}); give an .npz file or a folder of images") from error
-    raise DataError(f"{path} is not an .npz archive; give an .npz file or a folder of images")
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise DataError(f"{path} cannot be read as .npz ({reason}); give {allowed}") from error
+    raise DataError(f"{path} is not an .npz archive, or one that was cut short; give {allowed}")
 
 
 def _inputs(model: ir.Model) -> dict[str, tuple[tuple[int, ...], np.dtype]]:

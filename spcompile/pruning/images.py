@@ -31,6 +31,7 @@ class Preprocessing:
 def load_images(folder: Path, model: ir.Model, preprocessing: Preprocessing | None, limit: int | None) -> tuple[str, np.ndarray, tuple[str, ...]]:
     """Every image below `folder`, in the order of their paths -> (input name, float32 [N, channels, height, width], notes)."""
     name, (channels, height, width) = _image_input(folder, model)
+    next(folder.iterdir(), None)  # a folder that may not be read is an OSError here, and an empty one below
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)[:limit]
     if not paths:
         raise DataError(f"no images in {folder}; looked for {', '.join(SUFFIXES)}")
@@ -55,5 +56,6 @@ def _pixels(path: Path, channels: int, height: int, width: int) -> np.ndarray:
         with Image.open(path) as image:
             resized = image.convert("RGB" if channels == 3 else "L").resize((width, height), Image.Resampling.BICUBIC)
     except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"{path} cannot be read as an image") from error
+        reason = f" ({error.strerror})" if error.strerror else ""
+        raise DataError(f"{path} cannot be read as an image{reason}") from error
     return np.asarray(resized, np.float32).reshape(height, width, channels)

@@ -1,5 +1,9 @@
 """Reading, checking and making up inputs."""
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -82,13 +86,18 @@ def test_constant_data_warns(tmp_path):
     assert "every calibration sample for input 'image' is the same" in loaded.notes[0]
 
 
-@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 truncated", b"\x93NUMPY"])
+@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 truncated", b"\x93NUMPY", b"\x80\x04K."])
 def test_files_that_are_no_archive(tmp_path, content):
     path = tmp_path / "data.npz"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"give an .npz file or a folder of images") as caught:
         load_calibration(path, network())
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and "pickle" not in str(caught.value)
+
+
+def test_labels_come_from_no_folder(tmp_path):
+    with pytest.raises(DataError, match=r"\(Is a directory\); give an .npz file$"):
+        load_labelled(tmp_path, network())
 
 
 def test_a_path_that_is_not_there(tmp_path):
@@ -119,6 +128,19 @@ def test_folders_that_do_not_serve(tmp_path):
         load_calibration(tmp_path, network())
     with pytest.raises(DataError, match="is a folder of images, the model takes ids"):
         load_calibration(tmp_path, two())
+
+
+def test_what_may_not_be_read_is_told_with_the_reason(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (tmp_path / "a.png").write_bytes(b"")
+    monkeypatch.setattr(Image, "open", refused)
+    with pytest.raises(DataError, match=r"a.png cannot be read as an image \(Permission denied\)"):
+        load_calibration(tmp_path, network())
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(PermissionError):
+        load_calibration(tmp_path, network())
 
 
 def test_random_inputs_fit_the_model():
