@@ -30,6 +30,7 @@ def tune(model: ir.Model, target: Target, threads: int, store: TuningStore, prog
     open_ = {layer: kernels for layer, (product, kernels) in offered.items() if key(product, target, threads) not in known}
     if not open_:
         return ()
+    store.add(())  # what cannot be kept is told before minutes were spent on it
     times = _times(model, target, threads, open_, progress)
     groups = defaultdict(list)  # layers of one key are one product: a network's repeated blocks
     for layer in open_:

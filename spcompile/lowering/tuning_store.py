@@ -45,9 +45,13 @@ class TuningStore:
         return _read(self.path, self.path.stat().st_mtime_ns) if self.path.is_file() else {}
 
     def add(self, entries: Sequence[Entry]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf8") as file:
-            file.write("".join(json.dumps(vars(entry)) + "\n" for entry in entries))
+        """DataError where the file cannot be written, also for no entries at all."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf8") as file:
+                file.write("".join(json.dumps(vars(entry)) + "\n" for entry in entries))
+        except OSError as error:
+            raise DataError(f"tuning store {self.path} cannot be written ({error.strerror}); name a file that can with {VARIABLE}") from error
 
     def pick(self, target: Target, threads: int) -> Pick:
         """Kernels as stored. A stored variant that is no longer offered is passed over."""
@@ -81,7 +85,7 @@ def key(product: Product, target: Target, threads: int) -> str:
 @lru_cache(maxsize=8)
 def _read(path: Path, changed_ns: int) -> dict[str, str]:
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf8", errors="replace").splitlines(), 1):
         try:
             entry = Entry(**json.loads(line))
         except (ValueError, TypeError) as error:

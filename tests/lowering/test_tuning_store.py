@@ -92,6 +92,19 @@ def test_a_damaged_line_is_named(tmp_path, line):
         TuningStore(path).variants()
 
 
+def test_what_is_no_text_is_damaged_too(tmp_path):
+    (tmp_path / "tuning.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="line 1 is damaged"):
+        TuningStore(tmp_path / "tuning.jsonl").variants()
+
+
+def test_where_it_cannot_be_written_the_way_out_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path, tmp_path / "file" / "tuning.jsonl"):
+        with pytest.raises(DataError, match=rf"{path} cannot be written \(.*\); name a file that can with SPCOMPILE_TUNING"):
+            TuningStore(path).add(())
+
+
 def test_the_users_store_is_a_file_in_the_cache_folder_unless_one_is_given(monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "own.jsonl"))
     assert user_store().path == tmp_path / "own.jsonl"
