@@ -18,12 +18,14 @@ from spcompile.errors import TargetError, ToolError
 from spcompile.ir.layers import find_layers, with_weights
 from spcompile.patterns import parse_choice
 from spcompile.progress import Progress, Silent
+from spcompile.report.numbers import plural
 from spcompile.runtime import host
 from spcompile.runtime.build import ENTRY
 from spcompile.runtime.executor import Executor
 from spcompile.runtime.verify import inputs_for
 from spcompile.targets import load_target
 from spcompile.targets.measured_section import own_device_file, write_measured
+from spcompile.targets.system import cores
 
 SAMPLES = 9
 SAMPLE_MS = 5  # over RPC: as many calls as last so long
@@ -105,6 +107,11 @@ def calibrate(device_file: str | Path, *, rpc: str | None = None, threads: int =
     target = AS_GIVEN.on(device)
     if rpc is None and not (verdict := host.runs_here(target.triple, target.lanes_fp32)):
         raise TargetError(f"{path} does not describe this host: {verdict.reason}; a board is reached with --rpc HOST:PORT")
+    available = min(device.cores, cores()) if rpc is None else device.cores
+    if threads > available:
+        raise TargetError(
+            f"{path} has {plural(device.cores, 'core')}{'' if rpc else f', this host {cores()}'}, --threads asks for {threads:,}; give at most {available}"
+        )
     machine, timed = _device(rpc, threads)
     with tempfile.TemporaryDirectory() as folder:
         built = []

@@ -14,6 +14,7 @@ from spcompile.compiler import calibrating
 from spcompile.compiler.calibrating import Probe
 from spcompile.runtime import emulator, host
 from spcompile.targets import load_target
+from spcompile.targets.system import cores
 
 BASES = (("zen4", 16), ("x86-avx2", 8), ("cortex-a53", 4))
 HERE = next((name for name, lanes in BASES if host.runs_here(load_target(name).triple, lanes)), None)
@@ -135,6 +136,15 @@ def test_mistakes_are_one_line_and_write_nothing(cli, board, tmp_path, words, to
     outcome = cli("calibrate", *(word.format(board=path, broken=broken) for word in words))
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
     assert re.search(told, outcome.err), outcome.err
+    assert path.read_text() == before
+
+
+@needs_host
+def test_no_more_threads_than_there_are_cores(cli, board):
+    path, most = board(HERE), min(load_target(HERE).cores, cores())
+    before = path.read_text()
+    outcome = cli("calibrate", "--target", path, "--threads", most + 1)
+    assert outcome.code == 2 and f"--threads asks for {most + 1}; give at most {most}" in outcome.err
     assert path.read_text() == before
 
 
