@@ -43,7 +43,7 @@ def check_output(folder: str | Path, force: bool) -> Path:
             raise ArtifactError(f"output folder '{folder}' holds something that is no artifact; --force replaces artifacts only")
     parent = folder.resolve().parent
     if not parent.is_dir():
-        raise ArtifactError(f"output folder '{folder}' cannot be made: '{parent}' does not exist")
+        raise ArtifactError(f"output folder '{folder}' cannot be made: '{parent}' {'is a file' if parent.exists() else 'does not exist'}")
     if not os.access(parent, os.W_OK):
         raise ArtifactError(f"output folder '{folder}' cannot be made: nothing may be written to '{parent}'")
     if folder.resolve() == Path.cwd():

@@ -124,8 +124,9 @@ def _measured(section, origin: str, sources: dict) -> dict:
 
 def _no_others(table: dict, known, origin: str, prefix: str) -> None:
     for name in table:
-        near = difflib.get_close_matches(name, known, n=1) or sorted(known)
-        _demand(name in known, origin, f"{prefix}{name}", f"is not a field of a device file; did you mean {' or '.join(near)}?")
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+        _demand(name in known, origin, f"{prefix}{name}", f"is not a field of a device file; {hint}")
 
 
 def _checked(raw, kind, origin: str, name: str, sources: dict):

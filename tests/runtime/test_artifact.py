@@ -197,6 +197,8 @@ class TestOutputFolder:
             check_output(tmp_path / "file", True)
         with pytest.raises(ArtifactError, match="does not exist"):
             check_output(tmp_path / "a" / "b", False)
+        with pytest.raises(ArtifactError, match=r"cannot be made: '.*/file' is a file"):
+            check_output(tmp_path / "file" / "b", False)
 
     def test_a_parent_that_is_closed_is_told(self, tmp_path, monkeypatch):
         monkeypatch.setattr(artifact.os, "access", lambda path, mode: False)

@@ -73,6 +73,7 @@ def test_a_file_without_base_must_say_everything(tmp_path):
         ('features = "+neon"', r"'features' is '\+neon'; a list"),
         ('family = "abacus"', "'family' is 'abacus'; allowed: cpu"),
         ('triple = "riscv64-linux-gnu"', "'triple' is 'riscv64-linux-gnu'; allowed: x86_64-linux-gnu, aarch64-linux-gnu"),
+        ("zzz = 1", "'zzz' is not a field of a device file; there are arithmetic_per_cycle, base, "),
         ("clok_hz = 1e9", "'clok_hz' is not a field of a device file; did you mean clock_hz"),
         ("caches = 3", "'caches' must be one"),
         ("caches = []", "'caches' must be one"),
