@@ -3,7 +3,9 @@
 Exit codes: 0 done; 1 infeasible or a regression, the report is written; 2 the user's mistake, one line; 130 interrupted, 143 told to end.
 """
 
+import atexit
 import gc
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -24,10 +26,13 @@ MISTAKE, SIGNAL, CLOSED_PIPE = 2, 128, 141  # 128 + the signal's number, as shel
 def program() -> NoReturn:
     """`main` as a process, which ends at once: taking torch and TVM down in order takes a second."""
     gc.set_threshold(ALLOCATIONS)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where the home folder cannot be written, it gives advice at length
+    sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it: a name in letters that the terminal lacks ends no command
     code = main()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # of which `main` has told
             stream.flush()
+    atexit._run_exitfuncs()  # temporary folders of libraries
     os._exit(code)
 
 

@@ -39,10 +39,12 @@ def parse(command: Command, words: Sequence[str], commands: Sequence[Command]) -
     """UsageError with near matches for a misspelt option; `commands` are named in the help and in complaints."""
     parser = _parser(command, commands)
     args, unknown = parser.parse_known_args(_glued(words))
-    if not command.name and args.model is not None and not Path(args.model).exists():
+    if not command.name and args.model and not Path(args.model).exists():
         _check_command(args.model, [other.name for other in commands])
     if unknown:
         raise UsageError(_unknown(parser, unknown))
+    if empty := next((action for action in parser._actions if getattr(args, action.dest, None) == ""), None):
+        raise UsageError(f"{' or '.join(empty.option_strings) or 'a word'} is empty; give {empty.metavar}, or leave it out")
     return args
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from spcompile.cli import COMMANDS
 from spcompile.errors import DataError, ModelError
+from spcompile.interrupt import SIGNALS, Interrupt
 
 PROGRAM = [sys.executable, "-m", "spcompile"]
 HEAVY = ("torch", "tvm", "onnx", "onnx_ir", "onnxruntime", "numpy", "scipy", "matplotlib", "rich", "jinja2", "cattrs")
@@ -73,6 +74,10 @@ def test_version(cli):
         (("inspct", "net.onnx", *ARM), "did you mean `spcompile inspect`?"),
         (("target",), "did you mean `spcompile targets`?"),
         (("net.onnx", "--target"), "argument --target: expected one argument"),
+        (("net.onnx", *ARM, "--budget", "3ms", "--calib", ""), "--calib is empty; give FILE.npz|FOLDER, or leave it out"),
+        (("net.onnx", *ARM, "--budget", "3ms", "-o", ""), "-o or --output is empty; give FOLDER"),
+        (("", *ARM), "is empty; give MODEL.onnx"),
+        (("run", "net.spc", "-o", ""), "-o or --output is empty; give FILE.npz"),
         (("net.onnx", *ARM, "--threads", "0"), "'0' is not a whole number of at least 1"),
         (("net.onnx", *ARM, "--seed", "-1"), "--seed"),
         (("net.onnx", *ARM, "--seed", "1.5"), "'1.5' is not a whole number of at least 0"),
@@ -114,15 +119,17 @@ def test_an_interrupt_is_one_line_and_130(cli, compiler, model):
     assert (outcome.code, outcome.err) == (130, "spcompile: interrupted\n")
 
 
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 @pytest.mark.parametrize("raised", ["KeyboardInterrupt", "RuntimeError", "ModelError"])
-def test_control_c_ends_a_real_process_quietly(tmp_path, raised):
+def test_control_c_and_being_told_to_end_end_a_real_process_quietly(tmp_path, raised, number, code):
     """The process sends itself the signal while it compiles; libraries in C++ turn it into errors of their own."""
     (tmp_path / "net.onnx").write_bytes(b"")
-    code = (
+    program = (
         "import os, signal, sys, time, types; from spcompile.cli import main; from spcompile.errors import ModelError\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "def interrupted(*given, **named):\n"
         "    try:\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        f"        os.kill(os.getpid(), signal.{number})\n"
         "        time.sleep(20)\n"
         "    except KeyboardInterrupt:\n"
         f"        raise {raised}\n"
@@ -130,15 +137,24 @@ def test_control_c_ends_a_real_process_quietly(tmp_path, raised):
         "fake.compile = interrupted\n"
         "sys.exit(main(['net.onnx', '--target', 'arm', '--budget', '3ms']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=15)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "spcompile: interrupted\n")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=15)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "spcompile: interrupted\n")
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
 
 
 def test_the_signals_handler_is_put_back(cli, compiler, model):
-    before = signal.getsignal(signal.SIGINT)
+    before = [signal.getsignal(number) for number in SIGNALS]
     assert cli(model, *ARM, "--budget", "3ms").code == 0
-    assert signal.getsignal(signal.SIGINT) is before
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_what_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupt():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_reader_that_leaves_is_no_error():
@@ -158,3 +174,17 @@ def test_nothing_that_was_said_is_lost_at_the_end(tmp_path):
     assert "cortex-a76" in (tmp_path / "out").read_text()
     missing = subprocess.run([*PROGRAM, tmp_path / "missing.onnx", *ARM, "--budget", "3ms"], capture_output=True, text=True)
     assert missing.returncode == 2 and missing.stderr.count("\n") == 1 and "missing.onnx" in missing.stderr
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_no_command(tmp_path):
+    (tmp_path / "Bär.toml").write_text('base = "zen4"\n', encoding="utf-8")
+    done = subprocess.run([*PROGRAM, "targets", tmp_path / "Bär.toml"], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, b"") and done.stdout.startswith(rb"B\xe4r: ")
+
+
+def test_temporary_folders_of_libraries_are_gone_at_the_end(tmp_path):
+    """matplotlib makes one where it cannot have one of its own, and leaves it to the interpreter's end."""
+    code = "import atexit, pathlib, sys; from spcompile.cli import program; atexit.register(pathlib.Path(sys.argv.pop()).rmdir); program()"
+    (tmp_path / "own").mkdir()
+    done = subprocess.run([sys.executable, "-c", code, "targets", tmp_path / "own"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and list(tmp_path.iterdir()) == []
