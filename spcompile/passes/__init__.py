@@ -15,6 +15,7 @@ put it into PREPARE below, and write `tests/passes/test_my_idea.py`; the contrac
 import onnx_ir as ir
 
 from spcompile.passes.base import NodePass, Pass
+from spcompile.passes.drop_nan_guards import DropNanGuards
 from spcompile.passes.drop_no_ops import DropNoOps
 from spcompile.passes.fold_constants import FoldConstants
 from spcompile.passes.fold_scale_and_shift import FoldScaleAndShift
@@ -67,6 +68,7 @@ PREPARE: tuple[Pass, ...] = (
     MergeMoves(),
     LiftConstants(),
     DropNoOps(),
+    DropNanGuards(),
     MergeSlices(),
     FusePad(),
     PadByGather(),
