@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from spcompile.costs.latency import Latency
 from spcompile.ir.layer import Layer
-from spcompile.patterns import GENERAL, Choice
+from spcompile.patterns import Choice, parse
 from spcompile.plan import LayerPlan, Option, Plan, Refusal
 from spcompile.report import (
     AcceleratorFacts,
@@ -35,6 +35,10 @@ SPEED = {"dense": 1.0, "unstructured": 0.42, "channel": 0.95, "2:4": 0.55, "1:4"
 ARM = TargetFacts("arm", "cpu", "raspberry-pi-4", "Raspberry Pi 4 Model B, 4 x Cortex-A72 at 1.8 GHz", "arm = raspberry-pi-4: the commonest 64-bit ARM board")
 HARM = {"dense": 0.0, "unstructured": 1.0, "channel": 9.0, "2:4": 1.5, "1:4": 1.9, "2:8": 1.6, "4:8": 1.2}
 
+OFFERED = tuple(
+    map(parse, ("dense", "unstructured", "block2x1", "block4x1", "block8x1", "block16x1", "2:4", "1:4", "2:8", "4:8", "channel"))
+)  # the same, whatever patterns there are
+
 
 def network(blocks: int = 3) -> tuple[Layer, ...]:
     """A CIFAR residual network of 6 * blocks + 2 layers."""
@@ -55,7 +59,7 @@ def options(layer: Layer, place: float) -> tuple[tuple[Option, ...], tuple[Refus
     """place: 0 first layer .. 1 last; early layers are tender."""
     taken, refused = [], []
     dense_s = layer.macs / 5.2e9 + 4e-6
-    for pattern in GENERAL:
+    for pattern in OFFERED:
         if not (verdict := pattern.fits(layer)):
             refused.append(Refusal(pattern.notation, verdict.reason))
             continue
