@@ -25,6 +25,7 @@ from spcompile.progress import Progress
 from spcompile.pruning import Pruned, Pruner, permuted
 from spcompile.pruning.errors import ErrorModel, measure_errors
 from spcompile.report.facts import Request
+from spcompile.report.headline import headline
 from spcompile.report.report import Report
 from spcompile.runtime import artifact
 from spcompile.search import Problem, choose
@@ -34,13 +35,17 @@ from spcompile.verdict import Verdict
 RECOVERY_LOST = "recovery brought this plan below what pruning alone had left of its accuracy: the weights are those before it"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What `compile` gives back; `artifact` is the folder that was written."""
 
     plan: Plan
     report: Report
     artifact: Path
+
+    def __repr__(self) -> str:
+        """One line: written out, the plan alone has every option of every layer."""
+        return f"<Result: {headline(self.report)}; {self.artifact}>"
 
 
 @dataclass
