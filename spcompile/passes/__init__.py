@@ -15,6 +15,7 @@ put it into PREPARE below, and write `tests/passes/test_my_idea.py`; the contrac
 import onnx_ir as ir
 
 from spcompile.passes.base import NodePass, Pass
+from spcompile.passes.drop_expands import DropExpands
 from spcompile.passes.drop_nan_guards import DropNanGuards
 from spcompile.passes.drop_no_ops import DropNoOps
 from spcompile.passes.fold_constants import FoldConstants
@@ -66,6 +67,7 @@ PREPARE: tuple[Pass, ...] = (
     ResolveAutoPad(),
     WidenLines(),
     MergeMoves(),
+    DropExpands(),
     LiftConstants(),
     DropNoOps(),
     DropNanGuards(),

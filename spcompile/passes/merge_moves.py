@@ -11,12 +11,11 @@ RULES = (
     common.reshape_reshape_rule,
     common.transpose_transpose_rule,
     common.unsqueeze_unsqueeze_rule,
-    *common.expand_before_binary_op_rules,
 )
 
 
 class MergeMoves(Pass):
-    """Before: Transpose(Transpose(x)), Add(Expand(x), y) -> after: Transpose(x), Add(x, y). Rules of onnxscript's rewriter."""
+    """Before: Transpose(Transpose(x)), Cast(Cast(x)) -> after: Transpose(x), Cast(x). Rules of onnxscript's rewriter."""
 
     def apply(self, model: ir.Model) -> bool:
         return RewritePass(RULES)(model).modified
