@@ -15,6 +15,7 @@ put it into PREPARE below, and write `tests/passes/test_my_idea.py`; the contrac
 import onnx_ir as ir
 
 from spcompile.passes.base import NodePass, Pass
+from spcompile.passes.drop_empty_windows import DropEmptyWindows
 from spcompile.passes.drop_expands import DropExpands
 from spcompile.passes.drop_nan_guards import DropNanGuards
 from spcompile.passes.drop_no_ops import DropNoOps
@@ -50,6 +51,7 @@ PREPARE: tuple[Pass, ...] = (
     InlineFunctions(),
     LiftConstants(),
     RequireFinite(),  # while parameters have the names they were given
+    DropEmptyWindows(),  # before anything is made of shapes
     FoldConstants(),  # with the shapes known, the converter makes fewer detours
     UpgradeOpset(),
     LiftConstants(),
