@@ -9,6 +9,7 @@ from spcompile.ir.shape_inference import infer_shapes
 from spcompile.passes.base import Pass
 
 WINDOWS = ("Conv", "AveragePool", "MaxPool", "LpPool", "ConvTranspose")
+POOLS = ("AveragePool", "MaxPool", "LpPool")
 
 
 class InferShapes(Pass):
@@ -31,7 +32,17 @@ class InferShapes(Pass):
 def _too_small(node: ir.Node) -> bool:
     """A window that finds no place in an image that has pixels."""
     empty = node.op_type in WINDOWS and any(0 in value.shape.numpy() for value in node.outputs if value.name)
-    return empty and 0 not in node.inputs[0].shape.numpy()
+    return (empty or (node.op_type in POOLS and _exceeds(node))) and 0 not in node.inputs[0].shape.numpy()
+
+
+def _exceeds(node: ir.Node) -> bool:
+    """Is a pool's window larger than the padded image? The formula then gives none, what is inferred is one: a division that rounds towards zero."""
+    if node.attributes.get_int("ceil_mode", 0) or node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
+        return False
+    kernel, sizes = node.attributes.get_ints("kernel_shape"), node.inputs[0].shape.numpy()[2:]
+    dilations, pads = node.attributes.get_ints("dilations", [1] * len(kernel)), node.attributes.get_ints("pads", [0] * 2 * len(kernel))
+    around = zip(pads, pads[len(kernel) :], strict=False)
+    return any(size + sum(pair) < (k - 1) * d + 1 for size, pair, k, d in zip(sizes, around, kernel, dilations, strict=True))
 
 
 def _is_known(value: ir.Value) -> bool:

@@ -21,6 +21,21 @@ def test_open_shapes_name_their_node(build, text, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("window", ["kernel_shape=[4,2], strides=[2,2]", "kernel_shape=[2,3], dilations=[1,3], strides=[1,9], pads=[0,1,0,1]"])
+def test_a_window_larger_than_its_image_is_refused(build, window):
+    """onnx infers one window: (3 - 4) / 2 is rounded towards zero."""
+    with pytest.raises(ModelError, match=r"node 'pool' \(MaxPool\): the input is too small for it, x \[1, 1, 3, 4\]"):
+        prepare(build(f"g (float[1,1,3,4] x) => (float[a,b,c,d] y) {{ [pool] y = MaxPool<{window}>(x) }}"))
+
+
+@pytest.mark.parametrize(
+    "window", ["kernel_shape=[4,2], strides=[2,1], ceil_mode=1", "kernel_shape=[3,3], pads=[1,0,1,1]", 'kernel_shape=[4,5], auto_pad="SAME_UPPER"']
+)
+def test_a_window_that_fits_with_padding_is_taken(build, assert_equal_outputs, window):
+    model = build(f"g (float[1,1,3,4] x) => (float[a,b,c,d] y) {{ y = MaxPool<{window}>(x) }}")
+    assert_equal_outputs(model, prepare(model))
+
+
 def test_every_value_gets_a_shape(build):
     model = prepare(build("g (float[2,3] x) => (float[a,b] y) { t = MatMul(x, w)  y = Relu(t) }", w=np.zeros((3, 4), np.float32)))
     assert [value.shape.numpy() for node in model.graph for value in node.outputs] == [(2, 4), (2, 4)]
