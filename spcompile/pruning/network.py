@@ -40,8 +40,9 @@ class Network:
         graph, self.dtype = model.graph, dtype
         self.constants: Values = {name: self.cast(torch.from_numpy(np.array(value.const_value.numpy()))) for name, value in graph.initializers.items()}
         self.inputs = tuple(value.name for value in graph.inputs if value.name not in self.constants)
-        self.outputs = tuple(value.name for value in graph.outputs)
-        self.fractions = tuple(value.name for value in graph.outputs if value.dtype.is_floating_point())  # those of them
+        computed = [value for value in graph.outputs if value.name not in self.constants]
+        self.outputs = tuple(value.name for value in computed)  # without those that are the same whatever is fed
+        self.fractions = tuple(value.name for value in computed if value.dtype.is_floating_point())  # those of them
         self.steps = tuple(self._steps(list(graph)))
         values = [*graph.inputs, *(value for node in graph for value in node.outputs)]
         self.shapes = {value.name: value.shape.numpy() for value in values}

@@ -28,6 +28,11 @@ def test_an_input_without_axes_is_the_same_for_all_samples(build):
     np.testing.assert_array_equal(walked.run(feeds)["y"][:, 0].numpy(), 2 * x)
 
 
+def test_an_output_that_is_a_constant_is_no_answer(build):
+    walked = Network(build("g (float[1,4] x) => (float[1,4] y, float[4] w, int64[4] n) { y = Mul(x, w) }", w=np.ones(4, np.float32), n=np.arange(4)))
+    assert walked.outputs == walked.fractions == ("y",)
+
+
 def test_weights_of_one_run_do_not_outlive_it():
     walked = Network(network())
     feeds = walked.samples({"image": images(2)})
