@@ -105,7 +105,7 @@ def _mapped(node: ir.Node, arguments: list[torch.Tensor | None], varies: list[bo
     kind, attributes = node.op_type, node.attributes
     if kind in ELEMENTWISE and all(varies) and len({argument.dim() for argument in arguments}) == 1:
         return OPERATORS[kind](attributes, *arguments)
-    if kind in BATCHED and varies[0] and not any(varies[1:]):
+    if kind in BATCHED and varies[0] and arguments[0].dim() > 1 and not any(varies[1:]):
         samples = arguments[0]
         return BATCHED[kind](attributes, samples.flatten(0, 1), *arguments[1:]).unflatten(0, samples.shape[:2])
     dims = tuple(0 if varying else None for varying in varies)

@@ -13,6 +13,7 @@ def _simple(function):
 
 
 def _clip(attributes, x, low=None, high=None):
+    low, high = (bound.reshape(()) if bound is not None else None for bound in (low, high))  # ONNX Runtime takes one number of any rank
     return x if low is None and high is None else torch.clamp(x, low, high)
 
 

@@ -15,43 +15,41 @@ def padded(attributes, x, kernel, value):
     return F.pad(x, uneven, value=value), (0,) * size
 
 
-def _overhang(attributes, x, kernel, pads):
-    """Zeros that `ceil_mode` needs behind the last pixel, per axis."""
-    if not attributes.get_int("ceil_mode", 0):
-        return [0] * len(kernel)
-    strides = attributes.get_ints("strides", [1] * len(kernel))
-    spans = [size + 2 * pad - k for size, pad, k in zip(x.shape[-len(kernel) :], pads, kernel, strict=True)]
-    # a window that would start in the padding behind the image does not count (the specification since opset 19, and ONNX Runtime before)
-    starts = [min(-(-span // stride), (span + k - pad - 1) // stride) for span, stride, k, pad in zip(spans, strides, kernel, pads, strict=True)]
-    return [start * stride - span for start, stride, span in zip(starts, strides, spans, strict=True)]
-
-
-def _pool(attributes, x, value, reduce):
-    """Lay on every pad by hand, take the windows as views, reduce over them."""
+def _laid(attributes, x, value, beyond):
+    """-> (x with its pads, of `value`, and what `ceil_mode` needs behind these, of `beyond`; of each axis: kernel, stride, dilation)."""
     kernel = attributes.get_ints("kernel_shape")
-    strides, dilations = (attributes.get_ints(name, [1] * len(kernel)) for name in ("strides", "dilations"))
-    x, pads = padded(attributes, x, kernel, value)
-    behind = _overhang(attributes, x, kernel, pads)
-    x = F.pad(x, [pad for before, extra in reversed(list(zip(pads, behind, strict=True))) for pad in (before, before + extra)], value=value)
-    return reduce(x, kernel, strides, dilations)
+    size = len(kernel)
+    strides, dilations = (attributes.get_ints(name, [1] * size) for name in ("strides", "dilations"))
+    pads = list(attributes.get_ints("pads", [0] * (2 * size)))
+    ends = pads[size:]
+    x = F.pad(x, [pad for pair in zip(reversed(pads[:size]), reversed(ends), strict=True) for pad in pair], value=value)  # torch starts at the last axis
+    behind = []
+    for length, end, k, stride, dilation in zip(x.shape[-size:], ends, kernel, strides, dilations, strict=True):
+        span = length - dilation * (k - 1) - 1
+        # a window that would start in the padding behind the image does not count (the specification since opset 22, and ONNX Runtime before)
+        last = min(-(-span // stride), (length - end - 1) // stride) if attributes.get_int("ceil_mode", 0) else span // stride
+        behind.append(max(0, last * stride - span))
+    laid = F.pad(x, [pad for extra in reversed(behind) for pad in (0, extra)], value=beyond)
+    return laid, tuple(zip(kernel, strides, dilations, strict=True))
 
 
 def _max_pool(attributes, x):
-    function = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
-    return _pool(attributes, x, float("-inf"), lambda y, kernel, strides, dilations: function[len(kernel)](y, kernel, strides, 0, dilations))
+    laid, axes = _laid(attributes, x, float("-inf"), float("-inf"))
+    kernel, strides, dilations = zip(*axes, strict=True)
+    return {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}[len(axes)](laid, kernel, strides, 0, dilations)
 
 
 def _average_pool(attributes, x):
-    """Sums over windows divided by the number of pixels that count: all of them, or those inside the image."""
-    function = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+    """Means over windows divided by the share of pixels that count: those inside the image, and its padding where the node says so."""
+    padding = 1.0 if attributes.get_int("count_include_pad", 0) else 0.0
+    return _means(*_laid(attributes, x, 0.0, 0.0)) / _means(*_laid(attributes, torch.ones_like(x[:1, :1]), padding, 0.0))
 
-    def average(y):
-        return _pool(attributes, y, 0.0, lambda z, kernel, strides, _: function[len(kernel)](z, kernel, strides))
 
-    pixels = torch.ones_like(x[:1, :1])
-    if not attributes.get_int("count_include_pad", 0):
-        return average(x) / average(pixels)
-    return average(x)
+def _means(x, axes):
+    """One axis after the other."""
+    for axis, (kernel, stride, dilation) in enumerate(axes, start=2):
+        x = x.unfold(axis, dilation * (kernel - 1) + 1, stride)[..., ::dilation].mean(-1)
+    return x
 
 
 WINDOWS = {
