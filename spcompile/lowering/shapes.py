@@ -80,7 +80,8 @@ def lower_pad(emitter: Emitter, task: Task) -> None:
     for axis in range(rank):
         view = view.slice(axis, max(0, -before[axis]), view.shape[axis] - max(0, -before[axis]) - max(0, -after[axis]))
         inside = inside.slice(axis, max(0, before[axis]), view.shape[axis])
-    emitter.elementwise(inside, [view])
+    if 0 not in view.shape:  # cropping may leave nothing of it
+        emitter.elementwise(inside, [view])
     emitter.views[task.output] = out
 
 

@@ -92,6 +92,10 @@ def test_padding(build, assert_compiles, pads, shape):
     assert_compiles(build(text, w=normal(3, 3, 1, 1), pads=ints(*pads), half=np.float32(0.5).reshape(())))
 
 
+def test_padding_of_what_is_all_cropped(build, assert_compiles):
+    assert_compiles(build("g (float[3,1] x) => (float[4,2] y) { y = Pad(x, pads, half) }", pads=ints(0, -1, 1, 2), half=np.float32(0.5).reshape(())))
+
+
 def test_padding_of_some_axes(build, assert_compiles):
     text = "g (float[2,3,4] x) => (float[2,3,7] y) { y = Pad(x, pads, , axes) }"
     assert_compiles(build(text, pads=ints(1, 2), axes=ints(-1)))
