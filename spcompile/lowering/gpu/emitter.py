@@ -63,14 +63,21 @@ class GpuEmitter(Emitter):
         loop = Elementwise.over(out.shape, out.strides, [view.strides for view in inputs], expression, 1, dtypes)
         self.call(GridMap(loop, self.dtype_of(out)), pointer(out), *(pointer(view) for view in inputs))
 
-    def chunked(self, view: View) -> View:
-        """An image or matrix [..., channels last in memory] that products can read: channels adjacent, all else in whole chunks; itself or a copy."""
-        axis = 1 if len(view.shape) == 4 else len(view.shape) - 1
-        others = [s for at, (n, s) in enumerate(zip(view.shape, view.strides, strict=True)) if at != axis and n > 1]
-        adjacent = view.shape[axis] == 1 or view.strides[axis] == 1
-        if adjacent and self.dtype_of(view) == self.dtype and all(s > 0 and s % CHUNK == 0 for s in others) and view.offset % CHUNK == 0:
-            return view
-        return self.copied(view, self.image if len(view.shape) == 4 else self.matrix)
+    def chunked_image(self, view: View) -> View:
+        """[N, C, H, W] as products read it: channels adjacent, all else in whole chunks; itself or a copy."""
+        return view if self._in_chunks(view) else self.copied(view, self.image)
+
+    def chunked_rows(self, view: View) -> View:
+        """[..., columns] as products read it, [positions, columns]: columns adjacent, positions in whole chunks; itself or a copy."""
+        shape = int(np.prod(view.shape[:-1])), view.shape[-1]
+        flat = view.reshape(shape)
+        return flat if flat is not None and self._in_chunks(flat) else self.copied(view, self.matrix).reshape(shape)
+
+    def _in_chunks(self, view: View) -> bool:
+        """Is the second axis adjacent, and all else in whole chunks?"""
+        others = [s for at, (n, s) in enumerate(zip(view.shape, view.strides, strict=True)) if at != 1 and n > 1]
+        adjacent = view.shape[1] == 1 or view.strides[1] == 1
+        return adjacent and self.dtype_of(view) == self.dtype and all(s > 0 and s % CHUNK == 0 for s in others) and view.offset % CHUNK == 0
 
     def copied(self, view: View, new: Callable[[tuple[int, ...]], View]) -> View:
         """The same numbers in a tensor as `new` (image or matrix) makes it, one for all that read it."""

@@ -1,7 +1,5 @@
 """Layers with constant weights as launches of a tensor-core product; depthwise ones, and groups of few channels, as launches of their own."""
 
-import math
-
 from spcompile.ir.layer import Layer
 from spcompile.kernels.expression import operand, substitute
 from spcompile.kernels.gpu.grid_window import GridWindow
@@ -20,7 +18,7 @@ from spcompile.lowering.view import View
 
 
 def lower_conv(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
-    source, out = emitter.chunked(emitter.view(task.node.inputs[0])), emitter.image(task.shape)
+    source, out = emitter.chunked_image(emitter.view(task.node.inputs[0])), emitter.image(task.shape)
     geometry = window_of(task.node)
     window = Window(
         geometry.in_size, geometry.out_size, layer.in_channels, source.strides[0], source.strides[2], source.strides[3], geometry.kernel,
@@ -31,13 +29,8 @@ def lower_conv(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
 
 
 def lower_linear(emitter: GpuEmitter, task: Task, layer: Layer) -> None:
-    view = emitter.view(task.node.inputs[0])
-    positions = math.prod(view.shape[:-1])
-    source = emitter.chunked(view)
-    flat = source.reshape((positions, layer.columns))
-    if flat is None:
-        source = emitter.copied(view, emitter.matrix)
-        flat = source.reshape((positions, layer.columns))
+    flat = emitter.chunked_rows(emitter.view(task.node.inputs[0]))
+    positions = flat.shape[0]
     out = emitter.compact(task.shape)
     gemm_bias = task.node.op_type == "Gemm" and len(task.node.inputs) > 2
     stride = flat.strides[0] if positions > 1 else -(-layer.columns // CHUNK) * CHUNK

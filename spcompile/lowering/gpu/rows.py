@@ -72,7 +72,7 @@ def lower_layer_norm(emitter: GpuEmitter, task: Task) -> None:
 
 
 def lower_pool(emitter: GpuEmitter, task: Task) -> None:
-    source, out, geometry = emitter.chunked(emitter.view(task.node.inputs[0])), emitter.image(task.shape), window_of(task.node)
+    source, out, geometry = emitter.chunked_image(emitter.view(task.node.inputs[0])), emitter.image(task.shape), window_of(task.node)
     channels = source.shape[1]
     window = Window(
         geometry.in_size, geometry.out_size, 1, source.strides[0], source.strides[2], source.strides[3], geometry.kernel, geometry.strides,

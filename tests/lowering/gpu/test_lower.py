@@ -99,6 +99,29 @@ def test_a_network_equals_its_reference(network, name, dtype, card):
         assert np.abs(found[output] - expected).max() <= LIMITS[dtype] * np.abs(expected).max()
 
 
+FOUR_AXES = {
+    "of one channel": ((2, 1, 12, 5), "Relu(x)"),
+    "of few pixels": ((1, 2, 1, 6), "Relu(x)"),
+    "of one number a row": ((3, 16, 1, 1), "GlobalAveragePool(x)"),
+    "that a convolution made": ((1, 1, 5, 6), "Conv(x, k)"),
+    "with channels last": ((1, 16, 3, 4), "Transpose<perm=[0,2,3,1]>(x)"),
+}
+
+
+@pytest.mark.parametrize(("shape", "made"), FOUR_AXES.values(), ids=FOUR_AXES)
+def test_products_of_four_axes_run_along_the_last(build, shape, made):
+    """Where their channels happen to lie adjacent, too: a convolution reads the same numbers along the second."""
+    columns = 16 if "Transpose" in made else shape[-1]
+    text = f"""g (float[{",".join(map(str, shape))}] x) => (float[a,b,c,d] y, float[e,f,g,h] z) {{
+        t = {made} y = MatMul(t, w) z = Conv<pads=[1,1,1,1]>(t, v) }}"""
+    channels = 3 if "Transpose" in made else shape[1]
+    model = prepare(build(text, w=values(columns, 3), v=values(4, channels, 3, 3), k=values(1, 1, 1, 1)))
+    feeds = {"x": values(*shape)}
+    found = run(lower_for_gpu(model, A100, "float16")[0], feeds)
+    for name, expected in reference(model, feeds).items():
+        assert np.abs(found[name] - expected).max() <= LIMITS["float16"] * np.abs(expected).max()
+
+
 def test_heads_are_read_and_written_where_they_lie(network):
     """Of two sequences: input and output change their type, the probabilities' rows are filled up to whole chunks and v is turned; nothing else is copied."""
     program, _ = lower_for_gpu(network("attention"), A100, "float16")
