@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from spcompile.kernels.expression import LOWEST
+from spcompile.lowering.elementwise_ops import scalar_of
 from spcompile.lowering.geometry import Window, window_of
 from spcompile.lowering.tasks import Task, shape_of
 
@@ -183,5 +184,5 @@ def _never_negative(value: ir.Value) -> bool:
     node = value.producer()
     if node is None or node.op_type != "Clip":
         return node is not None and node.op_type in NEVER_NEGATIVE
-    lower = node.inputs[1].const_value if len(node.inputs) > 1 and node.inputs[1] is not None else None
-    return lower is not None and float(lower.numpy()) >= 0
+    low, high = (scalar_of(value) for value in (*node.inputs[1:], None, None)[:2])
+    return low is not None and low >= 0 and (high is None or high >= 0)  # where low exceeds high, all is high

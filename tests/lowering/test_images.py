@@ -126,11 +126,14 @@ def test_a_strided_reader_of_single_channels_needs_no_copy(build):
     assert len(images[""].relayouts) == 1  # of the input, for the first
 
 
-@pytest.mark.parametrize(("before", "copies"), [("Relu(a)", 0), ("Clip(a, zero, six)", 0), ("Clip(a, less, six)", 1), ("Clip(a)", 1), ("Neg(a)", 1)])
+BEFORE = [("Relu(a)", 0), ("Clip(a, zero, six)", 0), ("Clip(a, none, six)", 0), ("Clip(a, less, six)", 1), ("Clip(a, zero, less)", 1)]
+
+
+@pytest.mark.parametrize(("before", "copies"), [*BEFORE, ("Clip(a)", 1), ("Neg(a)", 1)])
 def test_a_padded_maximum_of_what_is_never_negative_needs_no_border_of_its_own(build, assert_compiles, before, copies):
     text = f"""g (float[1,4,9,9] x) => (float[1,4,5,5] y) {{ a = Conv(x, o)  b = {before}
     y = MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>(b) }}"""
-    numbers = {"zero": np.float32(0), "six": np.float32(6), "less": np.float32(-1)}
+    numbers = {"zero": np.float32(0), "six": np.float32(6), "less": np.float32(-1), "none": np.zeros(1, np.float32)}
     arrays = {"o": normal(4, 4, 1, 1)} | {name: np.array(value) for name, value in numbers.items() if name in before}
     assert len(planned(build, text, **arrays)[""].relayouts) == 1 + copies  # one is of the network's input
     assert_compiles(build(text, **arrays))
