@@ -37,7 +37,7 @@ REFUSED = {  # what is wrong: (model, words of the message)
         "node 'odd' .MaxPool.*first output",
     ),
     "a window in the padding": (
-        "g (float[1,1,4,4] x) => (float[1,1,h,v] y) { [odd] y = MaxPool<kernel_shape=[2,2], strides=[2,2], pads=[0,0,1,1], ceil_mode=1>(x) }",
+        "g (float[1,1,2,4] x) => (float[1,1,h,v] y) { [odd] y = MaxPool<kernel_shape=[2,1], dilations=[3,1], pads=[1,0,1,0]>(x) }",
         "node 'odd' .MaxPool.*padding",
     ),
     "gather from an activation": ("g (float[5,6] x, int64[2] i) => (float[2,6] y) { [odd] y = Gather(x, i) }", "node 'odd' .Gather.*constant table"),
