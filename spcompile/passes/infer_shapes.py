@@ -64,13 +64,10 @@ def _refusal(node: ir.Node, opset: int) -> ModelError:
     what = _named(node)
     if not onnx.defs.has(node.op_type, opset, node.domain):
         return UnsupportedOperator(f"{what} is of the operator set '{node.domain}', which is not known here; export the model with ONNX's own operators")
-    schema = onnx.defs.get_schema(node.op_type, opset, node.domain)
-    if not schema.has_type_and_shape_inference_function:  # ONNX has no shapes to tell, for reasons of its own
-        return UnsupportedOperator(f"{what} cannot be compiled: the operator is not known; docs/main-job.md lists the operators that can")
     types = {value.name: onnx.helper.make_tensor_type_proto(int(value.dtype), value.shape.numpy()) for value in values}
     data = {value.name: ir.to_proto(value.const_value) for value in values if value.const_value is not None}
     try:
-        onnx.shape_inference.infer_node_outputs(schema, ir.to_proto(node), types, data)
+        onnx.shape_inference.infer_node_outputs(onnx.defs.get_schema(node.op_type, opset, node.domain), ir.to_proto(node), types, data)
     except onnx.shape_inference.InferenceError as error:
         return ModelError(f"{what} does not fit its inputs {_given(node)}: {str(error).strip().splitlines()[0]}; check the input shape")
     return UnsupportedOperator(f"{what} has an output whose shape is known only when the model runs; only models of static shapes can be compiled")
