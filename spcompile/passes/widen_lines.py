@@ -33,6 +33,7 @@ class WidenLines(NodePass):
         for index, value in enumerate(node.inputs):
             if value is not None and (constant(value) is None or len(value.shape) > 1):
                 node.replace_input_with(index, _wide(node, value))
+                _remove_unread(value)
         _narrow_behind(node)
         return True
 
@@ -85,6 +86,13 @@ def _wide(node: ir.Node, value: ir.Value) -> ir.Value:
     unsqueeze.outputs[0].shape, unsqueeze.outputs[0].type = ir.Shape(_with_height(value.shape.numpy())), value.type
     graph.insert_before(node, unsqueeze)
     return unsqueeze.outputs[0]
+
+
+def _remove_unread(value: ir.Value) -> None:
+    """A Squeeze that nobody needs any more: it would be a second reader of the image."""
+    if _image_of(value) is not None and not value.uses() and not value.is_graph_output():
+        node = value.producer()
+        node.graph.remove(node, safe=True)
 
 
 def _narrow_behind(node: ir.Node) -> None:
