@@ -5,7 +5,7 @@ elementwise from the start) and operands 1... = `operands`.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
@@ -54,16 +54,16 @@ def group(graph: ir.Graph, fits: Fits | None = None) -> list[Task]:
 
     fits(task, value): can the kernel of the task's anchor read the value in its epilogue? `fits_epilogue` unless given.
     """
-    order = list(graph)
+    places = {node: place for place, node in enumerate(graph)}
     outputs = set(graph.outputs)
     done: set[ir.Node] = set()
     ready = {*graph.inputs, *graph.initializers.values()}
     tasks = []
-    for index, node in enumerate(order):
+    for node in places:
         if node in done:
             continue
         task = _seed(node)
-        _grow(task, order[index + 1 :], done, ready, outputs, fits or fits_epilogue)
+        _grow(task, places, done, ready, outputs, fits or fits_epilogue)
         done.update([node, *task.absorbed])
         ready.update(value for member in [node, *task.absorbed] for value in member.outputs)
         tasks.append(task)
@@ -79,24 +79,30 @@ def _seed(node: ir.Node) -> Task:
     return task
 
 
-def _grow(task: Task, later: Iterable[ir.Node], done: set, ready: set, outputs: set, fits: Fits) -> None:
-    """Absorb following elementwise nodes; keep the longest run that leaves one value alive."""
+def _grow(task: Task, places: dict[ir.Node, int], done: set, ready: set, outputs: set, fits: Fits) -> None:
+    """Absorb elementwise nodes that read what there is, in the graph's order; keep the longest run that leaves one value alive."""
     if task.node is not None and task.node.op_type not in EPILOGUE_ANCHORS:
         return
     values: dict[ir.Value, Expression] = {task.output: task.expression}
     best = _snapshot(task)
-    for node in later:
-        if node in done or not any(value in values for value in node.inputs):
-            continue
-        if not _joins(task, node, values, ready, fits):
+    waiting = _readers(task.output)
+    while waiting:
+        node = min(waiting, key=places.__getitem__)
+        waiting.remove(node)
+        if node in done or not _joins(task, node, values, ready, fits):
             continue
         task.absorbed.append(node)
         task.expression = _bind(task, node, expression_of(node), values)
         task.output = node.outputs[0]
         values[task.output] = task.expression
+        waiting |= _readers(task.output)
         if _alive(values, task, outputs) == [task.output]:
             best = _snapshot(task)
     task.output, task.expression, task.operands, task.absorbed = best
+
+
+def _readers(value: ir.Value) -> set[ir.Node]:
+    return {use.node for use in value.uses()}
 
 
 def _snapshot(task: Task):

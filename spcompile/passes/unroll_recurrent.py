@@ -68,11 +68,12 @@ class _Way(ABC):
         order = range(self.steps)
         if self.way == 1 or self.node.attributes.get_string("direction", "forward") == "reverse":
             order = order[::-1]
+        front, both = self.writer.held("front", [0]), self.writer.held("both", [0, 1])
+        parts = self.writer.parts("Split", self.steps, x, axis=0, num_outputs=self.steps) if self.steps > 1 else [x]
         state, results = tuple(self._initial(place) for place in (HIDDEN, CELL)[: self.states]), {}
         for step in order:
-            state = self.step(self.writer.op("Gather", x, self.writer.held("step", step), axis=0), *state)
+            state = self.step(self.writer.op("Squeeze", parts[step], front), *state)
             results[step] = state[0]
-        front, both = self.writer.held("front", [0]), self.writer.held("both", [0, 1])
         last = (self.writer.op("Unsqueeze", value, front) for value in state)
         return _beside(self.writer, [self.writer.op("Unsqueeze", results[step], both) for step in range(self.steps)], 0), *last
 
