@@ -17,7 +17,6 @@ import onnx_ir as ir
 from spcompile.passes.base import NodePass, Pass
 from spcompile.passes.drop_empty_windows import DropEmptyWindows
 from spcompile.passes.drop_expands import DropExpands
-from spcompile.passes.drop_nan_guards import DropNanGuards
 from spcompile.passes.drop_no_ops import DropNoOps
 from spcompile.passes.fold_constants import FoldConstants
 from spcompile.passes.fold_scale_and_shift import FoldScaleAndShift
@@ -72,7 +71,6 @@ PREPARE: tuple[Pass, ...] = (
     DropExpands(),
     LiftConstants(),
     DropNoOps(),
-    DropNanGuards(),
     MergeSlices(),
     FusePad(),
     PadByGather(),

@@ -1,7 +1,9 @@
 """Operators as smaller ones, in ONNX's text form, and which are taken as ONNX itself writes them out."""
 
+import math
 from collections.abc import Callable
 
+import numpy as np
 import onnx_ir as ir
 
 from spcompile.ir.constants import constant
@@ -60,6 +62,23 @@ def _deviation() -> str:
         least = Constant<value_float: float = @epsilon>()
         above = Add(variance, least)
         deviation = Sqrt(above)"""
+
+
+def _gather_nd(node: ir.Node) -> str | None:
+    """Places that are known, each of all leading axes together."""
+    indices, shape = constant(node.inputs[1]), node.inputs[0].shape.numpy()
+    if indices is None or node.attributes.get_int("batch_dims", 0):
+        return None
+    leading = shape[: indices.shape[-1]]
+    places = np.ravel_multi_index(tuple(np.moveaxis(indices, -1, 0) % np.reshape(leading, (-1, *(1,) * (indices.ndim - 1)))), leading)
+    return f"""(x, indices) => (y) {{
+        together = Constant<value_ints = {[math.prod(leading), *shape[len(leading) :]]}>()
+        places = Constant<value_ints = {places.ravel().tolist()}>()
+        shape = Constant<value_ints: ints = {[*indices.shape[:-1], *shape[len(leading) :]]}>()
+        flat = Reshape(x, together)
+        picked = Gather(flat, places)
+        y = Reshape(picked, shape)
+    }}"""
 
 
 def _local_response_normalization(node: ir.Node) -> str:
@@ -139,6 +158,7 @@ def _tile(node: ir.Node) -> str | None:
 
 BODIES: dict[str, Callable[[ir.Node], str | None]] = {  # node, of known shapes -> its operator without the name; None where it stays
     "Einsum": einsum,
+    "GatherND": _gather_nd,
     "GroupNormalization": _group_normalization,
     "InstanceNormalization": _instance_normalization,
     "LRN": _local_response_normalization,

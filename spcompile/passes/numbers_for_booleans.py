@@ -1,6 +1,7 @@
 """Truth is computed with as 0 and 1: kernels, pruning and accelerators know float32 alone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx_ir as ir
@@ -9,6 +10,7 @@ from spcompile.ir.constants import constant
 from spcompile.ir.rewiring import replace
 from spcompile.ir.writer import Writer
 from spcompile.passes.base import Pass
+from spcompile.passes.masked_rows import masked_rows
 
 MOVES = ("Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
 LOWEST = np.finfo(np.float32).min
@@ -23,23 +25,31 @@ class NumbersForBooleans(Pass):
     """
 
     def apply(self, model: ir.Model) -> bool:
-        numbers: dict[ir.Value, ir.Value] = {}
-        size, changed = len(model.graph), False
+        known, size, changed = _Known(), len(model.graph), False
         for node in tuple(model.graph):
             if node.domain == "" and (rule := RULES.get(node.op_type)) is not None:
-                changed |= _rewrite(node, numbers, rule)
+                changed |= _rewrite(node, known, rule)
         for node in reversed(tuple(model.graph)) if changed or len(model.graph) > size else ():
             if not any(value.uses() or value.is_graph_output() for value in node.outputs):
                 model.graph.remove(node, safe=True)
         return changed
 
 
+@dataclass
+class _Known:
+    """Of values by value."""
+
+    numbers: dict[ir.Value, ir.Value] = field(default_factory=dict)  # what stands for booleans
+    opposites: dict[ir.Value, ir.Value] = field(default_factory=dict)
+    kept: dict[ir.Value, Number] = field(default_factory=dict)  # of a choice between constants: 0 where it is -infinity, else 1; None where it never is
+
+
 class _Writer(Writer):
     """Writes nodes in the place of one that reads or gives booleans."""
 
-    def __init__(self, node: ir.Node, numbers: dict[ir.Value, ir.Value]):
+    def __init__(self, node: ir.Node, known: _Known):
         super().__init__(node)
-        self._numbers = numbers
+        self.known = known
 
     def floats(self, array) -> ir.Value:
         return self.held("numbers", np.asarray(array, np.float32))
@@ -52,17 +62,21 @@ class _Writer(Writer):
         if value.dtype == ir.DataType.FLOAT:
             return value
         if value.dtype == ir.DataType.BOOL and not value.is_graph_input():
-            return self._numbers.get(value)
+            return self.known.numbers.get(value)
         return self.op("Cast", value, to=ir.DataType.FLOAT)
 
     def opposite(self, number: ir.Value) -> ir.Value:
-        array = constant(number)
-        return self.op("Sub", self.floats(1), number) if array is None else self.floats(1 - array)
+        if (array := constant(number)) is not None:
+            return self.floats(1 - array)
+        if number not in self.known.opposites:
+            opposite = self.op("Sub", self.floats(1), number)
+            self.known.opposites |= {number: opposite, opposite: number}
+        return self.known.opposites[number]
 
 
-def _rewrite(node: ir.Node, numbers: dict[ir.Value, ir.Value], rule: Callable[[_Writer], Number]) -> bool:
+def _rewrite(node: ir.Node, known: _Known, rule: Callable[[_Writer], Number]) -> bool:
     """True where the node gives numbers, and is replaced; booleans are noted down."""
-    writer = _Writer(node, numbers)
+    writer = _Writer(node, known)
     result = rule(writer)
     if result is None:
         return False
@@ -72,7 +86,7 @@ def _rewrite(node: ir.Node, numbers: dict[ir.Value, ir.Value], rule: Callable[[_
         replace(node, writer.nodes)
         return True
     node.graph.insert_before(node, writer.nodes)
-    numbers[node.outputs[0]] = result
+    known.numbers[node.outputs[0]] = result
     return False
 
 
@@ -118,8 +132,19 @@ def _where(writer: _Writer) -> Number:
     chosen = writer.number(condition)
     if chosen is None or writer.node.outputs[0].dtype != ir.DataType.FLOAT or not (constant(chosen) is not None or _are_finite(left, right)):
         return None
-    terms = [_term(writer, chosen, left, right), _term(writer, writer.opposite(chosen), right, left)]
-    return writer.op("Add", *terms)
+    other = writer.opposite(chosen)
+    terms = [_term(writer, chosen, left, right), _term(writer, other, right, left)]
+    result = next((terms[1 - place] for place in (0, 1) if _is_zero(terms[place])), None) or writer.op("Add", *terms)
+    if constant(left) is not None and constant(right) is not None:
+        masked = [other if place == 0 else chosen for place, value in enumerate((left, right)) if np.isneginf(constant(value)).all()]
+        writer.known.kept[result] = masked[0] if masked else None
+    return result
+
+
+def _is_zero(term: ir.Value) -> bool:
+    """A number that may be left out of a sum."""
+    array = constant(term)
+    return array is not None and array.size == 1 and not array.any()
 
 
 def _are_finite(*values: ir.Value) -> bool:
@@ -130,6 +155,10 @@ def _are_finite(*values: ir.Value) -> bool:
 def _term(writer: _Writer, chosen: ir.Value, value: ir.Value, other: ir.Value) -> ir.Value:
     """`value` where it is chosen and zero elsewhere; all of it where the other, where that is chosen, is -infinity, which swallows it."""
     mask, array, swallows = constant(chosen), constant(value), constant(other)
+    if array is not None and array.size == 1 and not array.any():
+        return writer.floats(0)
+    if mask is not None and mask.size == 1 and mask.all():
+        return value
     if mask is not None and array is not None:
         return writer.floats(np.where(mask, array, 0))
     if mask is not None and swallows is not None and np.all(np.isneginf(swallows) | (mask != 0)):
@@ -143,6 +172,7 @@ RULES: dict[str, Callable[[_Writer], Number]] = {
     "Equal": _of_all(lambda writer, a, b: writer.opposite(_differs(writer, a, b))),
     "Greater": _of_all(_greater),
     "GreaterOrEqual": _of_all(lambda writer, a, b: writer.opposite(_greater(writer, b, a))),
+    "IsNaN": lambda writer: masked_rows(writer, writer.node.inputs[0].producer(), writer.known.kept),
     "Less": _of_all(lambda writer, a, b: _greater(writer, b, a)),
     "LessOrEqual": _of_all(lambda writer, a, b: writer.opposite(_greater(writer, a, b))),
     "Not": _of_all(lambda writer, a: writer.opposite(a)),

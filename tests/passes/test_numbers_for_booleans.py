@@ -51,6 +51,20 @@ def test_a_mask_of_minus_infinity_is_added(build):
     assert [node.op_type for node in prepare(model).graph] == ["Add"]
 
 
+def test_a_guard_against_rows_that_are_masked_altogether(build):
+    """As torch exports attention: the row of such a query is zero."""
+    text = """g (float[2,4] x, float[2,4] z, bool[2,4] c) => (float[2,4] y)
+    { q = MatMul(x, floats)  m = Where(c, zero, never)  s = Add(q, m)  p = Softmax(s)  n = IsNaN(p)  w = Where(n, zero, p)  y = Mul(w, z) }"""
+    model = build(text, **{name: ARRAYS[name] for name in ("zero", "never", "floats")})
+    prepared = prepare(model)
+    assert not {"IsNaN", "Where"} & {node.op_type for node in prepared.graph}
+    x, z = GENERATOR.normal(size=(2, 2, 4)).astype(np.float32)
+    feeds = {"x": x, "z": z, "c": np.array([[True, False, True, False], [False] * 4])}
+    expected = run(model, feeds)["y"]
+    assert not expected[1].any()
+    np.testing.assert_allclose(run(prepared, feeds)["y"], expected, rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize("nodes", ["y = Less(x, z)", "c = Less(x, z)  y = Not(c)"])
 def test_boolean_outputs_are_left_alone(build, nodes):
     model = build(f"g (float[4,4] x, float[4,4] z) => (bool[4,4] y) {{ {nodes} }}")

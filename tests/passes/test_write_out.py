@@ -18,6 +18,8 @@ CASES = {  # what is left of it
     "InstanceNormalization<epsilon=0.1>(x, s, b)": {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div"},
     "GroupNormalization<num_groups=2>(x, s, b)": {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div", "Reshape"},
     "MeanVarianceNormalization<axes=[0,2]>(x)": {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div", "Pow"},
+    "GatherND(x, points)": {"Reshape", "Gather"},
+    "GatherND(x, pixels)": {"Reshape", "Gather"},
     "LRN<size=3, alpha=0.5, beta=0.6, bias=2.0>(x)": {"Mul", "Reshape", "AveragePool", "Add", "Pow", "Div"},
     "LpNormalization<axis=1>(x)": {"ReduceL2", "Max", "Div"},
     "LpNormalization<p=1>(x)": {"Abs", "ReduceSum", "Max", "Div"},
@@ -36,6 +38,8 @@ ARRAYS = {
     "n": numbers(4, 6),
     "times": ints(1, 3, 1, 2),
     "axes": ints(1, 3),
+    "points": ints(*np.ndindex(2, 2, 2, 1)).reshape(2, 2, 2, 1, 4),
+    "pixels": ints(0, -1, 1, 2, 1, 0).reshape(1, 3, 2),
     "size": ints(7, 2),
     "cosines": numbers(2, 4, 3),
     "sines": numbers(2, 4, 3),
@@ -47,6 +51,8 @@ ARRAYS = {
 @pytest.mark.parametrize("operator", CASES)
 def test_computes_the_same(build, assert_equal_outputs, operator):
     text = f"g (float[2,4,4,6] x) => (float[n,c,h,w] y) {{ r = Relu(x)  x2 = Add(r, one)  large = Mul(x, hundred)  y = {operator} }}"
+    if "pixels" in operator:
+        text = text.replace("float[n,c,h,w] y", "float[1,3,4,6] y")
     if "keepdims=0" in operator:
         text = text.replace("float[n,c,h,w] y", "float[n,c] y")
     model = build(text, opset=23, **ARRAYS)

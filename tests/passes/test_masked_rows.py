@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from spcompile.passes import prepare
-from spcompile.passes.drop_nan_guards import DropNanGuards
 from spcompile.passes.infer_shapes import InferShapes
+from spcompile.passes.numbers_for_booleans import NumbersForBooleans
+from spcompile.passes.settle_names import SettleNames
 
 INFINITE = np.float32(-np.inf)
 CAUSAL = np.triu(np.full((4, 4), INFINITE), 1)
@@ -20,8 +21,8 @@ def _model(build, scores: str, **arrays):
 
 
 def _left(model) -> bool:
-    InferShapes()(model)
-    DropNanGuards()(model)
+    for step in (InferShapes(), SettleNames(), NumbersForBooleans()):
+        step(model)
     return "Where" in [node.op_type for node in model.graph]
 
 
