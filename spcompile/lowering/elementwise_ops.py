@@ -4,6 +4,7 @@ import math
 
 import onnx_ir as ir
 
+from spcompile.ir.indices import is_index
 from spcompile.kernels.expression import Expression, constant, operand
 
 
@@ -70,7 +71,7 @@ def _gelu(node: ir.Node) -> Expression:
 
 
 def _cast(node: ir.Node) -> Expression | None:
-    return operand(0) if node.attributes.get_int("to") == ir.DataType.FLOAT else None
+    return operand(0) if node.attributes.get_int("to") == ir.DataType.FLOAT or is_index(node) else None
 
 
 def _elu(node: ir.Node) -> Expression:

@@ -3,6 +3,7 @@
 import onnx_ir as ir
 
 from spcompile.errors import UnsupportedOperator
+from spcompile.ir.indices import is_index
 from spcompile.ir.layers import find_layers
 from spcompile.ir.resizing import repeats_elements
 from spcompile.lowering.elementwise_ops import BUILDERS, expression_of
@@ -48,7 +49,7 @@ def _refusal_of_values(node: ir.Node) -> str:
         return "it has an empty tensor"
     if any(value is not node.outputs[0] for value in outputs) and node.op_type != "Split":
         return "only its first output is known"
-    if any(value.dtype != ir.DataType.FLOAT for value in outputs) and node.op_type not in MOVES:
+    if any(value.dtype != ir.DataType.FLOAT for value in outputs) and node.op_type not in MOVES and not is_index(node):
         return f"it computes in {outputs[0].dtype.name.lower()}"
     settings = [value for index, value in enumerate(node.inputs) if index in SETTINGS.get(node.op_type, ()) and value is not None]
     if changing := [value.name for value in settings if value.const_value is None]:

@@ -15,6 +15,7 @@ put it into PREPARE below, and write `tests/passes/test_my_idea.py`; the contrac
 import onnx_ir as ir
 
 from spcompile.passes.base import NodePass, Pass
+from spcompile.passes.compute_in_floats import ComputeInFloats
 from spcompile.passes.drop_empty_windows import DropEmptyWindows
 from spcompile.passes.drop_expands import DropExpands
 from spcompile.passes.drop_no_ops import DropNoOps
@@ -27,7 +28,6 @@ from spcompile.passes.lift_constants import LiftConstants
 from spcompile.passes.merge_moves import MergeMoves
 from spcompile.passes.merge_slices import MergeSlices
 from spcompile.passes.normalise_gemm import NormaliseGemm
-from spcompile.passes.numbers_for_booleans import NumbersForBooleans
 from spcompile.passes.pad_by_gather import PadByGather
 from spcompile.passes.remove_dead import RemoveDead
 from spcompile.passes.require_finite import RequireFinite
@@ -61,7 +61,7 @@ PREPARE: tuple[Pass, ...] = (
     InferShapes(),
     RequireFloat32(),
     SettleNames(),
-    NumbersForBooleans(),
+    ComputeInFloats(),
     UnrollRecurrent(),
     FoldConstants(),
     InferShapes(),

@@ -25,6 +25,10 @@ FUNCTIONS = {  # name: (reference, least and greatest argument, largest relative
     "neg": (np.negative, -9, 9, 0, 0),
     "abs": (np.abs, -9, 9, 0, 0),
     "floor": (np.floor, -9, 9, 0, 0),
+    "round": (np.round, -9, 9, 0, 0),
+    "sign": (np.sign, -9, 9, 0, 0),
+    "cos": (np.cos, -90, 90, 2e-7, 2e-7),
+    "sin": (np.sin, -90, 90, 2e-7, 2e-7),
     "relu": (lambda x: np.maximum(x, 0), -9, 9, 0, 0),
     "greater_equal_zero": (lambda x: (x >= 0) * 1.0, -9, 9, 0, 0),
 }

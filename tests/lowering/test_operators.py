@@ -8,7 +8,7 @@ import pytest
 from spcompile.lowering.elementwise_ops import BUILDERS
 from spcompile.lowering.operators import OPERATORS
 from spcompile.lowering.refusals import MOVES, SETTINGS
-from spcompile.passes.numbers_for_booleans import RULES
+from spcompile.passes.compute_in_floats import RULES
 from spcompile.passes.unroll_recurrent import UnrollRecurrent
 from spcompile.passes.write_out import WriteOut
 

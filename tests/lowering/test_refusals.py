@@ -43,8 +43,8 @@ REFUSED = {  # what is wrong: (model, words of the message)
     "gather from an activation": ("g (float[5,6] x, int64[2] i) => (float[2,6] y) { [odd] y = Gather(x, i) }", "node 'odd' .Gather.*constant table"),
     "gather along columns": ("g (int64[2] i) => (float[5,2] y) { [odd] y = Gather<axis=1>(table, i) }", "node 'odd' .Gather.*rows"),
     "mean of a normalisation": ("g (float[3,4] x) => (float[3,4] y, float[3,1] m) { [odd] y, m = LayerNormalization(x, four) }", "node 'odd'.*first output"),
-    "arithmetic of whole numbers": ("g (int64[3] x) => (float[3] y) { [odd] a = Add(x, x)  y = Cast<to=1>(a) }", "node 'odd' .Add.*computes in int64"),
-    "cast to whole numbers": ("g (float[3] x) => (float[3,6] y) { [odd] i = Cast<to=7>(x)  y = Gather(table, i) }", "node 'odd' .Cast.*int64"),
+    "arithmetic of whole numbers": ("g (int64[3] x) => (float[3] y) { [odd] a = Div(x, x)  y = Cast<to=1>(a) }", "node 'odd' .Div.*computes in int64"),
+    "cast to bytes": ("g (float[3] x) => (float[3] y) { [odd] i = Cast<to=2>(x)  y = Cast<to=1>(i) }", "node 'odd' .Cast.*uint8"),
     "copied whole numbers": (
         "g (int64[3,2] i) => (float[6,6] y) { t = Transpose(i)  [odd] r = Reshape(t, flat)  y = Gather(table, r) }",
         "node 'odd' .Reshape.*copies int64",

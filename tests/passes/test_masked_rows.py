@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from spcompile.passes import prepare
+from spcompile.passes.compute_in_floats import ComputeInFloats
 from spcompile.passes.infer_shapes import InferShapes
-from spcompile.passes.numbers_for_booleans import NumbersForBooleans
 from spcompile.passes.settle_names import SettleNames
 
 INFINITE = np.float32(-np.inf)
@@ -21,7 +21,7 @@ def _model(build, scores: str, **arrays):
 
 
 def _left(model) -> bool:
-    for step in (InferShapes(), SettleNames(), NumbersForBooleans()):
+    for step in (InferShapes(), SettleNames(), ComputeInFloats()):
         step(model)
     return "Where" in [node.op_type for node in model.graph]
 

@@ -20,6 +20,8 @@ from spcompile.lowering.view import View
 
 X = ACCUMULATOR
 
+LARGEST_WHOLE = {"float16": 1 << 11, "bfloat16": 1 << 8}  # up to which every whole number is held
+
 
 def _launch(emitter: GpuEmitter, view: View, out: View, axes: set[int], statistics, finish, spread: bool, operands=()) -> None:
     joined = list(zip(view.shape, view.strides, out.strides, strict=True))
@@ -98,8 +100,13 @@ def lower_gather(emitter: GpuEmitter, task: Task) -> None:
         return
     entries, width = shape_of(table)
     where = emitter.view(index)
+    index_dtype = emitter.dtype_of(where)
+    if entries > LARGEST_WHOLE.get(index_dtype, entries):
+        raise UnsupportedOperator(
+            f"node '{task.name}' (Gather) cannot be compiled: its places are computed in {index_dtype}, which cannot tell {entries:,} rows apart"
+        )
     stored = Argument(emitter.stored(emitter.halves(table.const_value.numpy())))
     out = emitter.compact(task.shape)
     axes = tuple(axis for axis in zip(where.shape, where.strides, strict=True) if axis[0] > 1)
-    emitter.call(GridGather(axes, width, entries, emitter.dtype, where.dtype), stored, pointer(where), pointer(out))
+    emitter.call(GridGather(axes, width, entries, emitter.dtype, index_dtype), stored, pointer(where), pointer(out))
     emitter.views[task.output] = out

@@ -65,6 +65,39 @@ def test_a_guard_against_rows_that_are_masked_altogether(build):
     np.testing.assert_allclose(run(prepared, feeds)["y"], expected, rtol=1e-6, atol=1e-7)
 
 
+POSITIONS = """e = Equal(ids, one)  n = Not(e)  i = Cast<to=6>(n)  s = CumSum(i, along)  m = Mul(s, i)  l = Cast<to=7>(m)  p = Add(l, one)
+    a = Gather(table, p)  b = Gather(table, ids)  y = Add(a, b)"""
+
+
+def places(build, nodes: str = POSITIONS):
+    """RoBERTa's positions are counted from the tokens that are no padding."""
+    held = {"one": np.array(1, np.int64), "along": np.array(1, np.int64), "table": GENERATOR.normal(size=(12, 3)).astype(np.float32)}
+    return build(f"g (int64[2,5] ids) => (float[2,5,3] y) {{ {nodes} }}", **held), {"ids": np.array([[4, 5, 1, 6, 1], [9, 1, 1, 1, 2]], np.int64)}
+
+
+def test_places_in_a_table_are_computed(build):
+    model, feeds = places(build)
+    prepared = prepare(model)
+    assert {node.op_type for node in prepared.graph if any(value.dtype == ir.DataType.INT64 for value in node.outputs)} == {"Cast"}
+    np.testing.assert_array_equal(run(prepared, feeds)["y"], run(model, feeds)["y"])
+
+
+@pytest.mark.parametrize("attributes", ["", "<exclusive=1>", "<reverse=1>", "<exclusive=1, reverse=1>"])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_cumulated_sums(build, assert_equal_outputs, attributes, axis):
+    model = build(f"g (float[3,4,5] x) => (float[3,4,5] y) {{ y = CumSum{attributes}(x, axis) }}", axis=np.array(axis, np.int64))
+    prepared = prepare(model)
+    assert "CumSum" not in {node.op_type for node in prepared.graph}
+    assert_equal_outputs(model, prepared)
+
+
+def test_numbers_become_whole_towards_zero(build, assert_equal_outputs):
+    model = build("g (float[4,4] x) => (float[4,4] y) { t = Mul(x, three)  i = Cast<to=6>(t)  y = Cast<to=1>(i) }", three=np.array(3, np.float32))
+    prepared = prepare(model)
+    assert not [node for node in prepared.graph if node.outputs[0].dtype == ir.DataType.INT32]
+    assert_equal_outputs(model, prepared)
+
+
 @pytest.mark.parametrize("nodes", ["y = Less(x, z)", "c = Less(x, z)  y = Not(c)"])
 def test_boolean_outputs_are_left_alone(build, nodes):
     model = build(f"g (float[4,4] x, float[4,4] z) => (bool[4,4] y) {{ {nodes} }}")
