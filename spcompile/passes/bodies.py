@@ -64,6 +64,19 @@ def _deviation() -> str:
         deviation = Sqrt(above)"""
 
 
+def _gather_elements(node: ir.Node) -> str | None:
+    """Of a constant that is the same everywhere, as the kinds of RoBERTa's tokens are."""
+    table = constant(node.inputs[0])
+    if table is None or table.dtype not in (np.int64, np.float32) or not table.size or np.any(table != table.flat[0]):
+        return None
+    number = f"value_int = {int(table.flat[0])}" if table.dtype == np.int64 else f"value_float = {float(table.flat[0])!r}"
+    return f"""(table, places) => (y) {{
+        shape = Constant<value_ints: ints = {list(node.inputs[1].shape.numpy())}>()
+        same = Constant<{number}>()
+        y = Expand(same, shape)
+    }}"""
+
+
 def _gather_nd(node: ir.Node) -> str | None:
     """Places that are known, each of all leading axes together."""
     indices, shape = constant(node.inputs[1]), node.inputs[0].shape.numpy()
@@ -158,6 +171,7 @@ def _tile(node: ir.Node) -> str | None:
 
 BODIES: dict[str, Callable[[ir.Node], str | None]] = {  # node, of known shapes -> its operator without the name; None where it stays
     "Einsum": einsum,
+    "GatherElements": _gather_elements,
     "GatherND": _gather_nd,
     "GroupNormalization": _group_normalization,
     "InstanceNormalization": _instance_normalization,

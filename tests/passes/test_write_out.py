@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from spcompile.ir.session import run
 from spcompile.passes import prepare
 
 GENERATOR = np.random.default_rng(0)
@@ -70,6 +71,15 @@ def test_group_normalization_that_scales_groups(build, assert_equal_outputs):
 def test_a_vector_of_zeros_stays_one(build, assert_equal_outputs):
     model = build("g (float[1,4] x) => (float[1,4] y) { zero = Sub(x, x)  y = LpNormalization(zero) }")
     assert_equal_outputs(model, prepare(model))
+
+
+@pytest.mark.parametrize("number", [np.int64(1), np.float32(0.5)], ids=str)
+def test_elements_that_are_all_the_same(build, number):
+    text = "g (int64[2,3] i) => (float[2,3] y) { e = GatherElements<axis=1>(table, i)  f = Cast<to=1>(e)  j = Cast<to=1>(i)  y = Mul(f, j) }"
+    model, places = build(text, table=np.full((2, 5), number)), ints(0, 4, -1, 2, 1, 0).reshape(2, 3)
+    prepared = prepare(model)
+    assert "GatherElements" not in {node.op_type for node in prepared.graph}
+    np.testing.assert_array_equal(run(prepared, {"i": places})["y"], run(model, {"i": places})["y"])
 
 
 def test_attention(build, assert_equal_outputs):
