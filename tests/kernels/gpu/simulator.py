@@ -19,6 +19,7 @@ BINARY = {
     "LShift": np.left_shift, "RShift": np.right_shift, "Mod": np.fmod,
 }  # fmt: skip
 FUNCTIONS = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "rsqrt": lambda x: 1 / np.sqrt(x), "fabs": np.abs, "floor": np.floor, "pow": np.power}
+FUNCTIONS |= {"sin": np.sin, "cos": np.cos, "nearbyint": np.rint}
 
 
 def launch(function, *arrays: np.ndarray) -> None:

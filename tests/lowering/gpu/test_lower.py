@@ -71,8 +71,31 @@ NETWORKS = {
         "g (float[3,20] x) => (float[3,7] y) { a = Gemm<transB=1>(x,w,b) y = LogSoftmax<axis=-1>(a) }",
         {"w": (7, 20), "b": (7,)},
     ),
+    "lines": (
+        """g (float[1,8,20] x) => (float[n,c,l] y) {
+            a = Conv<pads=[2,2],strides=[2]>(x,w,b) r = Relu(a) p = MaxPool<kernel_shape=[2],strides=[2]>(r) y = ConvTranspose<strides=[2]>(p,w2) }""",
+        {"w": (16, 8, 5), "b": (16,), "w2": (16, 8, 2)},
+    ),
+    "up again": (
+        """g (float[1,8,6,5] x) => (float[n,c,h,w] y) {
+            a = ConvTranspose<strides=[2,2],pads=[1,1,1,1]>(x,w) s = Softplus(a) r = Resize<mode="linear">(s,,half) i = InstanceNormalization(r,g1,g2)
+            y = Conv<pads=[1,1,1,1]>(i,w2) }""",
+        {"w": (8, 16, 4, 4), "g1": (16,), "g2": (16,), "w2": (8, 16, 3, 3)},
+    ),
+    "recurrent": (
+        """g (float[5,2,16] x) => (float[5,2,1,24] y) {
+            l = LSTM<hidden_size=24>(x,w,r,b) q = Squeeze(l,front)
+            g = GRU<hidden_size=24,linear_before_reset=1,direction="reverse">(q,w2,r2,b2) y = Transpose<perm=[0,2,1,3]>(g) }""",
+        {"w": (1, 96, 16), "r": (1, 96, 24), "b": (1, 192), "w2": (1, 72, 24), "r2": (1, 72, 24), "b2": (1, 144)},
+    ),
+    "a choice": (
+        "g (float[1,8,6,6] x) => (float[1,8,6,6] y) { c = Conv<pads=[1,1,1,1]>(x,w) l = Less(c,x) f = Where(l,c,x) y = Sin(f) }",
+        {"w": (8, 8, 3, 3)},
+    ),
 }  # fmt: skip
 EXTRA = {
+    "up again": {"half": np.array([1, 1, 1.5, 2], np.float32)},
+    "recurrent": {"front": np.array([1], np.int64)},
     "attention": {"split": np.array([2, 5, 2, 16]), "join": np.array([2, 5, 32])},
     "transformer": {"split": np.array([2, 5, 2, 12]), "join": np.array([2, 5, 24]), "root": np.array(3.4, np.float32)},
 }
