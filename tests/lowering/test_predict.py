@@ -1,5 +1,6 @@
 """A layer is predicted among others that are as thin as itself."""
 
+import numpy as np
 import onnx_ir as ir
 import pytest
 
@@ -10,7 +11,7 @@ from spcompile.kernels.cpu.subset_spmm import partly_kept
 from spcompile.lowering import predict as module
 from spcompile.lowering.choosing import _best_tile
 from spcompile.lowering.lower import lower
-from spcompile.lowering.predict import Predictor
+from spcompile.lowering.predict import Predictor, passed_by
 from spcompile.lowering.site import BLOCK_ROWS
 from spcompile.patterns import parse_choice
 from spcompile.pruning import Magnitude, prune
@@ -44,6 +45,17 @@ def test_the_thinner_a_choice_the_less_lies_around_it(monkeypatch):
 
 def test_lists_longer_than_the_weights_are_no_more_than_dense(monkeypatch):
     assert surrounding_bytes("unstructured@0.3", monkeypatch) == surrounding_bytes("dense", monkeypatch)
+
+
+def test_weights_that_were_used_just_now_are_near(build):
+    """A recurrent layer's matrix stays in the caches from step to step; that of its inputs has seen all others pass."""
+    arrays = {"w": np.ones((1, 64, 32), np.float32), "r": np.ones((1, 64, 64), np.float32), "f": np.ones((64, 32), np.float32)}
+    text = "g (float[3,1,32] x) => (float[a,b,c,d] y) { h = RNN<hidden_size=64>(x, w, r)  y = MatMul(h, f) }"
+    layers = find_layers(passes.prepare(build(text, **arrays)))
+    of_x, *of_h, after = (passed_by(layers)[layer.name] for layer in layers)
+    assert of_x == after == 1
+    assert of_h == [1, 0.5]
+    assert set(passed_by(find_layers(passes.prepare(ir.from_proto(chain(5))))).values()) == {1}
 
 
 def test_equal_layers_are_worked_out_once():
