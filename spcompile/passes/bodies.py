@@ -16,8 +16,8 @@ def _instance_normalization(node: ir.Node) -> str:
     """Ulyanov et al. 2016: each channel of each image less its mean, over its deviation."""
     rank = len(node.inputs[0].shape)
     return f"""<epsilon: float = 1e-5> (x, scale, bias) => (y) {{
-        axes = Constant<value_ints = {list(range(2, rank))}>()
-        column = Constant<value_ints = {[-1] + [1] * (rank - 2)}>()
+        axes = Constant<value_ints: ints = {list(range(2, rank))}>()
+        column = Constant<value_ints: ints = {[-1] + [1] * (rank - 2)}>()
         scales = Reshape(scale, column)
         biases = Reshape(bias, column)
         {_deviation()}
@@ -32,12 +32,12 @@ def _group_normalization(node: ir.Node) -> str:
     shape, groups = list(node.inputs[0].shape.numpy()), node.attributes.get_int("num_groups")
     repeated = [groups, shape[1] // groups if node.inputs[1].shape[0] == groups else 1]
     return f"""<epsilon: float = 1e-5> (given, scale, bias) => (y) {{
-        grouped = Constant<value_ints = {[shape[0], groups, -1]}>()
-        shape = Constant<value_ints = {shape}>()
-        axes = Constant<value_ints = [2]>()
-        row = Constant<value_ints = {[-1, 1]}>()
-        repeated = Constant<value_ints = {[node.inputs[1].shape[0], repeated[1]]}>()
-        column = Constant<value_ints = {[-1] + [1] * (len(shape) - 2)}>()
+        grouped = Constant<value_ints: ints = {[shape[0], groups, -1]}>()
+        shape = Constant<value_ints: ints = {shape}>()
+        axes = Constant<value_ints: ints = [2]>()
+        row = Constant<value_ints: ints = {[-1, 1]}>()
+        repeated = Constant<value_ints: ints = {[node.inputs[1].shape[0], repeated[1]]}>()
+        column = Constant<value_ints: ints = {[-1] + [1] * (len(shape) - 2)}>()
         x = Reshape(given, grouped)
         {_deviation()}
         normal = Div(centred, deviation)
@@ -85,8 +85,8 @@ def _gather_nd(node: ir.Node) -> str | None:
     leading = shape[: indices.shape[-1]]
     places = np.ravel_multi_index(tuple(np.moveaxis(indices, -1, 0) % np.reshape(leading, (-1, *(1,) * (indices.ndim - 1)))), leading)
     return f"""(x, indices) => (y) {{
-        together = Constant<value_ints = {[math.prod(leading), *shape[len(leading) :]]}>()
-        places = Constant<value_ints = {places.ravel().tolist()}>()
+        together = Constant<value_ints: ints = {[math.prod(leading), *shape[len(leading) :]]}>()
+        places = Constant<value_ints: ints = {places.ravel().tolist()}>()
         shape = Constant<value_ints: ints = {[*indices.shape[:-1], *shape[len(leading) :]]}>()
         flat = Reshape(x, together)
         picked = Gather(flat, places)
@@ -100,8 +100,8 @@ def _local_response_normalization(node: ir.Node) -> str:
     size = node.attributes.get_int("size")
     before = (size - 1) // 2
     return f"""<alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0, size> (x) => (y) {{
-        flat = Constant<value_ints = {[batch, 1, channels, -1]}>()
-        shape = Constant<value_ints = {[batch, channels, *image]}>()
+        flat = Constant<value_ints: ints = {[batch, 1, channels, -1]}>()
+        shape = Constant<value_ints: ints = {[batch, channels, *image]}>()
         alpha = Constant<value_float: float = @alpha>()
         beta = Constant<value_float: float = @beta>()
         bias = Constant<value_float: float = @bias>()
@@ -120,12 +120,17 @@ def _lp_normalization(node: ir.Node) -> str:
     """A vector of zeros stays one."""
     norm = "ReduceL2(x, axes)" if node.attributes.get_int("p", 2) == 2 else "ReduceL1(x, axes)"
     return f"""(x) => (y) {{
-        axes = Constant<value_ints = {[node.attributes.get_int("axis", -1)]}>()
+        axes = Constant<value_ints: ints = {[node.attributes.get_int("axis", -1)]}>()
         least = Constant<value_float = 1e-30>()
         norm = {norm}
         above = Max(norm, least)
         y = Div(x, above)
     }}"""
+
+
+def _mean(node: ir.Node) -> str:
+    names = ", ".join(f"x{place}" for place in range(len(node.inputs)))
+    return f"({names}) => (y) {{ count = Constant<value_float = {float(len(node.inputs))}>()\n sum = Sum({names})\n y = Div(sum, count) }}"
 
 
 def _reduce_log_sum_exp(node: ir.Node) -> str:
@@ -145,8 +150,8 @@ def _space_to_depth(node: ir.Node) -> str:
     batch, channels, height, width = node.inputs[0].shape.numpy()
     size = node.attributes.get_int("blocksize")
     return f"""<blocksize> (x) => (y) {{
-        apart = Constant<value_ints = {[batch, channels, height // size, size, width // size, size]}>()
-        together = Constant<value_ints = {[batch, channels * size**2, height // size, width // size]}>()
+        apart = Constant<value_ints: ints = {[batch, channels, height // size, size, width // size, size]}>()
+        together = Constant<value_ints: ints = {[batch, channels * size**2, height // size, width // size]}>()
         blocks = Reshape(x, apart)
         moved = Transpose<perm = [0, 3, 5, 1, 2, 4]>(blocks)
         y = Reshape(moved, together)
@@ -160,9 +165,9 @@ def _tile(node: ir.Node) -> str | None:
     shape = node.inputs[0].shape.numpy()
     apart, wide = ([number for pair in pairs for number in pair] for pairs in (((1, size) for size in shape), zip(repeats.tolist(), shape, strict=True)))
     return f"""(x, repeats) => (y) {{
-        apart = Constant<value_ints = {apart}>()
-        wide = Constant<value_ints = {wide}>()
-        together = Constant<value_ints = {[size * times for size, times in zip(shape, repeats.tolist(), strict=True)]}>()
+        apart = Constant<value_ints: ints = {apart}>()
+        wide = Constant<value_ints: ints = {wide}>()
+        together = Constant<value_ints: ints = {[size * times for size, times in zip(shape, repeats.tolist(), strict=True)]}>()
         single = Reshape(x, apart)
         repeated = Expand(single, wide)
         y = Reshape(repeated, together)
@@ -177,6 +182,7 @@ BODIES: dict[str, Callable[[ir.Node], str | None]] = {  # node, of known shapes 
     "InstanceNormalization": _instance_normalization,
     "LRN": _local_response_normalization,
     "LpNormalization": _lp_normalization,
+    "Mean": _mean,
     "ReduceLogSumExp": _reduce_log_sum_exp,
     "SpaceToDepth": _space_to_depth,
     "Tile": _tile,

@@ -16,13 +16,18 @@ def choice(writer: NumberWriter) -> Number:
     left, right = (writer.number(value) for value in (left, right))
     if chosen is None or left is None or right is None or not (constant(chosen) is not None or _are_finite(left, right)):
         return None
-    other = writer.opposite(chosen)
+    other, shapes = writer.opposite(chosen), [value.shape.numpy() for value in writer.node.inputs]
     terms = [_term(writer, chosen, left, right), _term(writer, other, right, left)]
-    result = next((terms[1 - place] for place in (0, 1) if _is_zero(terms[place])), None) or writer.op("Add", *terms)
+    alone = [terms[1 - place] for place in (0, 1) if _is_zero(terms[place]) and np.broadcast_shapes(shapes[0], shapes[2 - place]) == _shape(writer)]
+    result = alone[0] if alone else writer.op("Add", *terms)
     if constant(left) is not None and constant(right) is not None:
         masked = [other if place == 0 else chosen for place, value in enumerate((left, right)) if np.isneginf(constant(value)).all()]
         writer.known.kept[result] = masked[0] if masked else None
     return result
+
+
+def _shape(writer: NumberWriter) -> tuple[int, ...]:
+    return writer.node.outputs[0].shape.numpy()
 
 
 def _is_zero(term: ir.Value) -> bool:
@@ -37,14 +42,13 @@ def _are_finite(*values: ir.Value) -> bool:
 
 
 def _term(writer: NumberWriter, chosen: ir.Value, value: ir.Value, other: ir.Value) -> ir.Value:
-    """`value` where it is chosen and zero elsewhere; all of it where the other, where that is chosen, is -infinity, which swallows it."""
+    """`value` where it is chosen and zero elsewhere; all of it where it always is, or where what is chosen elsewhere is -infinity, which swallows it."""
     mask, array, swallows = constant(chosen), constant(value), constant(other)
     if array is not None and array.size == 1 and not array.any():
-        return writer.floats(0)
-    if mask is not None and mask.size == 1 and mask.all():
-        return value
+        return writer.floats(array)
     if mask is not None and array is not None:
         return writer.floats(np.where(mask, array, 0))
-    if mask is not None and swallows is not None and np.all(np.isneginf(swallows) | (mask != 0)):
+    whole = mask is not None and (mask.all() or (swallows is not None and np.all(np.isneginf(swallows) | (mask != 0))))
+    if whole and value.shape is not None and value.shape.numpy() == _shape(writer):
         return value
     return writer.op("Mul", chosen, value if array is None else writer.floats(np.maximum(array, LOWEST)))

@@ -29,8 +29,8 @@ class UnrollRecurrent(NodePass):
         writer = Writer(node)
         results = zip(*(_CELLS[node.op_type](writer, way).run() for way in range(node.inputs[WEIGHT].shape[0])), strict=True)
         values = [_beside(writer, ways, axis) for ways, axis in zip(results, (1, 0, 0), strict=False)]
-        used = [(old, new) for old, new in zip(node.outputs, values, strict=False) if old.uses() or old.is_graph_output()]
-        ir.convenience.replace_nodes_and_values(node.graph, node, [node], writer.nodes, *map(list, zip(*used, strict=True)))
+        used = {old: new for old, new in zip(node.outputs, values, strict=False) if old.uses() or old.is_graph_output()}
+        ir.convenience.replace_nodes_and_values(node.graph, node, [node], writer.nodes, list(used), list(used.values()))
         return True
 
     def ensures(self, model: ir.Model) -> None:

@@ -46,7 +46,10 @@ def _ours(node: ir.Node, opset: int) -> onnx.FunctionProto | None:
 
 
 def _of_onnx(node: ir.Node, opset: int) -> onnx.FunctionProto | None:
+    """And the attributes that its body asks for, with what ONNX takes where they are not given."""
     schema = onnx.defs.get_schema(node.op_type, opset, "")
+    defaults = [attribute.default_value for attribute in schema.attributes.values() if attribute.default_value.type]
+    node.attributes.update({given.name: ir.from_proto(given) for given in defaults if given.name not in node.attributes})
     if not schema.has_context_dependent_function:
         return schema.function_body if schema.has_function else None
     types = [onnx.helper.make_tensor_type_proto(int(value.dtype), value.shape.numpy()) if value is not None else onnx.TypeProto() for value in node.inputs]

@@ -1,5 +1,6 @@
 import numpy as np
 
+from spcompile.passes import prepare
 from spcompile.passes.fold_constants import FoldConstants
 
 
@@ -26,3 +27,21 @@ def test_random_numbers_are_not_constants(build):
     model = build("g (float[3] x) => (float[3] y) { r = RandomNormal<shape=[3]>()  y = Add(x, r) }")
     FoldConstants()(model)
     assert [node.op_type for node in model.graph] == ["RandomNormal", "Add"]
+
+
+def test_a_branch_that_is_not_taken_reads_nothing_any_more(build, assert_equal_outputs):
+    text = """g (float[2,3] x) => (float[2,3] y, float[2,3] z) { z = Exp(x)
+    y = If<then_branch = yes () => (float[2,3] p) { p = Neg(z) }, else_branch = no () => (float[2,3] q) { q = Abs(z) }>(flag) }"""
+    model = build(text, flag=np.array(True))
+    prepared = prepare(model)
+    assert [node.op_type for node in prepared.graph] == ["Exp", "Neg"]
+    assert {use.node for use in prepared.graph[0].outputs[0].uses()} == {prepared.graph[1]}
+    assert_equal_outputs(model, prepared)
+
+
+def test_an_old_batch_norm_of_constants(build, assert_equal_outputs):
+    arrays = {"c": np.arange(6, dtype=np.float32).reshape(2, 3, 1), "one": np.ones(3, np.float32), "half": np.full(3, 0.5, np.float32)}
+    model = build("g (float[2,3,1] x) => (float[2,3,1] y) { n = BatchNormalization(c, half, one, one, half)  y = Mul(x, n) }", opset=13, **arrays)
+    prepared = prepare(model)
+    assert [node.op_type for node in prepared.graph] == ["Mul"]
+    assert_equal_outputs(model, prepared)

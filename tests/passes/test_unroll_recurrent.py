@@ -75,3 +75,10 @@ def test_others_stay(build, attributes, inputs):
     more = {"n": np.array([STEPS, 2], np.int32), "p": numbers(1, 3 * WIDTH)}
     model = recurrent(build, "LSTM", attributes, inputs, **more)
     assert [node.op_type for node in prepare(model).graph] == ["LSTM"]
+
+
+def test_results_that_nobody_reads(build):
+    model = build(
+        "g (float[5,2,3] x) => (float[5,2,3] z) { y, h, c = LSTM<hidden_size=4>(x, w, r)  z = Neg(x) }", w=numbers(1, 16, WIDE), r=numbers(1, 16, WIDTH)
+    )
+    assert [node.op_type for node in prepare(model).graph] == ["Neg"]

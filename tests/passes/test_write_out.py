@@ -18,6 +18,8 @@ def ints(*values: int) -> np.ndarray:
 CASES = {  # what is left of it
     "InstanceNormalization<epsilon=0.1>(x, s, b)": {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div"},
     "GroupNormalization<num_groups=2>(x, s, b)": {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div", "Reshape"},
+    "Mean(x, n, r)": {"Add", "Div", "Relu"},
+    "MeanVarianceNormalization(x)": {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div", "Pow"},
     "MeanVarianceNormalization<axes=[0,2]>(x)": {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div", "Pow"},
     "GatherND(x, points)": {"Reshape", "Gather"},
     "GatherND(x, pixels)": {"Reshape", "Gather"},
@@ -80,6 +82,11 @@ def test_elements_that_are_all_the_same(build, number):
     prepared = prepare(model)
     assert "GatherElements" not in {node.op_type for node in prepared.graph}
     np.testing.assert_array_equal(run(prepared, {"i": places})["y"], run(model, {"i": places})["y"])
+
+
+def test_a_number_without_axes_is_repeated_once(build):
+    model = build("g (float[2] x) => (float[2] y) { n = ReduceSum<keepdims=0>(x)  t = Tile(n, none)  y = Mul(x, t) }", none=np.zeros(0, np.int64))
+    assert "Tile" not in {node.op_type for node in prepare(model).graph}
 
 
 def test_attention(build, assert_equal_outputs):
