@@ -9,7 +9,7 @@ import onnx_ir as ir
 from spcompile.ir.constants import constant
 from spcompile.passes.einsum_body import einsum
 
-FROM_ONNX = ("Attention", "CenterCropPad", "MeanVarianceNormalization", "ReduceL1", "ReduceLogSum", "RMSNormalization", "RotaryEmbedding")
+FROM_ONNX = ("Attention", "CenterCropPad", "ReduceL1", "ReduceLogSum", "RMSNormalization", "RotaryEmbedding")
 
 
 def _instance_normalization(node: ir.Node) -> str:
@@ -133,6 +133,21 @@ def _mean(node: ir.Node) -> str:
     return f"({names}) => (y) {{ count = Constant<value_float = {float(len(node.inputs))}>()\n sum = Sum({names})\n y = Div(sum, count) }}"
 
 
+def _mean_variance_normalization(node: ir.Node) -> str:
+    """Of numbers less their mean, squared: ONNX's own body takes the difference of two large numbers."""
+    return f"""(x) => (y) {{
+        axes = Constant<value_ints: ints = {list(node.attributes.get_ints("axes", (0, 2, 3)))}>()
+        least = Constant<value_float = 1e-9>()
+        mean = ReduceMean(x, axes)
+        centred = Sub(x, mean)
+        square = Mul(centred, centred)
+        variance = ReduceMean(square, axes)
+        deviation = Sqrt(variance)
+        above = Add(deviation, least)
+        y = Div(centred, above)
+    }}"""
+
+
 def _reduce_log_sum_exp(node: ir.Node) -> str:
     """Of differences from the largest, whose exponentials cannot overflow."""
     return """<keepdims: int = 1, noop_with_empty_axes: int = 0> (x, axes) => (y) {
@@ -183,6 +198,7 @@ BODIES: dict[str, Callable[[ir.Node], str | None]] = {  # node, of known shapes 
     "LRN": _local_response_normalization,
     "LpNormalization": _lp_normalization,
     "Mean": _mean,
+    "MeanVarianceNormalization": _mean_variance_normalization,
     "ReduceLogSumExp": _reduce_log_sum_exp,
     "SpaceToDepth": _space_to_depth,
     "Tile": _tile,
