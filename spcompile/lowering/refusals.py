@@ -11,6 +11,7 @@ from spcompile.lowering.emitter import DTYPES, Emitter
 from spcompile.lowering.geometry import window_of
 from spcompile.lowering.operators import OPERATORS
 from spcompile.lowering.tasks import Task, shape_of
+from spcompile.passes.unroll_recurrent import MOST_STEPS
 
 # Operators that may move whole numbers, since a view of them is enough.
 MOVES = ("Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
@@ -18,6 +19,19 @@ SETTINGS = {  # inputs that must be constants: they decide which code is emitted
     "Pad": (1, 2, 3),
     "Slice": (1, 2, 3, 4),
     **{name: (1,) for name in OPERATORS if name.startswith("Reduce")},
+}
+
+REWRITTEN = {  # what passes leave of operators that they rewrite
+    "ConvTranspose": "only 2-D ones with constant weights, whose padding can be shared out evenly, are known",
+    "Einsum": "only products of two operands, without diagonals, are known",
+    "GatherElements": "only of a constant that is the same everywhere",
+    "GatherND": "only places that are known beforehand",
+    **dict.fromkeys(
+        ("GRU", "LSTM", "RNN"),
+        f"only sequences of one length and at most {MOST_STEPS} steps, the batch second, no clipping, no peepholes, plain activations, are known",
+    ),
+    "IsNaN": "only the guard of attention's softmax is known, where no row is masked altogether by a constant",
+    "Where": "only a choice between finite numbers, or one with -infinity, is known",
 }
 
 
@@ -39,7 +53,7 @@ def _unknown(node: ir.Node) -> str:
     if node.op_type == "Constant":
         return f"the model's output '{node.outputs[0].name}' is always the same: hold it as an initializer, or leave it out"
     known = node.domain in ("", "ai.onnx") and node.op_type in (*OPERATORS, *BUILDERS, "Conv", "Gemm")
-    return "" if known else "the operator is not known"
+    return "" if known else REWRITTEN.get(node.op_type, "the operator is not known")
 
 
 def _refusal_of_values(node: ir.Node) -> str:
@@ -63,7 +77,7 @@ def _refusal(node: ir.Node) -> str:
     if node.op_type == "Resize" and not repeats_elements(node):
         return "cropping, factors that keep an aspect ratio and computed sizes are not known"
     if node.op_type == "Pad" and (mode := node.attributes.get_string("mode", "constant")) != "constant":
-        return f"padding mode {mode}"
+        return f"padding mode {mode}, where it also cuts off or its amounts are no constants"
     if node.op_type == "Gather" and not _gathers_rows(node):
         return "computed indices into anything but the rows of a constant table"
     if node.op_type in ("MaxPool", "AveragePool") and (len(shape_of(node.inputs[0])) != 4 or len(node.outputs) > 1):

@@ -29,7 +29,12 @@ REFUSED = {  # what is wrong: (model, words of the message)
     ),
     "sequences of different lengths": (
         "g (float[4,2,1] x) => (float[4,1,2,1] y) { [odd] y = RNN<hidden_size=1>(x, one_gate, one_gate, , ends) }",
-        "node 'odd'.*RNN",
+        "node 'odd' .RNN.*sequences of one length",
+    ),
+    "a product of three": ('g (float[2,3] x) => (float[2] y) { [odd] y = Einsum<equation="ab,ab,ab->a">(x, x, x) }', "node 'odd' .Einsum.*two operands"),
+    "padding shared out oddly": (
+        "g (float[1,3,5,5] x) => (float[1,3,10,10] y) { [odd] y = ConvTranspose<strides=[2,2], output_shape=[10,10]>(x, up) }",
+        "node 'odd' .ConvTranspose.*evenly",
     ),
     "three-dimensional pool": ("g (float[1,3,9,9,9] x) => (float[1,3,7,7,7] y) { [odd] y = MaxPool<kernel_shape=[3,3,3]>(x) }", "node 'odd' .MaxPool.*2-D"),
     "places of the maxima": (
@@ -62,6 +67,7 @@ ARRAYS = {
     "moved": np.array([0, -1, 0, 1]),
     "crop": np.array([0, 0, 0, 0, 1, 1, 0.9, 0.9], np.float32),
     "one_gate": np.ones((1, 1, 1), np.float32),
+    "up": W[:3],
     "ends": np.array([4, 2], np.int32),
     "table": TABLE,
     "pads": np.array([0, 1, 0, 1]),
