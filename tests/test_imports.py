@@ -26,7 +26,7 @@ LEVELS = (  # a room may import the rooms below its level, never its level or ab
     ("patterns",),
     ("ir",),
     ("budget", "progress"),
-    ("verdict", "errors", "user_cache", "digest", "whole_file", "interrupt"),
+    ("verdict", "errors", "user_cache", "digest", "whole_file", "interrupt", "shortened"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 PASSES_ARE_RUN_BY = {"compiler", "lowering"}

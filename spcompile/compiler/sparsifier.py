@@ -11,9 +11,9 @@ from spcompile.progress import Progress
 from spcompile.pruning import Calibration, Pruned, Pruner, prune
 from spcompile.pruning.calibration import parted, samples
 from spcompile.pruning.distortion import distortion
-from spcompile.pruning.errors import JUDGING_SHARE, QUICK
 from spcompile.pruning.influence import RowFactors, influence
 from spcompile.pruning.scores import scored
+from spcompile.pruning.trials import JUDGING_SHARE, QUICK
 
 LEAST_JUDGES = 4  # of the samples; where a share of them is fewer, all both fit the weights and judge them
 

@@ -11,6 +11,7 @@ from spcompile.ir.constants import add_constant, constant, rewrite_constant
 from spcompile.ir.finite import is_mask
 from spcompile.ir.layer import Layer
 from spcompile.ir.rewiring import follow, sole_reader
+from spcompile.shortened import shortened
 
 
 def find_layers(model: ir.Model) -> tuple[Layer, ...]:
@@ -138,7 +139,7 @@ def _by_weight(layers: Mapping[str, Layer], matrices: Mapping[str, np.ndarray]) 
     groups = {layers[name].weight: shared.get(layers[name].weight, (name,)) for name in matrices}
     for initializer, names in groups.items():
         if not all(name in matrices and np.array_equal(matrices[name], matrices[names[0]]) for name in names):
-            raise PatternError(f"layers {', '.join(names)} share the weight '{initializer}'; they must be given one and the same matrix")
+            raise PatternError(f"layers {shortened(names)} share the weight '{initializer}'; they must be given one and the same matrix")
     return list(groups.values())
 
 

@@ -33,6 +33,7 @@ from spcompile.passes.remove_dead import RemoveDead
 from spcompile.passes.require_finite import RequireFinite
 from spcompile.passes.require_float32 import RequireFloat32
 from spcompile.passes.resolve_auto_pad import ResolveAutoPad
+from spcompile.passes.separate_weights import SeparateWeights
 from spcompile.passes.settle_names import SettleNames
 from spcompile.passes.split_batch_norm import SplitBatchNorm
 from spcompile.passes.split_pool import SplitPool
@@ -84,6 +85,7 @@ PREPARE: tuple[Pass, ...] = (
     FoldConstants(),
     RemoveDead(),
     SettleNames(),
+    SeparateWeights(),
     InferShapes(),
     RequireFinite(),  # of what they were folded into
 )

@@ -1,6 +1,7 @@
 """Calibration samples on their way through the dense and the pruned network, side by side, each node run once for every sample."""
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -49,10 +50,19 @@ class Streams:
         size = max(1, int(ACTIVATION_BYTES // (2 * most)))
         return [slice(start, min(start + size, end)) for start in range(first, end, size)]
 
-    def moments(self, layer: Layer, rng: np.random.Generator, samples: slice = slice(None)) -> Moments:
-        """Of the input of `layer`, before whose step the walk waits; of all samples that are there, or of some."""
+    def branch(self) -> "Streams":
+        """A second walk from here on; this one stays where it waits."""
+        other = copy(self)
+        other.dense, other.pruned = dict(self.dense), dict(self.pruned)
+        return other
+
+    def fill(self) -> None:
+        """Let further samples join where the walk waits, once there is room for twice as many."""
         if min(self.room[self.at], self.samples) >= min(2 * self.count, self.samples) > self.count:
             self._join()
+
+    def moments(self, layer: Layer, rng: np.random.Generator, samples: slice = slice(None)) -> Moments:
+        """Of the input of `layer`, before whose step the walk waits; of all samples that are there, or of some."""
         return self.moments_of(layer, self.dense[layer.input], self.pruned[layer.input], rng, samples)
 
     def moments_of(self, layer: Layer, dense: torch.Tensor, pruned: torch.Tensor, rng: np.random.Generator, samples: slice) -> Moments:

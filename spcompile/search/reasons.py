@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from spcompile.plan import Option
 from spcompile.search.candidates import Candidates
+from spcompile.shortened import shortened
 
 
 def fastest(layer: Candidates, chosen: Option) -> str:
@@ -21,7 +22,7 @@ def weighed(layer: Candidates, chosen: Option, price: float) -> str:
 
 def shared(chosen: Option, others: Sequence[str]) -> str:
     """Of a layer whose weight `others` multiply by as well."""
-    return f"{_named(chosen)}: one choice with {', '.join(others)}, by what it saves and harms in all of them, since they share their weight"
+    return f"{_named(chosen)}: one choice with {shortened(others)}, by what it saves and harms in all of them, since they share their weight"
 
 
 def _why_dense(layer: Candidates, price: float) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from spcompile.patterns import Choice
 from spcompile.plan import Refusal
 from spcompile.search.candidates import Candidates
+from spcompile.shortened import shortened
 
 
 def agreed(layers: Sequence[Candidates], together: Sequence[Sequence[int]]) -> tuple[Candidates, ...]:
@@ -14,8 +15,8 @@ def agreed(layers: Sequence[Candidates], together: Sequence[Sequence[int]]) -> t
     for group in together:
         common = set.intersection(*({option.choice for option in layers[place].options} for place in group))
         for place in group:
-            others = [layers[other].layer.name for other in group if other != place]
-            found[place] = _narrowed(layers[place], common, f"{', '.join(others)}, which shares this weight, cannot take it or gains nothing by it")
+            others = shortened([layers[other].layer.name for other in group if other != place])
+            found[place] = _narrowed(layers[place], common, f"not all layers that share this weight ({others}) can take it and gain by it")
     return tuple(found)
 
 

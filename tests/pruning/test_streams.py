@@ -37,6 +37,7 @@ def test_the_frontier_is_that_of_both_networks(monkeypatch, bytes_, every_step):
     for stop in stops:
         moving.advance(stop)
         if stop < len(dense.steps) and (layer := layers.get(dense.steps[stop].name)) is not None:
+            moving.fill()
             moving.moments(layer, rng)
         moving.weights.update(weights)
         some = {name: array[: moving.count] for name, array in feeds.items()}
@@ -55,6 +56,7 @@ def test_what_is_the_same_stays_one_tensor(monkeypatch):
     assert moving.count < SAMPLES
     for stop in stops:
         moving.advance(stop)
+        moving.fill()
         moving.moments(layers[dense.steps[stop].name], rng)
         assert all(map(moving.same, moving.dense))
     assert moving.count == SAMPLES

@@ -35,7 +35,7 @@ def test_what_one_cannot_be_given_none_is(problem):
     assert [option.choice for option in head.options] == [option.choice for option in far.options]
     assert "2:4" not in {option.choice.notation for option in head.options} and "2:4" in {option.choice.notation for option in alone.options}
     (reason,) = (refusal.reason for refusal in head.refusals if refusal.pattern == "2:4")
-    assert reason == "l3, which shares this weight, cannot take it or gains nothing by it"
+    assert reason == "not all layers that share this weight (l3) can take it and gain by it"
     assert far.refusals[0].pattern == "2:4" and len(far.refusals) == 1  # it said so itself
 
 
