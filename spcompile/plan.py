@@ -17,6 +17,11 @@ class Option:
     latency: Latency
     error: float  # >= 0; adds up over layers
 
+    def __add__(self, other: "Option") -> "Option":
+        """The same choice of two layers that are decided on together."""
+        assert self.choice == other.choice, (self.choice, other.choice)
+        return Option(self.choice, self.latency + other.latency, self.error + other.error)
+
 
 @dataclass(frozen=True)
 class Refusal:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 MOST = 3  # names that a reader takes in
 
 
-def shortened(names: Sequence[str]) -> str:
+def shortened(names: Sequence[str], most: int = MOST) -> str:
     """
     >>> shortened(["a", "b", "c"]), shortened(["a", "b", "c", "d", "e"])
     ('a, b, c', 'a, b, c and 2 more')
     """
-    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -11,7 +11,7 @@ Kind = tuple[bool, int]  # transposed, groups: how a layer makes its matrix of t
 
 
 class SeparateWeights(Pass):
-    """Before: MatMul(x, w), Gemm<transB=1>(y, w) -> after: MatMul(x, w), Gemm<transB=1>(y, w_own). Their zeros lie along other sides, and they are packed apart."""
+    """Before: MatMul(x, w), Gemm<transB=1>(y, w) -> after: MatMul(x, w), Gemm<transB=1>(y, w_own). Their zeros lie along other sides."""
 
     def apply(self, model: ir.Model) -> bool:
         nodes, changed = {node.name: node for node in model.graph}, False

@@ -92,7 +92,8 @@ class Walk:
     def notes(self) -> tuple[str, ...]:
         if not self.thin:
             return ()
-        return (f"too few calibration samples: fewer positions than columns at {shortened(self.thin)}; weights stay near the dense ones where the data says nothing",)
+        where = shortened(self.thin)
+        return (f"too few calibration samples: fewer positions than columns at {where}; weights stay near the dense ones where the data says nothing",)
 
     def _written(self, layer: Layer) -> dict[str, np.ndarray]:
         """The layer's new initializers by name."""

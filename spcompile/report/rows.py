@@ -1,15 +1,18 @@
 """A layer as a line of a table: the same figures on terminal and page."""
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 from spcompile.ir.layer import Layer
 from spcompile.plan import LayerPlan, Option
 from spcompile.report.report import Report
+from spcompile.shortened import shortened
 
 
 @dataclass(frozen=True)
 class Row:
-    """Times are predicted; `share` is the part of the plan's whole time spent here."""
+    """One layer, or all that share a weight: a recurrent layer's steps. Times are predicted; `share` is the part of the plan's whole time spent here."""
 
     number: int  # from 1, in the order of the network
     name: str
@@ -31,17 +34,26 @@ class Row:
 
 
 def rows(report: Report) -> tuple[Row, ...]:
-    """One Row for each layer of the plan, in its order."""
-    whole_s = report.plan.latency.expected_s
-    pairs = zip(report.plan.layers, report.weights, strict=True)
-    return tuple(_row(number, entry, weights.density, whole_s) for number, (entry, weights) in enumerate(pairs, 1))
+    """One Row for each weight of the plan, in the order of the network."""
+    whole_s, by_weight = report.plan.latency.expected_s, {}
+    for entry, weights in zip(report.plan.layers, report.weights, strict=True):
+        by_weight.setdefault(entry.layer.weight, []).append((entry, weights.density))
+    return tuple(_row(number, [entry for entry, _ in users], users[0][1], whole_s) for number, users in enumerate(by_weight.values(), 1))
 
 
-def _row(number: int, entry: LayerPlan, density: float, whole_s: float) -> Row:
-    dense_s, chosen_s = entry.dense.latency.expected_s, entry.chosen.latency.expected_s
-    share = chosen_s / whole_s if whole_s else 0.0
-    name, figures = entry.layer.name, (density, dense_s, chosen_s, share, entry.chosen.error)
-    return Row(number, name, shape(entry.layer), entry.chosen.choice.notation, *figures, entry.why, entry.dense, entry.chosen, entry.options)
+def _row(number: int, users: list[LayerPlan], density: float, whole_s: float) -> Row:
+    """users: all layers of one weight."""
+    options = tuple(reduce(add, same) for same in zip(*(entry.options for entry in users), strict=True))
+    dense, chosen = options[0], options[users[0].options.index(users[0].chosen)]
+    dense_s, chosen_s = dense.latency.expected_s, chosen.latency.expected_s
+    name = shortened([entry.layer.name for entry in users], most=1)
+    figures = density, dense_s, chosen_s, chosen_s / whole_s if whole_s else 0.0, chosen.error
+    return Row(number, name, _shapes(users), chosen.choice.notation, *figures, users[0].why, dense, chosen, options)
+
+
+def _shapes(users: list[LayerPlan]) -> str:
+    shapes = dict.fromkeys(shape(entry.layer) for entry in users)
+    return ", ".join(shapes) + (f", {len(users)} times" if len(users) > 1 else "")
 
 
 def slowest_s(layers: tuple[Row, ...]) -> float:

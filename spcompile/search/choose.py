@@ -8,6 +8,7 @@ from spcompile.search.candidates import Candidates, Problem
 from spcompile.search.knapsack import solve
 from spcompile.search.reasons import fastest, shared, weighed
 from spcompile.search.relaxation import Fronts, within
+from spcompile.search.shared import joint
 
 
 def choose(problem: Problem, budget_s: float | None) -> Plan:
@@ -26,15 +27,21 @@ def choose(problem: Problem, budget_s: float | None) -> Plan:
 
 
 def assemble(problem: Problem, picks: Sequence[int], budget_s: float | None, why: Callable[[Candidates, Option], str]) -> Plan:
-    """picks: an option's index per layer. why: says it of a layer and its chosen option, where that layer alone was decided on."""
-    sharing = {place: [problem.layers[other].layer.name for other in group if other != place] for group in problem.together for place in group}
+    """picks: an option's index per layer. why: says it of a layer and its chosen option; of layers that share a weight, as if they were one."""
     chosen = [layer.options[pick] for layer, pick in zip(problem.layers, picks, strict=True)]
     total_s = problem.fixed.expected_s + sum(option.latency.expected_s for option in chosen)
+    reasons = {place: _why(problem, places, picks, why) for places in problem.decisions for place in places}
     layers = tuple(
-        LayerPlan(layer.layer, layer.dense, option, layer.options, layer.refusals, shared(option, sharing[place]) if place in sharing else why(layer, option))
+        LayerPlan(layer.layer, layer.dense, option, layer.options, layer.refusals, reasons[place])
         for place, (layer, option) in enumerate(zip(problem.layers, chosen, strict=True))
     )
     return Plan(problem.target, problem.threads, layers, problem.fixed, budget_s, budget_s is None or within(total_s, budget_s))
+
+
+def _why(problem: Problem, places: tuple[int, ...], picks: Sequence[int], why: Callable[[Candidates, Option], str]) -> str:
+    """Of one decision; places: of its layers."""
+    whole = joint([problem.layers[place] for place in places])
+    return shared(why(whole, whole.options[picks[places[0]]]), len(places))
 
 
 def _fastest(table: list[tuple[float, float]]) -> int:

@@ -1,10 +1,9 @@
 """Why a layer got its option: one sentence, its figures from the search."""
 
-from collections.abc import Sequence
-
 from spcompile.plan import Option
 from spcompile.search.candidates import Candidates
-from spcompile.shortened import shortened
+
+MOST_TIMES = 1000  # that are told exactly
 
 
 def fastest(layer: Candidates, chosen: Option) -> str:
@@ -20,9 +19,9 @@ def weighed(layer: Candidates, chosen: Option, price: float) -> str:
     return saved + _next_step(layer, chosen, price)
 
 
-def shared(chosen: Option, others: Sequence[str]) -> str:
-    """Of a layer whose weight `others` multiply by as well."""
-    return f"{_named(chosen)}: one choice with {shortened(others)}, by what it saves and harms in all of them, since they share their weight"
+def shared(reason: str, layers: int) -> str:
+    """Of so many layers that share a weight."""
+    return f"{reason}; all {layers} layers that share this weight together" if layers > 1 else reason
 
 
 def _why_dense(layer: Candidates, price: float) -> str:
@@ -35,7 +34,7 @@ def _why_dense(layer: Candidates, price: float) -> str:
     saving = f"{_named(gentlest)} would save {_ms(_saved(layer.dense, gentlest))}"
     if times < 1:
         return f"dense: {saving} more than the goal asks for"
-    return f"dense: {saving} at {times:.1f} times the harm per ms that suffices elsewhere"
+    return f"dense: {saving} at {_multiple(times)} the harm per ms that suffices elsewhere"
 
 
 def _next_step(layer: Candidates, chosen: Option, price: float) -> str:
@@ -46,7 +45,7 @@ def _next_step(layer: Candidates, chosen: Option, price: float) -> str:
     gentlest = min(faster, key=lambda option: _rate(chosen, option))
     more = f"{_named(gentlest)} would save {_ms(_saved(chosen, gentlest))} more"
     times = _rate(chosen, gentlest) / price if price else 0.0
-    return f"; {more} at {times:.1f} times the harm per ms that suffices elsewhere" if times >= 1 else f"; {more}, which the goal does not ask for"
+    return f"; {more} at {_multiple(times)} the harm per ms that suffices elsewhere" if times >= 1 else f"; {more}, which the goal does not ask for"
 
 
 def _named(option: Option) -> str:
@@ -61,6 +60,10 @@ def _saved(slower: Option, faster: Option) -> float:
 def _rate(slower: Option, faster: Option) -> float:
     """Error added per second saved."""
     return (faster.error - slower.error) / _saved(slower, faster)
+
+
+def _multiple(times: float) -> str:
+    return f"{times:.1f} times" if times < MOST_TIMES else f"more than {MOST_TIMES:,} times"
 
 
 def _ms(seconds: float) -> str:

@@ -1,7 +1,9 @@
-"""Layers that share a weight: what one of them cannot be given, none is."""
+"""Layers that share a weight: what one of them cannot be given, none is, and one choice is weighed for all."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import add
 
 from spcompile.patterns import Choice
 from spcompile.plan import Refusal
@@ -18,6 +20,11 @@ def agreed(layers: Sequence[Candidates], together: Sequence[Sequence[int]]) -> t
             others = shortened([layers[other].layer.name for other in group if other != place])
             found[place] = _narrowed(layers[place], common, f"not all layers that share this weight ({others}) can take it and gain by it")
     return tuple(found)
+
+
+def joint(layers: Sequence[Candidates]) -> Candidates:
+    """Layers that have the same choices, as if they were one: the first, with the times and errors of all of them."""
+    return replace(layers[0], options=tuple(reduce(add, same) for same in zip(*(layer.options for layer in layers), strict=True)))
 
 
 def _narrowed(layer: Candidates, common: set[Choice], reason: str) -> Candidates:

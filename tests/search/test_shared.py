@@ -51,7 +51,7 @@ def test_the_plan_is_the_best_of_all_that_give_both_the_same(problem, share):
     budget_s = share * problem.dense_s
     plan = choose(problem, budget_s)
     assert plan.layers[0].chosen.choice == plan.layers[2].chosen.choice
-    assert plan.layers[0].why.endswith("one choice with l3, by what it saves and harms in all of them, since they share their weight")
+    assert plan.layers[0].why == plan.layers[2].why and plan.layers[0].why.endswith("; all 2 layers that share this weight together")
     seen = []
     for both, one in itertools.product(range(len(problem.layers[0].options)), range(len(problem.layers[1].options))):
         options = [problem.layers[0].options[both], problem.layers[1].options[one], problem.layers[2].options[both]]
