@@ -16,6 +16,7 @@ from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.work import Stream, Work
 
 WIDEST_STRIDE = 4  # that is read by whole registers and picked from them
+LEAST_OPERATIONS = 8  # on a number: with fewer, registers filled one number at a time gain nothing over one number at a time
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Elementwise(Kernel):
     @property
     def register_lanes(self) -> int:
         """Lanes that the innermost axis can fill; 1 where results are not contiguous, or an operand's numbers lie too far apart."""
-        if not self.shape or self.y_strides[-1] != 1 or any(not 0 <= s[-1] <= WIDEST_STRIDE for s in self.x_strides) or set(self.x_dtypes) - {"float32"}:
+        widest = math.inf if operations(self.expression) >= LEAST_OPERATIONS else WIDEST_STRIDE
+        if not self.shape or self.y_strides[-1] != 1 or any(not 0 <= s[-1] <= widest for s in self.x_strides) or set(self.x_dtypes) - {"float32"}:
             return 1
         lanes = self.lanes
         while lanes > self.shape[-1]:
@@ -61,7 +63,7 @@ class Elementwise(Kernel):
 
     def work(self) -> Work:
         """Loops of constant length: branch predictors learn them."""
-        loads = sum(max(1, strides[-1]) if self.register_lanes > 1 else 1 for strides in self.x_strides)
+        loads = sum(self._loads(strides[-1]) for strides in self.x_strides) if self.register_lanes > 1 else len(self.x_strides)
         cells = math.prod(self.shape[:-1]) * self._pieces
         bytes_out = math.prod(self.shape) * BYTES
         return Work(
@@ -76,6 +78,10 @@ class Elementwise(Kernel):
             ),
             units=self._pieces if len(self.shape) < 2 else self.shape[0],
         )
+
+    def _loads(self, stride: int) -> int:
+        """Of a register's numbers, each of which but one load's is moved to its place."""
+        return max(1, stride) if stride <= WIDEST_STRIDE else self.register_lanes
 
     def _read(self, strides: tuple[int, ...], bytes_out: int) -> Stream:
         """Of an operand: a whole line where neighbours of the result lie in different ones, out of the memory that the operand spans."""
@@ -122,14 +128,19 @@ class Elementwise(Kernel):
 
 
 def _picked(x, at, stride: int, lanes: int):
-    """-> registers with x[at + i * stride] for every lane i: out of whole ones, none of which ends behind what the last lane wants."""
+    """-> registers with x[at + i * stride] for every lane i: out of whole ones, none of which ends behind what the last lane wants, or one by one."""
     from tvm.tirx import Shuffle
     from tvm.tirx.script.builder import ir as T
 
     from spcompile.kernels.script import registers, run
 
+    into = registers(lanes)
+    if stride > WIDEST_STRIDE:
+        for lane in range(lanes):
+            T.buffer_store(into, x[at + lane * stride], [lane])
+        return into
     begins = [min(part * lanes, (stride - 1) * (lanes - 1)) for part in range(stride)]
-    into, loaded = registers(lanes), [x[run(at + begin, lanes)] for begin in begins]
+    loaded = [x[run(at + begin, lanes)] for begin in begins]
     parts = [lane * stride // lanes for lane in range(lanes)]
     places = [part * lanes + lane * stride - begins[part] for lane, part in enumerate(parts)]
     T.buffer_store(into, Shuffle(loaded, places), [run(0, lanes)])

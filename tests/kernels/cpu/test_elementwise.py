@@ -79,8 +79,9 @@ def test_awkward_sizes_and_layouts(call_kernels, target):
         np.testing.assert_array_equal(found.reshape(y.shape), a + b)
 
 
-@pytest.mark.parametrize("stride", [2, 3, 4, 5])
-def test_strides_are_picked_from_registers_without_reading_beyond(call_kernels, target, stride):
+@pytest.mark.parametrize("expression", [SUM, ("sigmoid", SUM)], ids=["sum", "sigmoid"])
+@pytest.mark.parametrize("stride", [2, 3, 4, 5, 28])
+def test_strides_are_picked_from_registers_without_reading_beyond(call_kernels, target, stride, expression):
     """Behind the last number that counts lies nothing; behind the rows, numbers that would be wrong."""
     rng = np.random.default_rng(stride)
     cases = [
@@ -88,10 +89,12 @@ def test_strides_are_picked_from_registers_without_reading_beyond(call_kernels, 
     ]
     calls = []
     for x, other in cases:
-        kernel = Elementwise.over(other.shape, strides(other), [(x.shape[1], stride), strides(other)], SUM, target.lanes_fp32)
+        kernel = Elementwise.over(other.shape, strides(other), [(x.shape[1], stride), strides(other)], expression, target.lanes_fp32)
         calls.append((kernel, [np.full_like(other, np.nan), x, other]))
     for (x, other), (found, *_) in zip(cases, call_kernels(calls, target, threads=2), strict=True):
-        np.testing.assert_array_equal(found.reshape(other.shape), x[:, ::stride] + other)
+        total = x[:, ::stride] + other
+        expected = total if expression is SUM else 1 / (1 + np.exp(-total))
+        np.testing.assert_allclose(found.reshape(other.shape), expected, rtol=0 if expression is SUM else 1e-6)
 
 
 def test_nothing_beside_a_strided_result_is_written(call_kernels, target):
@@ -128,6 +131,13 @@ def test_copies_over_small_strides_are_counted_as_vectors_and_shuffles():
     copy = Elementwise((3, 28), (29, 1), ((114, 2),), operand(0), 16, ("float32",)).work()
     assert (copy.stores, copy.loads, copy.arithmetic) == (6, 12, 6)
     assert copy.streams[0].bytes_moved == 2 * copy.streams[1].bytes_moved == 2 * 3 * 28 * 4
+
+
+def test_what_is_computed_with_at_length_is_computed_with_in_registers():
+    """Registers of 64 numbers that lie 28 apart: filled one by one, computed with together; sums alone gain nothing by that."""
+    one_by_one, together = (Elementwise((64,), (1,), ((28,),), expression, 16, ("float32",)).work() for expression in (operand(0), ("sigmoid", operand(0))))
+    assert (one_by_one.lanes, one_by_one.loads, one_by_one.arithmetic) == (1, 64, 0)
+    assert (together.lanes, together.loads, together.arithmetic) == (16, 64, 4 * (17 + 15))
 
 
 def test_a_transposition_reads_its_lines_again_and_again_out_of_what_the_operand_spans():
