@@ -6,6 +6,7 @@ from spcompile.formats.block_rows import BlockRows, pack
 from spcompile.formats.lookup_steps import cut
 from spcompile.kernels.cpu.aligned_spmm import AlignedSpmm
 from spcompile.kernels.cpu.lookup_gemv import LANES, LookupGemv
+from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_gemv import OffsetGemv
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.subset_spmm import SubsetSpmm
@@ -15,7 +16,7 @@ from spcompile.kernels.kernel import Kernel
 def dense_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """matrix [rows, columns], offsets of x [1, columns] -> float32 values, int32 offsets of one list for all rows, starts."""
     packed = pack(matrix, None, kernel.rows)
-    return packed.values.ravel(), _narrowed(kernel, offsets[0]), packed.starts
+    return packed.values.ravel(), _followed(kernel, _narrowed(kernel, offsets[0])), packed.starts
 
 
 def sparse_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray, in_channels: int) -> tuple[np.ndarray, ...]:
@@ -32,7 +33,13 @@ def sparse_lists(kernel: Kernel, matrix: np.ndarray, offsets: np.ndarray, in_cha
     part, parts, listed = _part(kernel, packed, row_block, listed, in_channels)
     lengths = np.bincount(part, minlength=parts)
     order = np.argsort(part, kind="stable")
-    return packed.values[order].ravel(), listed[order], np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return packed.values[order].ravel(), _followed(kernel, listed[order]), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+
+
+def _followed(kernel: Kernel, offsets: np.ndarray) -> np.ndarray:
+    """By as many of the first ones as the kernel looks ahead: it asks for x of the next block while it multiplies the last columns of one."""
+    ahead = kernel.x_ahead if isinstance(kernel, OffsetSpmm | OffsetGemm) and offsets.size else 0
+    return np.append(offsets, np.resize(offsets, ahead)) if ahead else offsets
 
 
 def _narrowed(kernel: Kernel, offsets: np.ndarray) -> np.ndarray:

@@ -81,7 +81,7 @@ class Site:
                         self.epilogue, self.operands, block_rows is None, outer, depths, scattered,
                     )  # fmt: skip
                     if whole:
-                        yield self._exact(OffsetSpmm(*parts))
+                        yield self._exact(OffsetSpmm(*parts, columns_ahead=target.columns_ahead))
                     apart = threads == 1 or depths == 1 or self.positions % (vectors * lanes) == 0  # do whole tiles not overlap where sums wait?
                     if whole and block_rows == 1 and lanes >= NARROWEST and vectors >= LATENCY and any(self.residues) and apart:
                         yield AlignedSpmm(*parts, residues=tuple(sorted({residue % lanes for residue in self.residues}, reverse=True)))
@@ -114,7 +114,7 @@ class Site:
             for outer in (False, True):
                 yield OffsetGemm(
                     self.rows, self.columns, *self.image, vectors, tile_height, tile_width, target.lanes_fp32, self.y_row_stride, self.x_footprint,
-                    self.reach, self.epilogue, self.operands, outer,
+                    self.reach, self.epilogue, self.operands, outer, target.columns_ahead,
                 )  # fmt: skip
 
     def _lanes(self, target: Target) -> tuple[int, ...]:

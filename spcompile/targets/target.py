@@ -50,6 +50,7 @@ class Target(Device):
     memory_bytes_per_second: float  # one core reading
     memory_bytes_per_second_shared: float  # all cores together
     arithmetic_per_cycle: float = 0.0  # vectors added, compared, masked, where other pipes help the multiply-adders; 0: as fma_per_cycle
+    columns_ahead: int = 0  # that dense products ask for x before they multiply it, where it lies in L2; 0: hardware fetches it in time
     # Our kernels compute in fp32; the next two serve benchmarks that predict other engines' fp16 and int8 networks (benchmarks/ncnn.py).
     fp16_flop_per_cycle: float = 0.0  # one core on 16-bit floats (fp16 or bf16), multiply-add = 2; 0: no instructions for them
     int8_op_per_cycle: float = 0.0  # one core on 8-bit whole numbers, multiply-add = 2; 0: none worth using

@@ -94,3 +94,13 @@ def test_a_dense_list_is_shared(matrix, offsets):
     np.testing.assert_array_equal(listed, offsets[0])
     np.testing.assert_array_equal(values.reshape(ROWS // 4, -1, 4).transpose(0, 2, 1).reshape(ROWS, -1), matrix)
     assert list(starts) == [0, TAPS * CHANNELS, 2 * TAPS * CHANNELS]
+
+
+def test_a_list_that_is_asked_ahead_of_goes_on_with_its_beginning(matrix, offsets):
+    parts = (ROWS, 64, 4, 2, LINE, 64, 72, 10_000, Reach(CHANNELS, 1_120, 3, 3, 8))
+    plain, asking = (OffsetSpmm(*parts, shared_list=True, positions_outer=False, columns_ahead=ahead) for ahead in (0, 6))
+    _, listed, starts = dense_lists(plain, matrix, offsets)
+    _, followed, same = dense_lists(asking, matrix, offsets)
+    assert asking.x_ahead == 6
+    np.testing.assert_array_equal(followed, [*listed, *listed[:6]])
+    np.testing.assert_array_equal(same, starts)

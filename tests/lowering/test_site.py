@@ -6,6 +6,7 @@ import pytest
 from spcompile.formats.block_rows import pack
 from spcompile.formats.lookup_steps import cut
 from spcompile.kernels.cpu.lookup_gemv import LANES, MOST_COLUMNS, LookupGemv
+from spcompile.kernels.cpu.offset_gemm import OffsetGemm
 from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.expression import ACCUMULATOR
@@ -39,3 +40,13 @@ def test_groups_have_no_shared_list():
     """Each group reads other channels."""
     site = Site(12, 18, 2, 64, (8, 8, 8), 1, 64, 1, 36 * 64, Reach(2, 64, 3, 3, 8), ACCUMULATOR, ())
     assert site.formats() == (1, 2) and not site.scatters
+
+
+@pytest.mark.parametrize(("name", "asking"), [("x86-avx512", True), ("zen4", False)])
+def test_dense_products_ask_for_what_l1_does_not_hold_where_the_target_wants_it(name, asking):
+    def asks(channels: int) -> set[bool]:
+        site = Site(64, channels, 1, 208, (14, 14, 14), 1, 208, 1, channels * 208, Reach(channels, 208, 1, 1, 14), ACCUMULATOR, ())
+        kernels = list(site.kernels(None, 0, load_target(name), 1, False))
+        return {kernel.x_ahead > 0 for kernel in kernels if isinstance(kernel, OffsetGemm) or (kernel.rows == 8 and kernel.vectors == 3)}
+
+    assert asks(1024) == {asking} and asks(16) == {False}

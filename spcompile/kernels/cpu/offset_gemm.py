@@ -9,7 +9,7 @@ With positions in the lanes (`offset_spmm`) a 7 x 7 image takes 64 lanes for 49 
 from dataclasses import dataclass
 
 from spcompile.kernels.cpu.reach import BYTES, LINE, Reach
-from spcompile.kernels.cpu.streamed import values_ahead
+from spcompile.kernels.cpu.streamed import columns_ahead, values_ahead
 from spcompile.kernels.expression import ACCUMULATOR, Expression, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
@@ -21,7 +21,7 @@ SHUFFLE = 4  # multiply-adds that one takes the time of, its share of spills inc
 
 @dataclass(frozen=True)
 class OffsetGemm(Kernel):
-    """Pointers: x, values [row blocks, columns, rows of a block], offsets [columns], starts (unused: every list is whole), y, one per operand.
+    """Pointers: x, values [row blocks, columns, rows of a block], offsets [columns + x_ahead], starts (unused: every list is whole), y, one per operand.
 
     The last block of rows and the last tile of pixels are moved back so that they end where the matrix and the image do (`row_blocks` lists
     where blocks begin): what they share with the one before is computed twice, so y must not overlap any operand. Border columns are not written.
@@ -42,6 +42,7 @@ class OffsetGemm(Kernel):
     epilogue: Expression = ACCUMULATOR
     operands: tuple[Operand, ...] = ()
     positions_outer: bool = False
+    columns_ahead: int = 0  # what the target wants
 
     def __post_init__(self):
         assert self.rows <= self.out_rows and self.tile_height <= self.height and self.tile_width <= self.width <= self.pitch, self
@@ -79,6 +80,19 @@ class OffsetGemm(Kernel):
         return range(ahead, ahead + self.rows if ahead else 0, LINE)
 
     @property
+    def x_ahead(self) -> int:
+        """Columns between the one that is multiplied and the one whose pixels are asked for; 0: they are not."""
+        lines = self.tile_height * (self.tile_width + LINE - 1)  # elements in them; a tile begins anywhere in one
+        tile = self.reach.planes * self.reach.held(lines)
+        return columns_ahead(self.columns_ahead, (tile if self.positions_outer else self.x_footprint) * BYTES)
+
+    @property
+    def pixels_ahead(self) -> tuple[int, ...]:
+        """Those of a tile that are asked for: the first and last of each piece, which may lie in two lines."""
+        ends = [(self.pixels[begin], self.pixels[begin + count - 1]) for begin, count in self.pieces] if self.x_ahead else []
+        return tuple(dict.fromkeys(pixel for pair in ends for pixel in pair))
+
+    @property
     def masks(self) -> bool:
         """Is a part of a register written by one instruction? With AVX-512, whose registers alone have 16 lanes, and operands that lie as y does."""
         return self.lanes == 16 and all(operand.position_stride in (0, 1) for operand in self.operands)
@@ -86,7 +100,7 @@ class OffsetGemm(Kernel):
     @property
     def code(self) -> tuple:
         tile = (self.vectors, self.tile_height, self.tile_width, self.lanes, self.positions_outer)
-        return (self.out_rows, self.columns, self.height, self.width, self.pitch, tile, self.y_row_stride, self.epilogue, self.operands)
+        return (self.out_rows, self.columns, self.height, self.width, self.pitch, tile, self.y_row_stride, self.x_ahead, self.epilogue, self.operands)
 
     @property
     def title(self) -> str:
@@ -111,8 +125,8 @@ class OffsetGemm(Kernel):
             loads=rounds * self.vectors + turned * tensors,
             broadcasts=rounds * pixels,
             stores=turned * sum(1 if self.masks else count.bit_count() for _, count in self.pieces) / len(self.pieces),  # 7 lanes as 4, 2 and 1
-            scalar_loads=rounds,
-            scalar=rounds * (4 + len(self.lines_ahead)),
+            scalar_loads=rounds * (2 if self.x_ahead else 1),
+            scalar=rounds * (4 + len(self.lines_ahead) + (1 + len(self.pixels_ahead) if self.x_ahead else 0)),
             used_once=rounds * pixels if self.vectors == 1 else 0,
             steps=rounds / max(1, -(-4 // (pixels * self.vectors))),
             loops=tiles * blocks,

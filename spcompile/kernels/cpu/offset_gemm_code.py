@@ -44,6 +44,8 @@ class _Code:
         self.fetch(T.min(number * k.rows, k.out_rows - k.rows), first)
         acc = self.zeros()
         with T.serial(0, k.columns) as j:
+            for pixel in k.pixels_ahead:
+                prefetch(self.x, self.offset[j + k.x_ahead] + first + pixel)
             self.accumulate(acc, number * k.columns + j, self.offset[j] + first)
         self.finish(acc, T.min(number * k.rows, k.out_rows - k.rows), first)
 

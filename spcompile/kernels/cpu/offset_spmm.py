@@ -9,19 +9,20 @@ list; `vectors` registers of positions are accumulated at a time. See formats.bl
 from dataclasses import dataclass, replace
 
 from spcompile.kernels.cpu.reach import BYTES, LINE, Reach
-from spcompile.kernels.cpu.streamed import values_ahead
+from spcompile.kernels.cpu.streamed import columns_ahead, values_ahead
 from spcompile.kernels.cpu.tiled import TiledPositions
 from spcompile.kernels.expression import Expression, operations
 from spcompile.kernels.kernel import Kernel
 from spcompile.kernels.operand import Operand
 from spcompile.kernels.work import Stream, Work
 
+ROWS_THAT_ASK = 8  # of a block: with fewer, the instructions that ask for x take longer than waiting for it
 LATENCY = 4  # cycles, and so independent multiply-adds, that keep one pipe busy on the cores we know
 
 
 @dataclass(frozen=True)
 class OffsetSpmm(TiledPositions, Kernel):
-    """Pointers: x, values [blocks, rows], offsets [blocks], starts [depths * out_rows / rows + 1], y, then one per operand of the epilogue;
+    """Pointers: x, values [blocks, rows], offsets [blocks + x_ahead], starts [depths * out_rows / rows + 1], y, then one per operand of the epilogue;
     with `scattered`, last, the row of y [out_rows] that each row computed is: so that empty rows can be gathered in blocks of their own.
 
     The last tile has as few registers as cover what is left, and is moved back so that it ends at the last position: some positions are computed twice,
@@ -48,6 +49,7 @@ class OffsetSpmm(TiledPositions, Kernel):
     depths: int = 1
     scattered: bool = False
     beside: int = 0
+    columns_ahead: int = 0  # what the target wants, where asking pays
 
     def __post_init__(self):
         assert self.out_rows % self.rows == 0 and self.positions >= self.tile, self
@@ -98,12 +100,21 @@ class OffsetSpmm(TiledPositions, Kernel):
         return values_ahead(self.out_rows, reach.planes * reach.rows * reach.columns) if self.asks_ahead else 0
 
     @property
+    def x_ahead(self) -> int:
+        """Columns between the one that is multiplied and the one whose part of x is asked for; 0: x is not."""
+        tile = self.reach.planes * self.reach.held(self.reach.run(self.tile))
+        between = tile / self.depths if self.positions_outer else self.x_footprint
+        pays = self.chains == 1 and (self.shared_list or self.rows >= ROWS_THAT_ASK)
+        return columns_ahead(self.columns_ahead, between * BYTES) if pays else 0
+
+    @property
     def code(self) -> tuple:
         """Everything the emitted code depends on: block counts are data."""
         dense = self.blocks if self.shared_list else None
         tile = (self.rows, self.vectors, self.lanes, self.positions_outer, self.depths, self.scattered)
-        ahead = (self.reach.planes, self.reach.plane_elements) if self.planes_ahead else None
-        return (self.out_rows, self.positions, self.beside, tile, self.y_row_stride, dense, ahead, self.values_ahead, self.epilogue, self.operands)
+        planes = (self.reach.planes, self.reach.plane_elements) if self.planes_ahead else None
+        ahead = (planes, self.values_ahead, self.x_ahead)
+        return (self.out_rows, self.positions, self.beside, tile, self.y_row_stride, dense, ahead, self.epilogue, self.operands)
 
     @property
     def title(self) -> str:
@@ -133,6 +144,7 @@ class OffsetSpmm(TiledPositions, Kernel):
         fetched = tiles * self.depths * row_blocks * -(-self.tile // LINE) * (self.rows_ahead * (1 + tensors) + self.planes_ahead)
         waiting = cells * (self.depths - 1)  # sums kept for the next range of columns
         spare = self.blocks * self.beside
+        asking = 1 + -(-self.tile // LINE) if self.x_ahead else 0  # instructions a round
         once = reads if self.rows == 1 else rounds * self.rows if self.vectors == 1 else 0
         return Work(
             lanes=self.lanes,
@@ -141,8 +153,8 @@ class OffsetSpmm(TiledPositions, Kernel):
             loads=reads + cells * (tensors + masks / self.rows) + waiting + spare,  # a mask is the same for all rows of a block
             broadcasts=rounds * self.rows + spare,
             stores=cells + waiting + self.out_rows * self.beside,
-            scalar_loads=rounds,
-            scalar=rounds * (3 if self.rows == 1 else 7) + (rounds if self.values_ahead else 0) + fetched,
+            scalar_loads=rounds * (2 if self.x_ahead else 1),
+            scalar=rounds * (3 if self.rows == 1 else 7) + (rounds if self.values_ahead else 0) + rounds * asking + fetched,
             used_once=once + spare,
             crossing=0 if self.reach.aligned else reads * (self.lanes - 1) / LINE,
             steps=rounds / self.chains,

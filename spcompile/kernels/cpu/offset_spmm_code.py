@@ -158,6 +158,7 @@ class Code:
         values = (m * per_block if k.shared_list else first) * k.rows
         if k.chains == 1:
             with T.serial(0, count) as j:
+                self.ask_for_x(first + j + k.x_ahead, position)
                 self.accumulate(acc, 0, values + j * k.rows, self.offset[first + j], position)
             return
         with T.serial(0, T.truncdiv(count, k.chains)) as group:
@@ -168,6 +169,11 @@ class Code:
             j = T.truncdiv(count, k.chains) * k.chains + rest
             self.accumulate(acc, 0, values + j * k.rows, self.offset[first + j], position)
         self.join_chains(acc)
+
+    def ask_for_x(self, column, position) -> None:
+        """Of a column still to come: hardware does not follow lists of offsets."""
+        for line in range(0, self.k.tile if self.k.x_ahead else 0, LINE):
+            prefetch(self.x, self.offset[column] + position + line)
 
     def accumulate(self, acc, chain, first_value, at, position, vectors: int | None = None) -> None:
         """One column of the list; vectors: registers a row, where not the tile's."""

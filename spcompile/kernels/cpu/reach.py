@@ -30,9 +30,13 @@ class Reach:
         row = tile + self.columns - 1 + LINE - 1
         return min(self.rows * row, row + (self.rows - 1) * self.pitch)
 
+    def held(self, run: int) -> int:
+        """Elements of L1 that so many of one plane take up: planes a large power of two apart put their lines into a part of the sets only."""
+        return max(run, math.gcd(self.plane_elements, WAY))
+
     def crowded(self, tile: int) -> float:
-        """How many times its bytes a tile takes of L1: planes a large power of two apart put its lines into a part of the sets only."""
-        return max(1.0, math.gcd(self.plane_elements, WAY) / self.run(tile))
+        """How many times its bytes a tile takes of L1."""
+        return self.held(self.run(tile)) / self.run(tile)
 
     def touched(self, entries: float) -> float:
         """Expected planes among the entries of one list."""

@@ -20,7 +20,7 @@ IMAGES = (  # rows beyond whole registers, columns, height, width, pitch, vector
 )
 
 
-def case(target, shape, rng, outer, epilogue=ACCUMULATOR, operands=(), tensors=()):
+def case(target, shape, rng, outer, epilogue=ACCUMULATOR, operands=(), tensors=(), ahead=0):
     """-> (call, the product [rows, height, width] in float64). Everything that is no pixel is NaN, in x and in y."""
     more, columns, height, width, pitch, vectors, tile_height, tile_width = shape
     lanes = target.lanes_fp32
@@ -31,10 +31,10 @@ def case(target, shape, rng, outer, epilogue=ACCUMULATOR, operands=(), tensors=(
     x[:, pixels] = rng.standard_normal((columns, len(pixels)))
     kernel = OffsetGemm(
         rows, columns, height, width, pitch, vectors, tile_height, tile_width, lanes, stride, x.size, Reach(columns, stride, 1, 1, pitch), epilogue,
-        operands, outer,
+        operands, outer, ahead,
     )  # fmt: skip
     packed = pack(matrix[np.add.outer(kernel.row_blocks, np.arange(kernel.rows)).ravel()], None, kernel.rows)
-    offsets = (packed.columns * stride).astype(np.int32)
+    offsets = np.append(packed.columns * stride, np.full(kernel.x_ahead, -(1 << 20))).astype(np.int32)  # the last are asked for and never read
     expected = matrix.astype(np.float64) @ x[:, pixels].astype(np.float64)
     return (kernel, [x, packed.values.ravel(), offsets, packed.starts, y, *tensors]), expected, pixels
 
@@ -50,6 +50,16 @@ def test_product(call_kernels, target, threads):
     rng = np.random.default_rng(threads)
     cases = [case(target, shape, rng, outer=index % 2 == threads - 1) for index, shape in enumerate(IMAGES)]
     for shape, (_, expected, pixels), arrays in zip(IMAGES, cases, call_kernels([call for call, *_ in cases], target, threads), strict=True):
+        check(arrays[4], expected, pixels, shape)
+
+
+@pytest.mark.parametrize("outer", [False, True])
+def test_asking_for_pixels_reads_nothing_more(call_kernels, target, outer):
+    """Where x is more than L1 holds: one row of pixels in a register, two rows, rows longer than a register."""
+    rng, shapes = np.random.default_rng(2), ((5, 200, 7, 7, 9, 2, 1, 7), (0, 150, 14, 14, 16, 1, 2, 7), (3, 170, 5, 19, 20, 1, 1, 10))
+    cases = [case(target, shape, rng, outer, ahead=5) for shape in shapes]
+    assert all(call[0].x_ahead == 5 for call, *_ in cases)
+    for shape, (_, expected, pixels), arrays in zip(shapes, cases, call_kernels([call for call, *_ in cases], target), strict=True):
         check(arrays[4], expected, pixels, shape)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spcompile.formats.block_rows import pack
-from spcompile.kernels.cpu.offset_spmm import OffsetSpmm
+from spcompile.kernels.cpu.offset_spmm import ROWS_THAT_ASK, OffsetSpmm
 from spcompile.kernels.cpu.reach import Reach
 from spcompile.kernels.expression import ACCUMULATOR, operand
 from spcompile.kernels.operand import Operand
@@ -52,7 +52,9 @@ def poisoned(array: np.ndarray, gap: int) -> np.ndarray:
     return np.pad(array.astype(np.float32), ((0, 0), (0, gap)), constant_values=np.nan)
 
 
-def case(rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17, epilogue=ACCUMULATOR, operands=(), tensors=(), scattered=False, beside=0):
+def case(
+    rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17, epilogue=ACCUMULATOR, operands=(), tensors=(), scattered=False, beside=0, ahead=0
+):
     """-> (call, where y is in it, the result in float64)."""
     whole = positions + beside
     matrix = sparse(rng, rows * 3, columns, rows, 1.0 if shared else 0.4)
@@ -62,9 +64,11 @@ def case(rows, vectors, lanes, positions, outer, depths, shared, rng, columns=17
     blocks = 3 * columns if shared else len(lists[0]) // rows
     kernel = OffsetSpmm(
         out_rows=rows * 3, positions=positions, rows=rows, vectors=vectors, lanes=lanes, y_row_stride=whole + GAP, blocks=blocks,
-        x_footprint=x.size, reach=Reach(1, x.size, 1, 1, 0), epilogue=epilogue, operands=operands, shared_list=shared, positions_outer=outer, depths=depths,
-        scattered=scattered, beside=beside,
+        x_footprint=x.size, reach=Reach(columns, whole + GAP, 1, 1, 0), epilogue=epilogue, operands=operands, shared_list=shared,
+        positions_outer=outer, depths=depths, scattered=scattered, beside=beside, columns_ahead=ahead,
     )  # fmt: skip
+    if kernel.x_ahead:
+        lists = (lists[0], np.append(lists[1], np.full(ahead, -(1 << 20), np.int32)), lists[2])  # asked for and never read
     if scattered:
         row_of = rng.permutation(rows * 3).astype(np.int32)
         tensors, matrix = (*tensors, row_of), matrix[np.argsort(row_of)]
@@ -78,6 +82,18 @@ def test_product(call_kernels, target):
     cases = [case(*shape, rng) for shape in tiles]
     for shape, (_, expected), arrays in zip(tiles, cases, call_kernels([call for call, _ in cases], target), strict=True):
         check(arrays[4], expected, shape)
+
+
+@pytest.mark.parametrize("beside", [0, 1])
+def test_asking_for_x_reads_nothing_more(call_kernels, target, beside):
+    """Of blocks of many rows and of dense ones, with either loop outside, where x is more than L1 holds."""
+    rng, lanes, columns = np.random.default_rng(5), target.lanes_fp32, 200
+    wide = [(8, 1), (4, 2)] if target.vector_registers < 32 else [(8, 3), (4, 4), (16, 1)]
+    tiles = [(rows, vectors, lanes, 6 * lanes, outer, 1, shared) for rows, vectors in wide for outer in (True, False) for shared in (True, False)]
+    cases = [case(*tile, rng, columns, beside=beside, ahead=3) for tile in tiles]
+    assert [call[0].x_ahead for call, _ in cases] == [3 if shared or rows >= ROWS_THAT_ASK else 0 for rows, *_, shared in tiles]
+    for tile, (_, expected), arrays in zip(tiles, cases, call_kernels([call for call, _ in cases], target), strict=True):
+        check(arrays[4], expected, tile)
 
 
 def test_product_of_two_threads(call_kernels, target):
