@@ -82,7 +82,8 @@ class OffsetGemm(Kernel):
     @property
     def x_ahead(self) -> int:
         """Columns between the one that is multiplied and the one whose pixels are asked for; 0: they are not."""
-        lines = self.tile_height * (self.tile_width + LINE - 1)  # elements in them; a tile begins anywhere in one
+        row = self.tile_width + self.reach.columns - 1 + LINE - 1  # in whole lines, since a tile begins anywhere in one
+        lines = (self.tile_height + self.reach.rows - 1) * row
         tile = self.reach.planes * self.reach.held(lines)
         return columns_ahead(self.columns_ahead, (tile if self.positions_outer else self.x_footprint) * BYTES)
 
