@@ -30,7 +30,7 @@ def assemble(problem: Problem, picks: Sequence[int], budget_s: float | None, why
     """picks: an option's index per layer. why: says it of a layer and its chosen option; of layers that share a weight, as if they were one."""
     chosen = [layer.options[pick] for layer, pick in zip(problem.layers, picks, strict=True)]
     total_s = problem.fixed.expected_s + sum(option.latency.expected_s for option in chosen)
-    reasons = {place: _why(problem, places, picks, why) for places in problem.decisions for place in places}
+    reasons = {place: reason for places in problem.decisions for reason in [_why(problem, places, picks, why)] for place in places}
     layers = tuple(
         LayerPlan(layer.layer, layer.dense, option, layer.options, layer.refusals, reasons[place])
         for place, (layer, option) in enumerate(zip(problem.layers, chosen, strict=True))
