@@ -1,5 +1,6 @@
 """What was chosen for every layer, against what it was weighed, and why."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -21,6 +22,11 @@ class Option:
         """The same choice of two layers that are decided on together."""
         assert self.choice == other.choice, (self.choice, other.choice)
         return Option(self.choice, self.latency + other.latency, self.error + other.error)
+
+
+def summed(options: Iterable[Sequence[Option]]) -> tuple[Option, ...]:
+    """options: of each of several layers, the same choices in one order -> what each choice takes and harms in all of them."""
+    return tuple(reduce(add, same) for same in zip(*options, strict=True))
 
 
 @dataclass(frozen=True)

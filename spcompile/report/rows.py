@@ -1,11 +1,9 @@
 """A layer as a line of a table: the same figures on terminal and page."""
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 
 from spcompile.ir.layer import Layer
-from spcompile.plan import LayerPlan, Option
+from spcompile.plan import LayerPlan, Option, summed
 from spcompile.report.report import Report
 from spcompile.shortened import shortened
 
@@ -43,7 +41,7 @@ def rows(report: Report) -> tuple[Row, ...]:
 
 def _row(number: int, users: list[LayerPlan], density: float, whole_s: float) -> Row:
     """users: all layers of one weight."""
-    options = tuple(reduce(add, same) for same in zip(*(entry.options for entry in users), strict=True))
+    options = summed(entry.options for entry in users)
     dense, chosen = options[0], options[users[0].options.index(users[0].chosen)]
     dense_s, chosen_s = dense.latency.expected_s, chosen.latency.expected_s
     name = shortened([entry.layer.name for entry in users], most=1)

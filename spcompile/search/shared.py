@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
-from operator import add
 
 from spcompile.patterns import Choice
-from spcompile.plan import Refusal
+from spcompile.plan import Refusal, summed
 from spcompile.search.candidates import Candidates
 from spcompile.shortened import shortened
 
@@ -24,7 +22,7 @@ def agreed(layers: Sequence[Candidates], together: Sequence[Sequence[int]]) -> t
 
 def joint(layers: Sequence[Candidates]) -> Candidates:
     """Layers that have the same choices, as if they were one: the first, with the times and errors of all of them."""
-    return replace(layers[0], options=tuple(reduce(add, same) for same in zip(*(layer.options for layer in layers), strict=True)))
+    return replace(layers[0], options=summed(layer.options for layer in layers))
 
 
 def _narrowed(layer: Candidates, common: set[Choice], reason: str) -> Candidates:
