@@ -35,10 +35,11 @@ def pooled(parts: Iterable[Evidence]) -> Evidence:
     Summed over the uses of a weight, each factor by itself, as K-FAC does for recurrent networks (Martens, Ba and Johnson 2018, "Kronecker-factored
     curvature approximations for recurrent neural networks").
     """
-    return reduce(_both, parts)
+    return reduce(merged, parts)
 
 
-def _both(first: Evidence, second: Evidence) -> Evidence:
+def merged(first: Evidence, second: Evidence) -> Evidence:
+    """Of two layers that share a weight, each position counting alike."""
     positions = first.positions + second.positions
     share = second.positions / positions
     found = {name: (1 - share) * getattr(first, name) + share * getattr(second, name) for name in ("gram", "cross", "mean_dense", "mean_pruned")}
@@ -46,5 +47,5 @@ def _both(first: Evidence, second: Evidence) -> Evidence:
         one, other = first.row_factor, second.row_factor
         one, other = (one, other) if one.ndim == other.ndim else (diagonal(one), diagonal(other))
         found["row_factor"] = (1 - share) * one + share * other
-    halves = tuple(map(_both, first.halves, second.halves)) if first.halves and second.halves else None
+    halves = tuple(map(merged, first.halves, second.halves)) if first.halves and second.halves else None
     return replace(first, **found, positions=positions, halves=halves)

@@ -1,6 +1,7 @@
 """What pruning one weight does to the outputs of the dense network."""
 
 from collections.abc import Iterable
+from functools import reduce
 
 import numpy as np
 import onnx_ir as ir
@@ -15,7 +16,7 @@ from spcompile.pruning.distortion import distortion
 from spcompile.pruning.evidence import Evidence, diagonal
 from spcompile.pruning.influence import RowFactors
 from spcompile.pruning.network import Network, Step, Values
-from spcompile.pruning.pooled import Visits, ahead, pooled
+from spcompile.pruning.pooled import Visits, ahead, merged
 from spcompile.pruning.streams import Streams, run_both
 from spcompile.pruning.trials import JUDGING_SHARE, QUICK
 
@@ -43,12 +44,14 @@ class Probe:
         visits: all layers of one weight; before the step of the first the streams wait.
         """
         self.streams.fill()
-        evidence, judge = (pooled(self._seen(*each, part) for each in ahead(self.streams, visits)) for part in (self.fitted, self.judging))
+        evidence, judge = reduce(lambda sums, more: tuple(map(merged, sums, more)), (self._seen(*each) for each in ahead(self.streams, visits)))
         found = curves(evidence, judge, tuple(dict.fromkeys((*patterns, Unstructured()))), self.rng)
         return found, self._sensitivity(evidence, judge, found[Unstructured()], visits[0][0])
 
-    def _seen(self, streams: Streams, layer: Layer, part: slice) -> Evidence:
-        return streams.moments(layer, self.rng, part).evidence(weight(self.model, layer), diagonal(self.rows[layer.name]))
+    def _seen(self, streams: Streams, layer: Layer) -> tuple[Evidence, Evidence]:
+        """Of the samples that fit, and of those that judge."""
+        dense, rows = weight(self.model, layer), diagonal(self.rows[layer.name])
+        return tuple(streams.moments(layer, self.rng, part).evidence(dense, rows) for part in (self.fitted, self.judging))
 
     def _sensitivity(self, evidence: Evidence, judge: Evidence, curve: Curve, at: int) -> float:
         level = min(curve.sparsities, key=lambda sparsity: abs(np.log(max(curve.at(sparsity), 1e-9) / PROBED_ERROR)))
